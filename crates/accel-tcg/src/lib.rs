@@ -1,0 +1,1 @@
+//! Execution loop, vCPU thread and counted time

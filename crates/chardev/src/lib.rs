@@ -1,0 +1,1 @@
+//! Character devices: the terminal, sockets, files and the multiplexer

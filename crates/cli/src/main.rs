@@ -1,0 +1,3 @@
+//! The `reprise` command: reads argv, assembles the machine, prints errors.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Runs single instructions on the host CPU, to compare the interpreter with

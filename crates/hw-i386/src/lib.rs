@@ -1,0 +1,1 @@
+//! The PC: devices, tables, direct boot and the pc machine

@@ -1,0 +1,1 @@
+//! Assembles a runnable machine from devices, CPU, engine and backends

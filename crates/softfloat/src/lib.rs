@@ -1,0 +1,1 @@
+//! IEEE 754 and x87 80-bit arithmetic with exact flags, the same on every host

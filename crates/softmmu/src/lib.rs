@@ -1,0 +1,1 @@
+//! Guest physical memory: RAM blocks, region tree, flat views, dirty bits, TLB

@@ -1,0 +1,1 @@
+//! The x86 guest CPU: state, decode, paging, faults, interpreter

@@ -1,0 +1,1 @@
+//! Event loop, timers, bottom halves and the big lock
