@@ -35,9 +35,13 @@ impl Apt {
         }
         if !apt.root.join("apt/updated").exists() {
             let step = progress::spinner("package lists");
-            apt.run("apt-get", &["update"])?;
-            std::fs::write(apt.root.join("apt/updated"), "")?;
+            // A mirror may be mid-sync for one index of many: go on with what came, and ask again next time.
+            let updated = apt.run("apt-get", &["update"]);
             step.finish_and_clear();
+            match updated {
+                Ok(_) => std::fs::write(apt.root.join("apt/updated"), "")?,
+                Err(error) => eprintln!("warning: some package lists are missing: {error:#}"),
+            }
         }
         Ok(apt)
     }

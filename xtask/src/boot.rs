@@ -33,8 +33,8 @@ pub fn boot(workspace: &Path, options: Options) -> Result<()> {
     };
     let guests = || {
         Guests::open(workspace).context(
-            "no Debian packages here; pass the two files yourself:\n  \
-             cargo xtask boot --kernel BZIMAGE --initrd INITRD",
+            "Debian packages cannot be had here; pass two files yourself \
+             (cargo xtask boot --kernel BZIMAGE --initrd INITRD)",
         )
     };
     let kernel = match options.kernel {

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use lexopt::Arg::{Long, Value};
 use lexopt::ValueExt;
 use std::path::Path;
+use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask CHORE
@@ -32,7 +33,17 @@ cargo xtask CHORE
   help        this text
 ";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     // xtask/ lies directly below the workspace.
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
