@@ -3,4 +3,5 @@
 pub mod board_spec;
 pub mod boot;
 pub mod ram_layout;
+pub mod serial;
 pub mod tables;
