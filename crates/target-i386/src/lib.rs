@@ -23,6 +23,7 @@ pub mod signals;
 pub mod simd;
 pub mod state;
 pub mod system;
+pub mod testbench;
 pub mod vcpu;
 pub mod x87;
 

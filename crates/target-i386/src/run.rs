@@ -94,6 +94,53 @@ impl Vcpu {
         false
     }
 
+    /// Executes the instruction at RIP, all chunks of a REP, without looking at events and without delivering
+    /// its fault: for tests and tools.
+    ///
+    /// # Errors
+    /// The fault, of the fetch or the instruction; RIP is as before.
+    pub fn step_raw(&mut self) -> crate::Exec {
+        let mut cache = self.blocks.take().unwrap_or_else(BlockCache::new);
+        let result = self.step_raw_in(&mut cache);
+        self.blocks = Some(cache);
+        self.refresh_attention();
+        result
+    }
+
+    fn step_raw_in(&mut self, cache: &mut BlockCache) -> crate::Exec {
+        let start = self.state.rip;
+        self.stop_at = u64::MAX;
+        loop {
+            if self.dirty.code_writes_pending() {
+                cache.invalidate_written(&self.dirty.clone());
+            }
+            let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(start) & self.mode.linear_mask;
+            let insn = match self.find_code(cache, pc)? {
+                Found::Uncached(insn) => insn,
+                Found::Block(id) => match cache.block(id).and_then(|block| block.insns.first()) {
+                    Some(insn) => *insn,
+                    None => continue,
+                },
+            };
+            if self.within_limit(&[insn]).is_empty() && !self.mode.flat_code {
+                return Err(Fault::GP0);
+            }
+            self.leave = false;
+            self.state.rip = start.wrapping_add(u64::from(insn.len)) & self.mode.ip_mask;
+            let result = (insn.exec)(self, &insn);
+            self.icount += u64::from(result.is_ok());
+            self.iterations = 0;
+            if result.is_err() {
+                self.state.rip = start;
+                return result;
+            }
+            // A REP that has iterations left stands at its own address; a jump to itself does, too.
+            if self.state.rip != start || !crate::exec::string::repeated(&insn) {
+                return Ok(());
+            }
+        }
+    }
+
     fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
         let rip = self.state.rip;
         let inside = if self.mode.long() {
@@ -156,7 +203,7 @@ impl Vcpu {
         let limit = u64::from(self.state.seg[seg::CS as usize].limit);
         let mut end = self.state.rip;
         let fit = insns.iter().take_while(|insn| {
-            end += u64::from(insn.len);
+            end = end.saturating_add(u64::from(insn.len));
             end <= limit + 1
         });
         &insns[..fit.count()]
