@@ -125,7 +125,11 @@ format!(
 
 /// The target that rounding to `F` needs.
 pub(crate) const fn target<F: Format>() -> Target {
-    Target { precision: F::PRECISION, emin: F::EMIN, emax: F::EMAX }
+    Target {
+        precision: F::PRECISION,
+        emin: F::EMIN,
+        emax: F::EMAX,
+    }
 }
 
 /// Unpacks a finite non-zero number, denormals normalised.
@@ -136,10 +140,18 @@ pub(crate) fn unpack<F: Format>(x: F) -> Num {
     let frac = bits & F::FRAC_MASK;
     let sign = bits & F::SIGN != 0;
     if field != 0 {
-        Num { sign, exp: field - F::EMAX, sig: (frac | 1 << F::FRAC_BITS) << (63 - F::FRAC_BITS) }
+        Num {
+            sign,
+            exp: field - F::EMAX,
+            sig: (frac | 1 << F::FRAC_BITS) << (63 - F::FRAC_BITS),
+        }
     } else {
         let lz = frac.leading_zeros();
-        Num { sign, exp: F::EMIN - (lz as i32 - (63 - F::FRAC_BITS as i32)), sig: frac << lz }
+        Num {
+            sign,
+            exp: F::EMIN - (lz as i32 - (63 - F::FRAC_BITS as i32)),
+            sig: frac << lz,
+        }
     }
 }
 

@@ -36,7 +36,11 @@ pub(crate) fn shift_right_jam(sig: u128, by: u32) -> u128 {
 impl Num {
     #[inline]
     pub fn exact(self) -> Exact {
-        Exact { sign: self.sign, exp: self.exp, sig: u128::from(self.sig) << 64 }
+        Exact {
+            sign: self.sign,
+            exp: self.exp,
+            sig: u128::from(self.sig) << 64,
+        }
     }
 }
 
@@ -48,7 +52,11 @@ impl Exact {
             return None;
         }
         let lz = sig.leading_zeros();
-        Some(Exact { sign, exp: exp - lz as i32, sig: sig << lz })
+        Some(Exact {
+            sign,
+            exp: exp - lz as i32,
+            sig: sig << lz,
+        })
     }
 }
 
@@ -72,7 +80,11 @@ pub(crate) fn add(a: Exact, b: Exact) -> Option<Exact> {
 pub(crate) fn mul(a: Num, b: Num) -> Exact {
     let sig = u128::from(a.sig) * u128::from(b.sig);
     let lz = sig.leading_zeros();
-    Exact { sign: a.sign != b.sign, exp: a.exp + b.exp + 1 - lz as i32, sig: sig << lz }
+    Exact {
+        sign: a.sign != b.sign,
+        exp: a.exp + b.exp + 1 - lz as i32,
+        sig: sig << lz,
+    }
 }
 
 /// a / b, jammed.
@@ -88,7 +100,11 @@ pub(crate) fn div(a: Num, b: Num) -> Exact {
         core::cmp::Ordering::Equal => 1 << 63,
         core::cmp::Ordering::Greater => 1 << 63 | 1,
     };
-    Exact { sign: a.sign != b.sign, exp: a.exp - b.exp + 63 - shift, sig: q << 64 | low }
+    Exact {
+        sign: a.sign != b.sign,
+        exp: a.exp - b.exp + 63 - shift,
+        sig: q << 64 | low,
+    }
 }
 
 /// Square root of a positive number, jammed.
@@ -106,7 +122,11 @@ pub(crate) fn sqrt(a: Num) -> Exact {
     } else {
         1
     };
-    Exact { sign: false, exp: (a.exp - odd) / 2, sig: root << 64 | low }
+    Exact {
+        sign: false,
+        exp: (a.exp - odd) / 2,
+        sig: root << 64 | low,
+    }
 }
 
 /// A significand rounded to an integer number of its upper bits.
@@ -135,7 +155,11 @@ pub(crate) fn round_off(sig: u128, shift: u32, sign: bool, mode: Rounding) -> Ke
             Rounding::Up => !sign,
             Rounding::Zero => false,
         };
-    Kept { sig: kept.wrapping_add(u64::from(up)), inexact: rem != 0, up }
+    Kept {
+        sig: kept.wrapping_add(u64::from(up)),
+        inexact: rem != 0,
+        up,
+    }
 }
 
 /// The precision and exponent range to round to.
@@ -167,9 +191,19 @@ pub(crate) fn round_unbounded(x: Exact, precision: u32, mode: Rounding) -> Round
     // A carry out leaves 2^precision, which for 64 bits has wrapped to zero.
     let carried = k.up && k.sig & (u64::MAX >> align) == 0;
     if carried {
-        Rounded { sig: 1 << 63, exp: x.exp + 1, inexact: true, up: true }
+        Rounded {
+            sig: 1 << 63,
+            exp: x.exp + 1,
+            inexact: true,
+            up: true,
+        }
     } else {
-        Rounded { sig: k.sig << align, exp: x.exp, inexact: k.inexact, up: k.up }
+        Rounded {
+            sig: k.sig << align,
+            exp: x.exp,
+            inexact: k.inexact,
+            up: k.up,
+        }
     }
 }
 
@@ -181,5 +215,10 @@ pub(crate) fn round_denormal(x: Exact, t: Target, mode: Rounding) -> Rounded {
     // Beyond 128 only "something below half" is left.
     let (sig, shift) = if shift > 128 { (1, 128) } else { (x.sig, shift) };
     let k = round_off(sig, shift, x.sign, mode);
-    Rounded { sig: k.sig << (64 - t.precision), exp: t.emin, inexact: k.inexact, up: k.up }
+    Rounded {
+        sig: k.sig << (64 - t.precision),
+        exp: t.emin,
+        inexact: k.inexact,
+        up: k.up,
+    }
 }

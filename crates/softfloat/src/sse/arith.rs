@@ -11,11 +11,20 @@ use Operand::{Finite, Infinite, Zero};
 #[inline]
 fn pair<F: Ieee>(a: F, b: F, ctx: &mut Ctx) -> (Operand, Operand) {
     let mut denormal = false;
-    let pair = (classify(a, ctx.daz, &mut denormal), classify(b, ctx.daz, &mut denormal));
+    let pair = (
+        classify(a, ctx.daz, &mut denormal),
+        classify(b, ctx.daz, &mut denormal),
+    );
+    raise_denormal(denormal, ctx);
+    pair
+}
+
+/// DE; to be called only where neither invalid nor zero-divide, which have priority, occurs.
+#[inline]
+fn raise_denormal(denormal: bool, ctx: &mut Ctx) {
     if denormal {
         ctx.flags |= Flags::DENORMAL;
     }
-    pair
 }
 
 /// The sign of an exactly zero sum of operands that are not both of one sign.
@@ -68,17 +77,22 @@ pub(super) fn div<F: Ieee>(a: F, b: F, ctx: &mut Ctx) -> F {
     if let Some(nan) = nan_of([a, b], ctx) {
         return nan;
     }
-    let (x, y) = pair(a, b, ctx);
+    let mut denormal = false;
+    let (x, y) = (
+        classify(a, ctx.daz, &mut denormal),
+        classify(b, ctx.daz, &mut denormal),
+    );
     let sign = x.sign() != y.sign();
+    if let (Finite(_), Zero(_)) = (x, y) {
+        ctx.flags |= Flags::ZERO_DIVIDE;
+        return infinity(sign);
+    }
+    raise_denormal(denormal, ctx);
     match (x, y) {
         (Finite(x), Finite(y)) => finish(kernel::div(x, y), ctx),
         (Infinite(_), Infinite(_)) | (Zero(_), Zero(_)) => invalid(ctx),
         (Infinite(_), _) => infinity(sign),
-        (_, Infinite(_)) | (Zero(_), _) => zero(sign),
-        (Finite(_), Zero(_)) => {
-            ctx.flags |= Flags::ZERO_DIVIDE;
-            infinity(sign)
-        }
+        _ => zero(sign),
     }
 }
 
@@ -89,18 +103,15 @@ pub(super) fn sqrt<F: Ieee>(a: F, ctx: &mut Ctx) -> F {
     }
     let mut denormal = false;
     let x = classify(a, ctx.daz, &mut denormal);
-    let root = match x {
+    match x {
         Zero(sign) => zero(sign),
         Finite(x) if !x.sign => {
-            if denormal {
-                ctx.flags |= Flags::DENORMAL;
-            }
+            raise_denormal(denormal, ctx);
             finish(kernel::sqrt(x), ctx)
         }
         Infinite(false) => infinity(false),
         _ => invalid(ctx),
-    };
-    root
+    }
 }
 
 #[inline]
@@ -108,32 +119,31 @@ pub(super) fn fma<F: Ieee>(a: F, b: F, c: F, neg_product: bool, neg_addend: bool
     if let Some(nan) = nan_of([a, b, c], ctx) {
         return nan;
     }
-    let (x, y) = pair(a, b, ctx);
     let mut denormal = false;
+    let x = classify(a, ctx.daz, &mut denormal);
+    let y = classify(b, ctx.daz, &mut denormal);
     let z = classify(c, ctx.daz, &mut denormal).negated_if(neg_addend);
-    if denormal {
-        ctx.flags |= Flags::DENORMAL;
-    }
     let sign = (x.sign() != y.sign()) ^ neg_product;
-    match (x, y) {
-        (Infinite(_), Zero(_)) | (Zero(_), Infinite(_)) => invalid(ctx),
-        (Infinite(_), _) | (_, Infinite(_)) => match z {
-            Infinite(t) if t != sign => invalid(ctx),
-            _ => infinity(sign),
-        },
-        (Finite(x), Finite(y)) => {
-            let product = Exact { sign, ..kernel::mul(x, y) };
+    match (x, y, z) {
+        (Infinite(_), Zero(_), _) | (Zero(_), Infinite(_), _) => return invalid(ctx),
+        (Infinite(_), _, Infinite(t)) | (_, Infinite(_), Infinite(t)) if t != sign => return invalid(ctx),
+        _ => raise_denormal(denormal, ctx),
+    }
+    match (x, y, z) {
+        (Infinite(_), ..) | (_, Infinite(_), _) => infinity(sign),
+        (_, _, Infinite(t)) => infinity(t),
+        (Finite(x), Finite(y), z) => {
+            let product = Exact {
+                sign,
+                ..kernel::mul(x, y)
+            };
             match z {
-                Infinite(t) => infinity(t),
                 Finite(z) => sum(product, z.exact(), ctx),
-                Zero(_) => finish(product, ctx),
+                _ => finish(product, ctx),
             }
         }
-        _ => match z {
-            Infinite(t) => infinity(t),
-            Finite(z) => finish(z.exact(), ctx),
-            Zero(t) if t == sign => zero(t),
-            Zero(_) => cancelled(ctx),
-        },
+        (_, _, Finite(z)) => finish(z.exact(), ctx),
+        (_, _, Zero(t)) if t == sign => zero(t),
+        _ => cancelled(ctx),
     }
 }

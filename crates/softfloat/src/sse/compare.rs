@@ -32,7 +32,10 @@ fn key(x: Operand) -> (i32, i32, u64) {
 #[inline]
 fn relate<F: Ieee>(a: F, b: F, ctx: &mut Ctx) -> Relation {
     let mut denormal = false;
-    let (x, y) = (classify(a, ctx.daz, &mut denormal), classify(b, ctx.daz, &mut denormal));
+    let (x, y) = (
+        classify(a, ctx.daz, &mut denormal),
+        classify(b, ctx.daz, &mut denormal),
+    );
     if denormal {
         ctx.flags |= Flags::DENORMAL;
     }
@@ -66,7 +69,11 @@ pub(super) fn min_max<F: Ieee>(a: F, b: F, wanted: Relation, ctx: &mut Ctx) -> F
 
 #[inline]
 fn flushed<F: Ieee>(x: F, ctx: &Ctx) -> F {
-    if ctx.daz && x.is_denormal() { F::from_u64(x.to_u64() & F::SIGN) } else { x }
+    if ctx.daz && x.is_denormal() {
+        F::from_u64(x.to_u64() & F::SIGN)
+    } else {
+        x
+    }
 }
 
 /// For each predicate: which relations make it true (bit 0 less, 1 equal, 2 greater, 3 unordered).

@@ -122,7 +122,11 @@ pub(super) fn to_half(x: F32, rounding: Rounding, ctx: &mut Ctx) -> F16 {
         Operand::Zero(sign) => zero(sign),
         Operand::Infinite(sign) => infinity(sign),
         Operand::Finite(num) => {
-            let mut inner = Ctx { rounding, ftz: false, ..*ctx };
+            let mut inner = Ctx {
+                rounding,
+                ftz: false,
+                ..*ctx
+            };
             let half = finish(num.exact(), &mut inner);
             ctx.flags |= inner.flags;
             half

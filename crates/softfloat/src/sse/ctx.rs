@@ -53,7 +53,10 @@ impl Ctx {
         if !(flags & Flags::PRE & !self.masks).is_empty() {
             flags = flags & Flags::PRE;
         }
-        Commit { mxcsr: mxcsr | u32::from(flags.bits()), fault: !(flags & !self.masks).is_empty() }
+        Commit {
+            mxcsr: mxcsr | u32::from(flags.bits()),
+            fault: !(flags & !self.masks).is_empty(),
+        }
     }
 }
 

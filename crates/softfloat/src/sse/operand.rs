@@ -27,7 +27,10 @@ impl Operand {
         match self {
             Operand::Zero(sign) => Operand::Zero(sign ^ negate),
             Operand::Infinite(sign) => Operand::Infinite(sign ^ negate),
-            Operand::Finite(num) => Operand::Finite(Num { sign: num.sign ^ negate, ..num }),
+            Operand::Finite(num) => Operand::Finite(Num {
+                sign: num.sign ^ negate,
+                ..num
+            }),
         }
     }
 }
