@@ -75,3 +75,25 @@ impl Random {
         0x1f80 | r & 0x6000 | specials | if r & 0x700_0000 == 0 { r & 0x3f } else { 0 }
     }
 }
+
+impl Random {
+    /// An 80-bit pattern: sign and exponent, significand. One in eight is an odd encoding.
+    pub fn f80(&mut self, near: u16) -> (u16, u64) {
+        let exp = self.exponent(15, u64::from(near & 0x7fff)) as u16;
+        let integer = exp != 0 || self.below(8) == 0;
+        let integer = integer && self.below(24) != 0;
+        let sign = (self.bits() as u16 & 1) << 15;
+        (sign | exp, self.fraction(63) | u64::from(integer) << 63)
+    }
+
+    /// A control word: any rounding and precision; usually everything masked.
+    pub fn control_word(&mut self) -> u16 {
+        let precision = [0u16, 2, 3, 3][self.below(4) as usize];
+        let masks = if self.below(3) == 0 {
+            self.bits() as u16 & 0x3f
+        } else {
+            0x3f
+        };
+        0x40 | (self.below(4) as u16) << 10 | precision << 8 | masks
+    }
+}
