@@ -5,94 +5,12 @@
 
 mod common;
 
-use common::Random;
-use core::arch::asm;
+use common::x87::{Input, Native, inputs};
 use softfloat::sse::Relation;
 use softfloat::x87::{self, Ctx, Operand};
 use softfloat::{F32, F64, F80, Rounding};
 
 const RUNS: u64 = 50_000;
-
-/// What the host made of it: FNSAVE's image and the memory operand.
-struct Host {
-    status: u16,
-    st: [F80; 8],
-    memory: [u8; 16],
-}
-
-impl Host {
-    fn flags(&self) -> u8 {
-        self.status as u8 & 0x3f
-    }
-    fn c(&self, n: u32) -> bool {
-        self.status >> [8, 9, 10, 14][n as usize] & 1 != 0
-    }
-}
-
-type Native = fn([F80; 2], [u8; 16], u16) -> Host;
-
-fn slot(x: F80) -> [u8; 16] {
-    let mut bytes = [0; 16];
-    bytes[..10].copy_from_slice(&x.to_bytes());
-    bytes
-}
-
-/// A function that runs one instruction with two stacked operands and, in rdi, a memory operand.
-macro_rules! host {
-    ($ins:expr) => {{
-        fn run(ops: [F80; 2], mut memory: [u8; 16], cw: u16) -> Host {
-            let ops = [slot(ops[0]), slot(ops[1])];
-            let mut image = [0u8; 108];
-            // SAFETY: memory accesses go to live locals of sufficient size; FNSAVE takes the state
-            // without raising pending exceptions and leaves the FPU as Rust expects it.
-            unsafe {
-                asm!(
-                    "fninit",
-                    "fld tbyte ptr [rsi + 16]",
-                    "fld tbyte ptr [rsi]",
-                    "fldcw word ptr [{cw}]",
-                    $ins,
-                    "fnsave [{image}]",
-                    cw = in(reg) &cw, image = in(reg) &mut image,
-                    in("rsi") &ops, in("rdi") &mut memory,
-                    out("st(0)") _, out("st(1)") _, out("st(2)") _, out("st(3)") _,
-                    out("st(4)") _, out("st(5)") _, out("st(6)") _, out("st(7)") _,
-                );
-            }
-            let st = core::array::from_fn(|i| F80::from_bytes(image[28 + 10 * i..][..10].try_into().unwrap()));
-            Host { status: u16::from_le_bytes([image[4], image[5]]), st, memory }
-        }
-        run as Native
-    }};
-}
-
-/// One test input.
-#[derive(Clone, Copy, Debug)]
-struct Input {
-    st: [F80; 2],
-    memory: [u8; 16],
-    cw: u16,
-}
-
-fn inputs(name: &str) -> impl Iterator<Item = Input> {
-    let mut r = Random::new(name.bytes().fold(7, |h, b| h * 31 + u64::from(b)));
-    (0..RUNS).map(move |_| {
-        let a = r.f80(0x3fff);
-        let b = r.f80(a.0);
-        let st = [a, b].map(|(sign_exp, sig)| F80 { sign_exp, sig });
-        let memory = match r.below(4) {
-            0 => u128::from(r.f32(0x3f80_0000)),
-            1 => r.f64(0x3ff0 << 48).into(),
-            2 => r.fraction(64).into(),
-            _ => u128::from(r.bits()) << 16 | u128::from(r.bits()),
-        };
-        Input {
-            st,
-            memory: memory.to_le_bytes(),
-            cw: r.control_word(),
-        }
-    })
-}
 
 /// Compares ST(0), the flags and C1 after an instruction that replaces ST(0).
 #[track_caller]
@@ -113,7 +31,7 @@ fn check_or(
     ours: impl Fn(&Input, &mut Ctx) -> F80,
     refused: impl Fn(&Input, &Ctx) -> Option<F80>,
 ) {
-    for input in inputs(name) {
+    for input in inputs(name, RUNS) {
         let host = native(input.st, input.memory, input.cw);
         let mut ctx = Ctx::from_control_word(input.cw);
         let value = ours(&input, &mut ctx);
@@ -177,7 +95,7 @@ fn scaling() {
     check("fscale", host!("fscale"), |i, c| x87::scale(i.st[0], i.st[1], c));
     check("fxtract sig", host!("fxtract"), |i, c| x87::extract(i.st[0], c).1);
     let native = host!("fxtract");
-    for input in inputs("fxtract exp") {
+    for input in inputs("fxtract exp", RUNS) {
         let mut ctx = Ctx::from_control_word(input.cw);
         let (exponent, _) = x87::extract(input.st[0], &mut ctx);
         let exponent = if ctx.refused() { input.st[1] } else { exponent };
@@ -188,7 +106,7 @@ fn scaling() {
 /// Compares what a store wrote: value, flags, C1; a refused store leaves memory alone.
 #[track_caller]
 fn check_store<const N: usize>(name: &str, native: Native, ours: impl Fn(F80, &mut Ctx) -> [u8; N]) {
-    for input in inputs(name) {
+    for input in inputs(name, RUNS) {
         let host = native(input.st, input.memory, input.cw);
         let mut ctx = Ctx::from_control_word(input.cw);
         let bytes = ours(input.st[0], &mut ctx);
@@ -224,7 +142,7 @@ fn stores() {
 fn comparison() {
     let compare =
         |name: &str, native: Native, ours: fn(Operand, Operand, &mut Ctx) -> Relation, memory: bool| {
-            for input in inputs(name) {
+            for input in inputs(name, RUNS) {
                 let host = native(input.st, input.memory, input.cw);
                 let mut ctx = Ctx::from_control_word(input.cw);
                 let other = if memory { m32(&input) } else { st(&input, 1) };
@@ -252,7 +170,7 @@ fn comparison() {
 #[test]
 fn remainders() {
     let remainder = |name: &str, native: Native, ours: fn(F80, F80, &mut Ctx) -> x87::Remainder| {
-        for input in inputs(name) {
+        for input in inputs(name, RUNS) {
             let host = native(input.st, input.memory, input.cw);
             let mut ctx = Ctx::from_control_word(input.cw);
             let mut r = ours(input.st[0], input.st[1], &mut ctx);

@@ -47,7 +47,7 @@ pub fn to_packed_bcd(x: F80, ctx: &mut Ctx) -> [u8; 10] {
     let mut bytes = [0; 10];
     for byte in &mut bytes[..9] {
         let pair = (magnitude % 100) as u8;
-        *byte = pair / 10 << 4 | pair % 10;
+        *byte = ((pair / 10) << 4) | (pair % 10);
         magnitude /= 100;
     }
     bytes[9] = u8::from(x.sign()) << 7;

@@ -14,23 +14,34 @@
 //! assert!(ctx.rounded_up);
 //! ```
 
+mod arctangent;
 mod arith;
 mod bcd;
 mod compare;
+mod constants;
 mod ctx;
+mod exponential;
 mod f80;
+mod logarithm;
 mod operand;
 mod remainder;
 mod round;
 mod scale;
 mod store;
+mod trigonometric;
+mod wide;
 
+pub use arctangent::fpatan;
 pub use arith::{add, div, mul, round_to_int, sqrt, sub};
 pub use bcd::{from_packed_bcd, to_packed_bcd};
 pub use compare::{compare, ucompare};
+pub use constants::{Constant, constant};
 pub use ctx::{Ctx, Precision};
+pub use exponential::f2xm1;
 pub use f80::{Class, F80};
+pub use logarithm::{fyl2x, fyl2xp1};
 pub use operand::Operand;
 pub use remainder::{Remainder, fprem, fprem1};
 pub use scale::{extract, scale};
 pub use store::{to_f32, to_f64, to_i16, to_i32, to_i64};
+pub use trigonometric::{fcos, fptan, fsin, fsincos};

@@ -1,6 +1,9 @@
 //! Test inputs: a small deterministic generator biased to the values where floating point goes wrong.
 #![allow(dead_code)]
 
+#[cfg(target_arch = "x86_64")]
+pub mod x87;
+
 /// xorshift64*; the same sequence on every run.
 pub struct Random(u64);
 
