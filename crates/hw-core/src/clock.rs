@@ -4,8 +4,8 @@
 //! count. Timer callbacks run under the big lock, on whichever thread owns the virtual clock.
 
 use std::sync::Arc;
-use util_mainloop::timer::TimerList;
 pub use util_mainloop::timer::Timer;
+use util_mainloop::timer::TimerList;
 
 /// Handle to the machine's virtual clock. Cheap to clone.
 #[derive(Clone)]
