@@ -8,7 +8,7 @@ use super::lane::{Lane, lanes, quads};
 use crate::fault::{Exec, Fault, Vector};
 use crate::flags::bit;
 use crate::insn::{Insn, InsnFlags};
-use crate::{Vcpu, x87};
+use crate::Vcpu;
 use softfloat::sse::Ctx;
 
 /// CR0 and CR4 bits that decide about SIMD (SDM vol. 3A, 2.5).
@@ -16,6 +16,7 @@ mod control {
     pub const PE: u64 = 1 << 0;
     pub const EM: u64 = 1 << 2;
     pub const TS: u64 = 1 << 3;
+    pub const NE: u64 = 1 << 5;
     pub const OSFXSR: u64 = 1 << 9;
     pub const OSXMMEXCPT: u64 = 1 << 10;
     pub const OSXSAVE: u64 = 1 << 18;
@@ -68,7 +69,20 @@ pub fn check_mmx(cpu: &mut Vcpu) -> Exec {
     if cpu.state.cr0 & control::TS != 0 {
         return Err(Fault::NM);
     }
-    x87::check_pending(cpu)
+    check_pending(cpu)
+}
+
+/// A pending unmasked x87 exception (ES set) is #MF, or FERR# to the board while CR0.NE is clear.
+fn check_pending(cpu: &mut Vcpu) -> Exec {
+    const ES: u16 = 1 << 7;
+    if cpu.state.fpu.status & ES == 0 {
+        return Ok(());
+    }
+    if cpu.state.cr0 & control::NE != 0 {
+        return Err(Fault::new(Vector::Mf));
+    }
+    cpu.platform.set_ferr(true);
+    Ok(())
 }
 
 /// Whether the instruction was encoded with VEX.

@@ -20,8 +20,8 @@ const NEGATE_ADDEND: u8 = 2;
 /// One row an operation: the three orders, packed and scalar. `even` and `odd` are the signs for elements 0, 2, …
 /// and 1, 3, ….
 macro_rules! fused {
-    ($insn:expr; $(even $even:expr, odd $odd:expr; $(
-        $p132:ident $p213:ident $p231:ident $packed:ident $type:ident;)*)*) => {
+    ($insn:expr; $(even $even:expr, odd $odd:expr => {$(
+        $p132:ident $p213:ident $p231:ident $packed:ident $type:ident;)*})*) => {
         match $insn.mnemonic() {
             $($(
                 iced_x86::Mnemonic::$p132 => Some($packed::<$type, 132, { $even }, { $odd }> as Handler),
@@ -37,32 +37,38 @@ macro_rules! fused {
 #[rustfmt::skip]
 pub fn lookup(insn: &Instruction) -> Option<Handler> {
     fused! { insn;
-        even ADD, odd ADD;
+        even ADD, odd ADD => {
             Vfmadd132ps    Vfmadd213ps    Vfmadd231ps    packed F32;
             Vfmadd132pd    Vfmadd213pd    Vfmadd231pd    packed F64;
             Vfmadd132ss    Vfmadd213ss    Vfmadd231ss    scalar F32;
             Vfmadd132sd    Vfmadd213sd    Vfmadd231sd    scalar F64;
-        even NEGATE_ADDEND, odd NEGATE_ADDEND;
+        }
+        even NEGATE_ADDEND, odd NEGATE_ADDEND => {
             Vfmsub132ps    Vfmsub213ps    Vfmsub231ps    packed F32;
             Vfmsub132pd    Vfmsub213pd    Vfmsub231pd    packed F64;
             Vfmsub132ss    Vfmsub213ss    Vfmsub231ss    scalar F32;
             Vfmsub132sd    Vfmsub213sd    Vfmsub231sd    scalar F64;
-        even NEGATE_PRODUCT, odd NEGATE_PRODUCT;
+        }
+        even NEGATE_PRODUCT, odd NEGATE_PRODUCT => {
             Vfnmadd132ps   Vfnmadd213ps   Vfnmadd231ps   packed F32;
             Vfnmadd132pd   Vfnmadd213pd   Vfnmadd231pd   packed F64;
             Vfnmadd132ss   Vfnmadd213ss   Vfnmadd231ss   scalar F32;
             Vfnmadd132sd   Vfnmadd213sd   Vfnmadd231sd   scalar F64;
-        even NEGATE_PRODUCT | NEGATE_ADDEND, odd NEGATE_PRODUCT | NEGATE_ADDEND;
+        }
+        even NEGATE_PRODUCT | NEGATE_ADDEND, odd NEGATE_PRODUCT | NEGATE_ADDEND => {
             Vfnmsub132ps   Vfnmsub213ps   Vfnmsub231ps   packed F32;
             Vfnmsub132pd   Vfnmsub213pd   Vfnmsub231pd   packed F64;
             Vfnmsub132ss   Vfnmsub213ss   Vfnmsub231ss   scalar F32;
             Vfnmsub132sd   Vfnmsub213sd   Vfnmsub231sd   scalar F64;
-        even NEGATE_ADDEND, odd ADD;
+        }
+        even NEGATE_ADDEND, odd ADD => {
             Vfmaddsub132ps Vfmaddsub213ps Vfmaddsub231ps packed F32;
             Vfmaddsub132pd Vfmaddsub213pd Vfmaddsub231pd packed F64;
-        even ADD, odd NEGATE_ADDEND;
+        }
+        even ADD, odd NEGATE_ADDEND => {
             Vfmsubadd132ps Vfmsubadd213ps Vfmsubadd231ps packed F32;
             Vfmsubadd132pd Vfmsubadd213pd Vfmsubadd231pd packed F64;
+        }
     }
 }
 
