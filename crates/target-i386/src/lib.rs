@@ -1,1 +1,35 @@
-//! The x86 guest CPU: state, decode, paging, faults, interpreter
+//! The x86 guest CPU: architectural state, decoding, address translation, faults and the interpreter.
+//!
+//! Data flows: guest bytes -> [`decode`] (iced-x86) -> [`Insn`] with a handler -> the handler changes
+//! [`Vcpu::state`] and guest memory ([`mem`]) or returns a [`Fault`], which [`interrupt`] delivers. What the CPU
+//! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
+//! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
+
+mod blocks;
+pub mod debug;
+pub mod decode;
+pub mod exec;
+pub mod fault;
+pub mod features;
+pub mod flags;
+pub mod insn;
+pub mod interrupt;
+pub mod mem;
+pub mod mode;
+pub mod paging;
+pub mod platform;
+mod run;
+pub mod signals;
+pub mod simd;
+pub mod state;
+pub mod system;
+pub mod vcpu;
+pub mod x87;
+
+pub use fault::{Exec, Fault, Vector};
+pub use features::Features;
+pub use insn::{Handler, Insn};
+pub use platform::Platform;
+pub use signals::CpuSignals;
+pub use state::CpuState;
+pub use vcpu::{InstructionCount, StopReason, Vcpu, VcpuParts};
