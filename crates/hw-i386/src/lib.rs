@@ -6,15 +6,16 @@ pub mod board_spec;
 pub mod boot;
 pub mod debug_ports;
 pub mod i440fx;
+pub mod i8042;
 pub mod pc_memory;
 pub mod pci;
 pub mod pic;
 pub mod piix3;
 pub mod port92;
 pub mod ram_layout;
+mod requests;
 pub mod reset_control;
 pub mod serial;
 pub mod tables;
-mod requests;
 
 pub use requests::MachineRequests;
