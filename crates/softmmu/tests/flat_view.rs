@@ -62,8 +62,16 @@ fn node() -> impl Strategy<Value = Node> {
         1 => Just(What::Reservation),
         3 => (any::<usize>(), address()).prop_map(|(target, offset)| What::Alias(target, offset)),
     ];
-    (what, size(), any::<usize>(), address(), -2i32..3, prop::bool::weighted(0.9), prop::bool::weighted(0.2)).prop_map(
-        |(what, size, parent, offset, priority, enabled, readonly)| Node {
+    (
+        what,
+        size(),
+        any::<usize>(),
+        address(),
+        -2i32..3,
+        prop::bool::weighted(0.9),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(what, size, parent, offset, priority, enabled, readonly)| Node {
             what,
             size,
             parent,
@@ -71,8 +79,7 @@ fn node() -> impl Strategy<Value = Node> {
             priority,
             enabled,
             readonly,
-        },
-    )
+        })
 }
 
 /// The tree twice: as regions, and as plain data for the naive look-up.
@@ -89,8 +96,15 @@ impl Tree {
     /// Node 0 is the root; aliases only show nodes of smaller number that are not their ancestors, which are built
     /// first, so there is no cycle: nodes are built in order, parents being later wired.
     fn build(map: &MemoryMap, mut nodes: Vec<Node>) -> Self {
-        let root =
-            Node { what: What::Container, size: u64::MAX, parent: 0, offset: 0, priority: 0, enabled: true, readonly: false };
+        let root = Node {
+            what: What::Container,
+            size: u64::MAX,
+            parent: 0,
+            offset: 0,
+            priority: 0,
+            enabled: true,
+            readonly: false,
+        };
         nodes.insert(0, root);
         let count = nodes.len();
         let (mut regions, mut target) = (Vec::new(), Vec::new());
@@ -124,7 +138,11 @@ impl Tree {
         for i in 1..count {
             let mut parent = nodes[i].parent % i;
             while target[parent].is_some() {
-                parent = if parent == 0 { 0 } else { nodes[parent].parent % parent };
+                parent = if parent == 0 {
+                    0
+                } else {
+                    nodes[parent].parent % parent
+                };
             }
             nodes[i].parent = parent;
             regions[parent].add_subregion(nodes[i].offset, &regions[i], nodes[i].priority);
@@ -133,13 +151,22 @@ impl Tree {
             let list = &mut children[parent];
             list.sort_by_key(|&child| -nodes[child].priority);
         }
-        Self { nodes, regions, target, children }
+        Self {
+            nodes,
+            regions,
+            target,
+            children,
+        }
     }
 
     /// Which node answers at `offset` of node `i`, at what offset of it, read-only or not.
     fn lookup(&self, i: usize, offset: i128, readonly: bool) -> Option<(usize, u64, bool)> {
         let node = &self.nodes[i];
-        let extent = if node.size == u64::MAX { 1 << 64 } else { i128::from(node.size) };
+        let extent = if node.size == u64::MAX {
+            1 << 64
+        } else {
+            i128::from(node.size)
+        };
         if !node.enabled || offset < 0 || offset >= extent {
             return None;
         }
@@ -166,15 +193,29 @@ impl Tree {
         for range in view.ranges() {
             assert!(range.start <= range.last);
             let middle = range.start + (range.last - range.start) / 2;
-            points.extend([range.start, range.last, range.start.wrapping_sub(1), range.last.wrapping_add(1), middle]);
+            points.extend([
+                range.start,
+                range.last,
+                range.start.wrapping_sub(1),
+                range.last.wrapping_add(1),
+                middle,
+            ]);
         }
         for node in &self.nodes {
-            points.extend([node.offset, node.offset.wrapping_sub(1), node.offset.wrapping_add(node.size)]);
+            points.extend([
+                node.offset,
+                node.offset.wrapping_sub(1),
+                node.offset.wrapping_add(node.size),
+            ]);
         }
         for at in points {
             let naive = self.lookup(0, i128::from(at), false);
             let found = view.find(GuestPhys(at)).map(|range| {
-                (range.region.name().parse().unwrap(), range.region_offset(GuestPhys(at)), range.readonly)
+                (
+                    range.region.name().parse().unwrap(),
+                    range.region_offset(GuestPhys(at)),
+                    range.readonly,
+                )
             });
             assert_eq!(found, naive, "at {at:#x}");
         }
@@ -195,7 +236,10 @@ impl MemoryListener for Replay {
     fn region_add(&self, range: &FlatRange) {
         let mut ranges = self.ranges.lock();
         let below = ranges.range(..=range.last).next_back().map(|(_, r)| r.last);
-        assert!(below.is_none_or(|last| last < range.start), "added over what is still there");
+        assert!(
+            below.is_none_or(|last| last < range.start),
+            "added over what is still there"
+        );
         ranges.insert(range.start, range.clone());
     }
     fn region_del(&self, range: &FlatRange) {

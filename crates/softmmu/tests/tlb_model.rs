@@ -12,8 +12,20 @@ const IO: u64 = 1 << 30;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Fill { idx: u8, page: u64, frame: u64, access: Access, write: bool, global: bool, large: bool },
-    Use { idx: u8, page: u64, access: Access },
+    Fill {
+        idx: u8,
+        page: u64,
+        frame: u64,
+        access: Access,
+        write: bool,
+        global: bool,
+        large: bool,
+    },
+    Use {
+        idx: u8,
+        page: u64,
+        access: Access,
+    },
     Asid(u16),
     All,
     Index(u8),
@@ -98,7 +110,14 @@ impl World {
         for page in 0..RAM / PAGE_SIZE {
             block.store(page * PAGE_SIZE, page).unwrap();
         }
-        Self { tlb: Tlb::new(dirty.clone()), space, block, dirty, live: Vec::new(), queue: Vec::new() }
+        Self {
+            tlb: Tlb::new(dirty.clone()),
+            space,
+            block,
+            dirty,
+            live: Vec::new(),
+            queue: Vec::new(),
+        }
     }
 
     fn forget(&mut self, gone: impl Fn(&Filled) -> bool) {
@@ -108,8 +127,20 @@ impl World {
     fn apply(&mut self, op: &Op) {
         let asid = self.tlb.asid();
         match *op {
-            Op::Fill { idx, page, frame, access, write, global, large } => {
-                let paddr = if frame < RAM / PAGE_SIZE { frame * PAGE_SIZE } else { IO + frame * PAGE_SIZE };
+            Op::Fill {
+                idx,
+                page,
+                frame,
+                access,
+                write,
+                global,
+                large,
+            } => {
+                let paddr = if frame < RAM / PAGE_SIZE {
+                    frame * PAGE_SIZE
+                } else {
+                    IO + frame * PAGE_SIZE
+                };
                 let prot = Prot { read: true, write };
                 let page_size = if large { 2 << 20 } else { PAGE_SIZE };
                 let fetch = access == Access::Fetch;
@@ -126,9 +157,22 @@ impl World {
                     },
                 );
                 self.forget(|f| f.idx == idx && f.fetch == fetch && f.page == page && f.visible(asid));
-                self.live.push(Filled { idx, fetch, page, paddr, prot, global, asid, size: page_size });
+                self.live.push(Filled {
+                    idx,
+                    fetch,
+                    page,
+                    paddr,
+                    prot,
+                    global,
+                    asid,
+                    size: page_size,
+                });
                 let found = self.tlb.probe(MmuIndex::new(idx), GuestVirt(page), access);
-                assert_eq!(found == Probe::Miss, access == Access::Write && !write, "a fill serves its access");
+                assert_eq!(
+                    found == Probe::Miss,
+                    access == Access::Write && !write,
+                    "a fill serves its access"
+                );
             }
             Op::Use { idx, page, access } => self.touch(idx, page, access),
             Op::Asid(asid) => self.tlb.set_asid(asid),
@@ -177,8 +221,17 @@ impl World {
         let allowed: Vec<_> = self
             .live
             .iter()
-            .filter(|f| f.idx == idx && f.page == page && f.visible(asid) && f.fetch == (access == Access::Fetch))
-            .filter(|f| f.fetch || if access == Access::Write { f.prot.write } else { f.prot.read })
+            .filter(|f| {
+                f.idx == idx && f.page == page && f.visible(asid) && f.fetch == (access == Access::Fetch)
+            })
+            .filter(|f| {
+                f.fetch
+                    || if access == Access::Write {
+                        f.prot.write
+                    } else {
+                        f.prot.read
+                    }
+            })
             .cloned()
             .collect();
         let may = |paddr: u64| allowed.iter().any(|f| f.paddr == paddr);
@@ -215,8 +268,16 @@ impl World {
                         assert_eq!(self.block.load::<u32>(paddr + 8), Some(0xdead_beef));
                         let code = self.dirty.is_code(RamAddr(paddr));
                         self.dirty.take_code_writes(&mut self.queue);
-                        assert_eq!(!self.queue.is_empty(), code, "a watched write is queued, no other is");
-                        assert_eq!(self.tlb.store(mmu, at, 1u32).is_none(), code, "the fast path comes back");
+                        assert_eq!(
+                            !self.queue.is_empty(),
+                            code,
+                            "a watched write is queued, no other is"
+                        );
+                        assert_eq!(
+                            self.tlb.store(mmu, at, 1u32).is_none(),
+                            code,
+                            "the fast path comes back"
+                        );
                         assert!(!self.dirty.code_writes_pending());
                     }
                     Slow::Io(at) => assert_eq!(at.0, paddr + 8),

@@ -13,12 +13,22 @@ struct Bytes {
 
 impl Bytes {
     fn new(rules: AccessRules) -> Self {
-        Self { bytes: Mutex::new((0..64).map(|i| i * 3 + 1).collect()), rules }
+        Self {
+            bytes: Mutex::new((0..64).map(|i| i * 3 + 1).collect()),
+            rules,
+        }
     }
 
     fn check(&self, offset: u64, size: u32) {
-        assert!(self.rules.impl_.0 <= size && size <= self.rules.impl_.1, "called with {size} under {:?}", self.rules);
-        assert!(self.rules.unaligned || offset.is_multiple_of(u64::from(size)), "{offset:#x} is not aligned to {size}");
+        assert!(
+            self.rules.impl_.0 <= size && size <= self.rules.impl_.1,
+            "called with {size} under {:?}",
+            self.rules
+        );
+        assert!(
+            self.rules.unaligned || offset.is_multiple_of(u64::from(size)),
+            "{offset:#x} is not aligned to {size}"
+        );
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -38,7 +48,10 @@ impl IoOps for Bytes {
 
     fn write(&self, offset: u64, size: u32, value: u64) -> IoResult<()> {
         self.check(offset, size);
-        assert!(size == 8 || value >> (8 * size) == 0, "bits above the size are set");
+        assert!(
+            size == 8 || value >> (8 * size) == 0,
+            "bits above the size are set"
+        );
         let bytes = to_bytes(value, size, self.rules.endian);
         self.bytes.lock()[offset as usize..][..size as usize].copy_from_slice(&bytes[..size as usize]);
         Ok(())
@@ -95,9 +108,20 @@ fn ends_of_the_address_range() {
     }
     for offset in [u64::MAX, u64::MAX - 1, u64::MAX - 7] {
         for impl_ in [(1, 1), (4, 4), (8, 8)] {
-            let rules = AccessRules { impl_, ..AccessRules::ANY };
-            assert_eq!(read(&Ones, &rules, offset, &mut [0; 8]), Ok(()), "{offset:#x} {impl_:?}");
-            assert_eq!(write(&Ones, &rules, offset, &[0; 8]), Ok(()), "{offset:#x} {impl_:?}");
+            let rules = AccessRules {
+                impl_,
+                ..AccessRules::ANY
+            };
+            assert_eq!(
+                read(&Ones, &rules, offset, &mut [0; 8]),
+                Ok(()),
+                "{offset:#x} {impl_:?}"
+            );
+            assert_eq!(
+                write(&Ones, &rules, offset, &[0; 8]),
+                Ok(()),
+                "{offset:#x} {impl_:?}"
+            );
         }
     }
 }
@@ -105,9 +129,13 @@ fn ends_of_the_address_range() {
 #[test]
 fn worse_errors_win() {
     let (ok, decode, device) = (Ok(()), Err(IoError::Decode), Err(IoError::Device));
-    for (a, b, both) in
-        [(ok, ok, ok), (ok, decode, decode), (decode, ok, decode), (decode, device, device), (device, decode, device)]
-    {
+    for (a, b, both) in [
+        (ok, ok, ok),
+        (ok, decode, decode),
+        (decode, ok, decode),
+        (decode, device, device),
+        (device, decode, device),
+    ] {
         assert_eq!(worse(a, b), both);
     }
 }
