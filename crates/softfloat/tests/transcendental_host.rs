@@ -49,11 +49,11 @@ fn check(
 }
 
 fn within_one(r: &mut Random, i: &mut Input) {
-    i.st[0].sign_exp = i.st[0].sign_exp & 0x8000 | 0x3fff - r.below(80) as u16;
+    i.st[0].sign_exp = (i.st[0].sign_exp & 0x8000) | (0x3fff - r.below(80) as u16);
 }
 
 fn moderate(r: &mut Random, i: &mut Input) {
-    i.st[0].sign_exp = i.st[0].sign_exp & 0x8000 | 0x3fff - 10 + r.below(73) as u16;
+    i.st[0].sign_exp = (i.st[0].sign_exp & 0x8000) | (0x3fff - 10 + r.below(73) as u16);
 }
 
 fn any(_: &mut Random, _: &mut Input) {}

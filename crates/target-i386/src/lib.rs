@@ -5,8 +5,10 @@
 //! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
+mod blocks;
 pub mod debug;
 pub mod decode;
+pub mod exec;
 pub mod fault;
 pub mod features;
 pub mod flags;
@@ -16,6 +18,7 @@ pub mod mem;
 pub mod mode;
 pub mod paging;
 pub mod platform;
+mod run;
 pub mod signals;
 pub mod simd;
 pub mod state;

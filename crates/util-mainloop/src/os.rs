@@ -10,7 +10,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 fn nanoseconds(time: Timespec) -> i64 {
-    time.tv_sec * 1_000_000_000 + i64::from(time.tv_nsec)
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Host monotonic time in nanoseconds since some moment before this process.
