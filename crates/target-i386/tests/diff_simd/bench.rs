@@ -62,7 +62,11 @@ impl Bench {
         let ram = RamBlock::new(&map, "ram", RAM).expect("host memory");
         let memory = AddressSpace::new(&map, "memory", root.clone());
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
-        map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0));
+        map.transaction(|_| {
+            let region = MemoryRegion::ram(ram.clone());
+            root.add_subregion(0, &region, 0);
+            root.add_subregion(DATA_BASE, &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64), 0);
+        });
         let features = Features::all();
         let cpu = Vcpu::new(VcpuParts {
             memory,
