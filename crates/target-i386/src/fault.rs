@@ -93,7 +93,11 @@ impl Fault {
 
     /// The error code, where the exception has one.
     pub const fn code(self) -> Option<u16> {
-        if self.0.get() & HAS_CODE != 0 { Some(self.0.get() as u16) } else { None }
+        if self.0.get() & HAS_CODE != 0 {
+            Some(self.0.get() as u16)
+        } else {
+            None
+        }
     }
 }
 
@@ -117,7 +121,10 @@ mod tests {
     fn round_trip() {
         assert_eq!((Fault::UD.vector(), Fault::UD.code()), (6, None));
         assert_eq!((Fault::DE.vector(), Fault::DE.code()), (0, None));
-        assert_eq!((Fault::gp(0x2b).vector(), Fault::gp(0x2b).code()), (13, Some(0x28)));
+        assert_eq!(
+            (Fault::gp(0x2b).vector(), Fault::gp(0x2b).code()),
+            (13, Some(0x28))
+        );
         assert_eq!(std::mem::size_of::<Exec>(), 4);
     }
 }

@@ -157,7 +157,10 @@ impl Features {
 
     /// The bits of one CPUID word.
     pub fn word(self, word: Word) -> u32 {
-        Self::WORDS.iter().filter(|row| row.2 == word && self.contains(row.0)).fold(0, |bits, row| bits | 1 << row.3)
+        Self::WORDS
+            .iter()
+            .filter(|row| row.2 == word && self.contains(row.0))
+            .fold(0, |bits, row| bits | 1 << row.3)
     }
 }
 
@@ -172,7 +175,12 @@ mod tests {
         assert_eq!(Features::by_name("nonsense"), None);
         for (i, (bit, name, ..)) in Features::WORDS.iter().enumerate() {
             assert_eq!(bit.bits().count_ones(), 1, "{name}");
-            assert!(Features::WORDS[..i].iter().all(|row| row.0 != *bit && row.1 != *name), "{name} twice");
+            assert!(
+                Features::WORDS[..i]
+                    .iter()
+                    .all(|row| row.0 != *bit && row.1 != *name),
+                "{name} twice"
+            );
         }
     }
 }

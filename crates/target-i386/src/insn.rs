@@ -48,6 +48,8 @@ pub struct MemOperand {
     pub seg: u8,
     /// Address size in bytes: 2, 4 or 8.
     pub asize: u8,
+    /// 64 minus the address size in bits: how far to shift ones down for the truncation mask.
+    pub trunc: u8,
 }
 
 bitflags! {

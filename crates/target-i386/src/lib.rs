@@ -5,18 +5,28 @@
 //! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
+pub mod debug;
+pub mod decode;
 pub mod fault;
+pub mod features;
 pub mod flags;
 pub mod insn;
+pub mod interrupt;
 pub mod mem;
+pub mod mode;
+pub mod paging;
 pub mod platform;
 pub mod signals;
+pub mod simd;
 pub mod state;
+pub mod system;
 pub mod vcpu;
+pub mod x87;
 
 pub use fault::{Exec, Fault, Vector};
+pub use features::Features;
 pub use insn::{Handler, Insn};
 pub use platform::Platform;
 pub use signals::CpuSignals;
 pub use state::CpuState;
-pub use vcpu::{StopReason, Vcpu};
+pub use vcpu::{InstructionCount, StopReason, Vcpu, VcpuParts};

@@ -1,10 +1,13 @@
 //! One virtual CPU: architectural state, TLB, buses, and the lines that reach it from outside.
 
-use crate::{CpuSignals, CpuState, Platform};
-use softmmu::AddressSpace;
+use crate::mode::{FastSegment, Mode};
+use crate::{CpuSignals, CpuState, Features, Platform};
+use softmmu::tlb::Tlb;
+use softmmu::{AddressSpace, DirtyMemory, GuestVirt, ViewCache};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Why [`Vcpu`]'s run loop returned.
+/// Why [`Vcpu::run`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
     /// The instruction budget is used up, to the instruction.
@@ -17,12 +20,44 @@ pub enum StopReason {
     Shutdown,
 }
 
-/// One virtual CPU.
-pub struct Vcpu {
-    /// Architectural state.
-    pub state: CpuState,
-    /// Instructions completed since the machine was made (architecture: "The instruction count").
-    pub icount: u64,
+/// The published instruction count of one vCPU: what a virtual clock under `-icount` reads.
+///
+/// Exact whenever the CPU can be observed from outside: in a device callback, at RDTSC, and between runs.
+#[derive(Debug, Default)]
+pub struct InstructionCount(AtomicU64);
+
+impl InstructionCount {
+    /// Instructions completed.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Publishes.
+    #[inline]
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Release);
+    }
+}
+
+/// Boundaries that the run loop looks at closely (bits of `Vcpu::attention`).
+pub(crate) mod attention {
+    /// Not running.
+    pub const ACTIVITY: u32 = 1 << 0;
+    /// An interrupt shadow is in force.
+    pub const SHADOW: u32 = 1 << 1;
+    /// RFLAGS.TF.
+    pub const TRAP: u32 = 1 << 2;
+    /// RFLAGS.RF.
+    pub const RESUME: u32 = 1 << 3;
+    /// A breakpoint is armed in DR7.
+    pub const BREAKPOINTS: u32 = 1 << 4;
+    /// A data breakpoint was hit.
+    pub const DEBUG_HIT: u32 = 1 << 5;
+}
+
+/// What a vCPU is made from.
+pub struct VcpuParts {
     /// Guest physical memory.
     pub memory: Arc<AddressSpace>,
     /// Port I/O space, 64 KiB.
@@ -31,4 +66,94 @@ pub struct Vcpu {
     pub signals: Arc<CpuSignals>,
     /// The board.
     pub platform: Arc<dyn Platform>,
+    /// Where the instruction count is published.
+    pub count: Arc<InstructionCount>,
+    /// What the CPU model announces.
+    pub features: Features,
+}
+
+/// One virtual CPU.
+pub struct Vcpu {
+    /// Architectural state. After changing what [`Vcpu::refresh_mode`] names, call it.
+    pub state: CpuState,
+    /// Instructions completed since the machine was made (architecture: "The instruction count").
+    pub icount: u64,
+    /// The cached mode.
+    pub mode: Mode,
+    /// What the CPU model announces; decode refuses the rest.
+    pub features: Features,
+    /// Guest physical memory.
+    pub memory: Arc<AddressSpace>,
+    /// The view of `memory` that TLB fills and page walks use; refreshed at block boundaries only.
+    pub view: ViewCache,
+    /// Port I/O space, 64 KiB.
+    pub io: Arc<AddressSpace>,
+    /// Requests from outside.
+    pub signals: Arc<CpuSignals>,
+    /// The board.
+    pub platform: Arc<dyn Platform>,
+    /// Linear-address translations. Flush through the methods of [`Tlb`]; block look-up follows.
+    pub tlb: Box<Tlb>,
+    /// Data breakpoints (bits 0..=3) that the current instruction has hit; `debug` reports and clears them.
+    pub debug_hits: u8,
+    pub(crate) dirty: Arc<DirtyMemory>,
+    pub(crate) count: Arc<InstructionCount>,
+    pub(crate) fast_seg: [FastSegment; 8],
+    /// [`attention`] bits.
+    pub(crate) attention: u32,
+    /// Leave the block after the current instruction.
+    pub(crate) leave: bool,
+    /// The value of `icount` at which the current run stops.
+    pub(crate) stop_at: u64,
+}
+
+impl Vcpu {
+    /// A vCPU with zeroed state; `system::reset` (or a loader) gives it a meaningful one.
+    pub fn new(parts: VcpuParts) -> Self {
+        let dirty = parts.memory.map().dirty().clone();
+        let mut cpu = Self {
+            state: CpuState::default(),
+            icount: 0,
+            mode: Mode::default(),
+            features: parts.features,
+            view: ViewCache::new(&parts.memory),
+            memory: parts.memory,
+            io: parts.io,
+            signals: parts.signals,
+            platform: parts.platform,
+            tlb: Tlb::new(dirty.clone()),
+            debug_hits: 0,
+            dirty,
+            count: parts.count,
+            fast_seg: [FastSegment::default(); 8],
+            attention: 0,
+            leave: false,
+            stop_at: 0,
+        };
+        cpu.refresh_mode();
+        cpu
+    }
+
+    /// Whether the CPU model has all of `features`.
+    #[inline]
+    pub fn has(&self, features: Features) -> bool {
+        self.features.contains(features)
+    }
+
+    /// Publishes the exact count, for whoever reads the clock next.
+    #[inline]
+    pub fn publish_count(&self) {
+        self.count.set(self.icount);
+    }
+
+    /// Iterations (or instructions) the current one may still complete within the budget, at least 1.
+    #[inline]
+    pub fn remaining(&self) -> u64 {
+        self.stop_at.saturating_sub(self.icount).max(1)
+    }
+
+    /// Forgets the translation of one page (INVLPG).
+    pub fn flush_page(&mut self, addr: u64) {
+        self.tlb.flush_page(GuestVirt(addr));
+    }
 }

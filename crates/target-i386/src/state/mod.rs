@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 /// Index of the always-zero entry of the register file: the "register" of an absent base or index.
 pub const ZERO_REG: usize = 16;
 
+/// Entries of the register file: a power of two, so that a masked register number needs no bounds check.
+pub const GPR_FILE: usize = 32;
+
 /// General register numbers.
 pub mod gpr {
     /// RAX.
@@ -51,8 +54,8 @@ pub enum Activity {
 /// Everything the architecture gives one logical processor, but its local APIC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CpuState {
-    /// RAX..R15 in encoding order; entry [`ZERO_REG`] is always zero.
-    pub gpr: [u64; 17],
+    /// RAX..R15 in encoding order; entry [`ZERO_REG`] and those above are always zero.
+    pub gpr: [u64; GPR_FILE],
     /// Instruction pointer, an offset in CS. While a handler runs: of the next instruction.
     pub rip: u64,
     /// RFLAGS, status flags kept lazily.
@@ -91,6 +94,8 @@ pub struct CpuState {
     pub shadow: Shadow,
     /// NMIs are held off until IRET.
     pub nmi_blocked: bool,
+    /// State of the generator behind RDRAND and RDSEED; part of the machine, so that runs repeat.
+    pub entropy: u64,
     /// Linear address of the page fault being raised; becomes CR2 on delivery.
     pub fault_addr: u64,
 }
@@ -105,4 +110,68 @@ pub enum Shadow {
     Sti,
     /// After MOV SS or POP SS: interrupts, NMI and debug traps wait one instruction.
     MovSs,
+}
+
+impl Default for CpuState {
+    /// The state after power-on reset (SDM vol. 3A, table 10-1); EDX, which holds the CPU's signature, is 0.
+    fn default() -> Self {
+        let data = Segment {
+            selector: 0,
+            base: 0,
+            limit: 0xffff,
+            attr: Segment::P | Segment::S | Segment::RW | Segment::ACCESSED,
+        };
+        let code = Segment {
+            selector: 0xf000,
+            base: 0xffff_0000,
+            attr: data.attr | Segment::CODE,
+            ..data
+        };
+        let table = DescriptorTable {
+            base: 0,
+            limit: 0xffff,
+        };
+        Self {
+            gpr: [0; GPR_FILE],
+            rip: 0xfff0,
+            flags: Flags::default(),
+            seg: [data, code, data, data, data, data],
+            ldtr: Segment {
+                selector: 0,
+                base: 0,
+                limit: 0xffff,
+                attr: Segment::P | 2 << 8,
+            },
+            tr: Segment {
+                selector: 0,
+                base: 0,
+                limit: 0xffff,
+                attr: Segment::P | 11 << 8,
+            },
+            gdtr: table,
+            idtr: table,
+            cpl: 0,
+            cr0: 0x6000_0010,
+            cr2: 0,
+            cr3: 0,
+            cr4: 0,
+            pdpte: [0; 4],
+            dr: DebugRegs {
+                addr: [0; 4],
+                dr6: 0xffff_0ff0,
+                dr7: 0x400,
+            },
+            msr: Msrs {
+                pat: 0x0007_0406_0007_0406,
+                misc_enable: 1,
+                ..Msrs::default()
+            },
+            fpu: Fpu::default(),
+            activity: Activity::Running,
+            shadow: Shadow::None,
+            nmi_blocked: false,
+            fault_addr: 0,
+            entropy: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
 }

@@ -1,0 +1,1 @@
+//! Tree and flat view as text.

@@ -1,0 +1,1 @@
+//! The publish protocol: view first, then generation.
