@@ -1,3 +1,115 @@
 //! Project chores: `cargo xtask help` lists them.
+//!
+//! Arguments flow from `main` into one module per chore; chores share [`guests`], [`apt`] and [`progress`].
 
-fn main() {}
+mod apt;
+mod boot;
+mod boot_tests;
+mod console;
+mod cpio;
+mod guests;
+mod payload;
+mod progress;
+mod test;
+mod tidy;
+
+use anyhow::{Context, Result, bail};
+use lexopt::Arg::{Long, Value};
+use lexopt::ValueExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask CHORE
+
+  boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
+              boots a Debian kernel to a busybox shell (fetches both; no root needed)
+  test        all checks: format, lints, unit, doc, loom and boot tests
+  boot-test [NAME]
+              the boot tests whose name contains NAME
+  fuzz-cpu [--cases N] [--seed N]
+              random instructions on the host CPU and in the interpreter, compared
+  tidy        layering, file headers, where unsafe code may be
+  help        this text
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    // xtask/ lies directly below the workspace.
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("no workspace around xtask")?;
+    let mut args = lexopt::Parser::from_env();
+    let chore = match args.next()? {
+        Some(Value(chore)) => chore.string()?,
+        None => "help".into(),
+        Some(Long("help")) => "help".into(),
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match chore.as_str() {
+        "boot" => boot::boot(workspace, boot_options(&mut args)?),
+        "test" => test::test(workspace),
+        "tidy" => tidy::tidy(workspace),
+        "boot-test" => {
+            let filter = args.next()?.map_or(Ok(String::new()), |arg| match arg {
+                Value(name) => Ok(name.string()?),
+                other => Err(anyhow::Error::from(other.unexpected())),
+            })?;
+            let reprise = boot::build(workspace, true)?;
+            boot_tests::run(workspace, &reprise, &filter)
+        }
+        "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
+        "help" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => bail!("no chore '{other}'\n\n{HELP}"),
+    }
+}
+
+fn boot_options(args: &mut lexopt::Parser) -> Result<boot::Options> {
+    let mut options = boot::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("flavour" | "flavor") => options.flavour = Some(args.value()?.string()?),
+            Long("kernel") => options.kernel = Some(args.value()?.into()),
+            Long("initrd") => options.initrd = Some(args.value()?.into()),
+            Long("append") => options.append = args.value()?.string()?,
+            // After `--` everything is the emulator's.
+            Value(first) => {
+                options.rest.push(first.string()?);
+                options.rest.extend(
+                    args.raw_args()?
+                        .map(|rest| rest.string())
+                        .collect::<Result<Vec<_>, _>>()?,
+                );
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn fuzz_options(args: &mut lexopt::Parser) -> Result<test::FuzzOptions> {
+    let mut options = test::FuzzOptions {
+        cases: 1_000_000,
+        seed: None,
+    };
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("cases") => options.cases = args.value()?.parse()?,
+            Long("seed") => options.seed = Some(args.value()?.parse()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}

@@ -1,1 +1,13 @@
-//! Execution loop, vCPU thread and counted time
+//! Execution: which engine runs the guest's instructions, on which thread, and what time it is meanwhile.
+//!
+//! Mirrors in behaviour QEMU's `accel/tcg` (`tcg-accel-ops-rr.c`, `icount-common.c`). Data flows: the machine
+//! hands over a [`target_i386::Vcpu`]; [`CpuThread`] runs it in turns whose length the virtual clock's next
+//! deadline decides ([`CountedClock`]), sleeps while it is halted, and does work that other threads queue.
+
+mod counted;
+mod cpu_thread;
+mod engine;
+
+pub use counted::{CountedClock, InstructionTime, Sleep};
+pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
+pub use engine::{Engine, UnknownEngine};

@@ -32,7 +32,10 @@ pub struct DeviceCell<T> {
 impl<T> DeviceCell<T> {
     /// Wraps `value`.
     pub const fn new(value: T) -> Self {
-        Self { owner: AtomicU64::new(0), value: Mutex::new(value) }
+        Self {
+            owner: AtomicU64::new(0),
+            value: Mutex::new(value),
+        }
     }
 
     /// Exclusive access.
@@ -41,10 +44,17 @@ impl<T> DeviceCell<T> {
     /// If the calling thread already has access: a device called itself through the board.
     pub fn lock(&self) -> DeviceGuard<'_, T> {
         let me = this_thread();
-        assert_ne!(self.owner.load(Ordering::Relaxed), me, "device state entered twice by one thread");
+        assert_ne!(
+            self.owner.load(Ordering::Relaxed),
+            me,
+            "device state entered twice by one thread"
+        );
         let value = self.value.lock();
         self.owner.store(me, Ordering::Relaxed);
-        DeviceGuard { owner: &self.owner, value }
+        DeviceGuard {
+            owner: &self.owner,
+            value,
+        }
     }
 }
 

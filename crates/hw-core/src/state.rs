@@ -46,7 +46,10 @@ impl SavedState {
     /// Another version, or bytes that are not a `T`.
     pub fn decode<T: DeserializeOwned>(&self, known: u16) -> Result<T, StateError> {
         if self.version != known {
-            return Err(StateError::Version { found: self.version, known });
+            return Err(StateError::Version {
+                found: self.version,
+                known,
+            });
         }
         postcard::from_bytes(&self.bytes).map_err(|e| StateError::Damaged(e.to_string()))
     }

@@ -44,4 +44,6 @@ pub use ram::{RamBlock, RamError};
 pub use reader::{MemoryPin, MemoryReader, ViewCache};
 pub use region::{MemoryRegion, WeakMemoryRegion};
 pub use space::{AddressSpace, Unassigned};
-pub use tlb::{Access, Miss, MmuIndex, Probe, Prot, Slow, Tlb, TlbFill};
+pub use tlb::{
+    Access, MMU_INDEXES, Miss, MmuIndex, Probe, Prot, Slow, Tlb, TlbEntry, TlbFill, TlbPart, TlbState,
+};

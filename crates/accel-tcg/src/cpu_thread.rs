@@ -1,0 +1,300 @@
+//! The thread that runs a virtual CPU: turns of execution, sleep while halted, queued work, pause and resume.
+//!
+//! Everything here happens under the big lock, which is dropped around guest execution and sleep. Other threads
+//! reach the CPU through [`CpuThread`]'s methods; the CPU reaches the machine through [`CpuEvents`].
+//! With counted time this thread also owns the virtual clock: it runs expired timers between turns and sizes each
+//! turn to end exactly at the next deadline.
+
+use crate::counted::{CountedClock, Sleep};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use target_i386::flags::bit;
+use target_i386::signals::request;
+use target_i386::state::Activity;
+use target_i386::{StopReason, Vcpu};
+use util_mainloop::clock::{ClockSource, MonotonicClock};
+use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
+use util_mainloop::timer::TimerList;
+
+/// What the CPU tells the machine. Called on the CPU's thread, under the big lock.
+pub trait CpuEvents: Send + Sync {
+    /// Triple fault. The CPU has stopped; the machine decides between reset and exit.
+    fn triple_fault(&self);
+}
+
+/// Who moves the virtual clock.
+#[derive(Clone)]
+pub enum TimeBase {
+    /// The host; the main loop runs virtual timers.
+    Host,
+    /// Counted instructions; this thread runs virtual timers.
+    Counted {
+        /// The clock.
+        clock: Arc<CountedClock>,
+        /// Timers on it.
+        timers: Arc<TimerList>,
+        /// What idle time costs.
+        sleep: Sleep,
+    },
+}
+
+type Work = Box<dyn FnOnce(&mut Vcpu) + Send>;
+
+#[derive(Default)]
+struct Orders {
+    /// The CPU may not execute.
+    stop: bool,
+    /// It does not: confirmed by its thread.
+    stopped: bool,
+    /// The thread ends.
+    quit: bool,
+    work: VecDeque<Work>,
+}
+
+struct Shared {
+    lock: Arc<BigLock>,
+    /// Signalled to the CPU's thread: new orders, requests or timers.
+    orders_changed: BigCondvar,
+    /// Signalled by the CPU's thread: stopped, or a piece of work is done.
+    answered: BigCondvar,
+    orders: Mutex<Orders>,
+    signals: Arc<target_i386::CpuSignals>,
+}
+
+/// Handle to the thread of one virtual CPU.
+pub struct CpuThread {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl CpuThread {
+    /// Starts a thread for `vcpu`, stopped; [`resume`](Self::resume) lets it run.
+    ///
+    /// # Errors
+    /// The host cannot start a thread.
+    pub fn spawn(
+        vcpu: Vcpu,
+        lock: Arc<BigLock>,
+        time: TimeBase,
+        events: Arc<dyn CpuEvents>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            lock,
+            orders_changed: BigCondvar::new(),
+            answered: BigCondvar::new(),
+            orders: Mutex::new(Orders { stop: true, ..Orders::default() }),
+            signals: Arc::clone(&vcpu.signals),
+        });
+        // A weak handle: the CPU's signals outlive the thread in devices that hold them.
+        let waker = Arc::downgrade(&shared);
+        shared.signals.set_waker(move || {
+            if let Some(shared) = waker.upgrade() {
+                shared.orders_changed.notify_all();
+            }
+        });
+        if let TimeBase::Counted { timers, .. } = &time {
+            // A new earliest deadline shortens the turn: end it after the current instruction and size it anew.
+            let signals = Arc::clone(&shared.signals);
+            timers.set_notify(Arc::new(move || signals.kick()));
+        }
+        let runner = Runner { shared: Arc::clone(&shared), vcpu, time, events };
+        let thread = std::thread::Builder::new().name("CPU 0/TCG".into()).spawn(move || runner.run())?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Asks the CPU to stop executing, without waiting. Callable from the CPU's own thread (a device that asks for
+    /// reset): no further instruction executes after the current one.
+    pub fn request_stop(&self) {
+        self.shared.orders.lock().stop = true;
+        self.shared.signals.kick();
+    }
+
+    /// Stops the CPU and waits until it has. Not from the CPU's own thread.
+    pub fn pause(&self, big: &mut BigLockGuard<'_>) {
+        self.request_stop();
+        while !self.shared.orders.lock().stopped {
+            self.shared.answered.wait(big);
+        }
+    }
+
+    /// Lets the CPU execute.
+    pub fn resume(&self) {
+        let mut orders = self.shared.orders.lock();
+        orders.stop = false;
+        orders.stopped = false;
+        drop(orders);
+        self.shared.orders_changed.notify_all();
+    }
+
+    /// Whether the CPU is stopped, or about to be.
+    pub fn is_paused(&self) -> bool {
+        self.shared.orders.lock().stop
+    }
+
+    /// Runs `work` on the CPU's thread, between two instructions, and waits for its result. Works on a paused CPU
+    /// too. First in, first out. Not from the CPU's own thread.
+    pub fn run_on_cpu<R: Send + 'static>(
+        &self,
+        big: &mut BigLockGuard<'_>,
+        work: impl FnOnce(&mut Vcpu) -> R + Send + 'static,
+    ) -> R {
+        let result = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&result);
+        self.async_run_on_cpu(move |vcpu| *slot.lock() = Some(work(vcpu)));
+        loop {
+            if let Some(result) = result.lock().take() {
+                return result;
+            }
+            self.shared.answered.wait(big);
+        }
+    }
+
+    /// Queues `work` for the CPU's thread. First in, first out.
+    pub fn async_run_on_cpu(&self, work: impl FnOnce(&mut Vcpu) + Send + 'static) {
+        self.shared.orders.lock().work.push_back(Box::new(work));
+        self.shared.signals.kick();
+    }
+
+    /// Ends the thread and waits for it. Not under the big lock.
+    pub fn join(&self) {
+        self.shared.orders.lock().quit = true;
+        self.shared.signals.kick();
+        // The thread may be between its test and its wait: notify under the lock that it tests under.
+        drop(self.shared.lock.lock_unless_held());
+        self.shared.orders_changed.notify_all();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the CPU thread panicked");
+        }
+    }
+
+    /// Whether the thread is gone (it panicked, or was joined).
+    pub fn is_finished(&self) -> bool {
+        self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+/// Whether a pending request would end the CPU's sleep.
+fn can_wake(vcpu: &Vcpu) -> bool {
+    let pending = vcpu.signals.pending();
+    match vcpu.state.activity {
+        Activity::Running => true,
+        Activity::Halted => {
+            pending & (request::INIT) != 0
+                || pending & request::NMI != 0 && !vcpu.state.nmi_blocked
+                || pending & request::INTR != 0 && vcpu.state.flags.has(bit::IF)
+        }
+        Activity::WaitForSipi => pending & (request::INIT | request::SIPI) != 0,
+        Activity::Shutdown => pending & (request::INIT | request::NMI) != 0,
+    }
+}
+
+/// The thread's own side.
+struct Runner {
+    shared: Arc<Shared>,
+    vcpu: Vcpu,
+    time: TimeBase,
+    events: Arc<dyn CpuEvents>,
+}
+
+impl Runner {
+    fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut big = shared.lock.lock();
+        loop {
+            shared.signals.take(request::EXIT);
+            self.do_queued_work();
+            {
+                let mut orders = shared.orders.lock();
+                if orders.quit {
+                    return;
+                }
+                if orders.stop && !orders.stopped {
+                    orders.stopped = true;
+                    shared.answered.notify_all();
+                }
+            }
+            if shared.orders.lock().stop {
+                self.wait_for_orders(&mut big);
+                continue;
+            }
+            if let TimeBase::Counted { timers, .. } = &self.time {
+                timers.run_expired();
+            }
+            if self.is_idle() {
+                self.idle(&mut big);
+                continue;
+            }
+            let budget = self.budget();
+            let reason = big.unlocked(|| self.vcpu.run(budget));
+            if reason == StopReason::Shutdown {
+                self.events.triple_fault();
+            }
+        }
+    }
+
+    fn do_queued_work(&mut self) {
+        loop {
+            let Some(work) = self.shared.orders.lock().work.pop_front() else { return };
+            work(&mut self.vcpu);
+            self.shared.answered.notify_all();
+        }
+    }
+
+    /// Sleeps until there is something new; returns at once if it came since the orders were read.
+    fn wait_for_orders(&self, big: &mut BigLockGuard<'_>) {
+        let has_news = || {
+            let orders = self.shared.orders.lock();
+            !orders.work.is_empty() || orders.quit || !orders.stop
+        };
+        if !has_news() {
+            self.shared.orders_changed.wait(big);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.vcpu.state.activity != Activity::Running && !can_wake(&self.vcpu)
+    }
+
+    /// Halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.
+    fn idle(&self, big: &mut BigLockGuard<'_>) {
+        let TimeBase::Counted { clock, timers, sleep } = &self.time else {
+            if self.shared.signals.pending() & request::EXIT == 0 {
+                self.shared.orders_changed.wait(big);
+            }
+            return;
+        };
+        // With no timer armed only the outside can end this; time stands still.
+        let Some(deadline) = timers.deadline() else {
+            if self.shared.signals.pending() & request::EXIT == 0 {
+                self.shared.orders_changed.wait(big);
+            }
+            return;
+        };
+        let ahead = deadline - timers.now_ns();
+        match sleep {
+            Sleep::Off => clock.warp(ahead),
+            // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
+            // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
+            Sleep::On => {
+                let host = MonotonicClock;
+                let start = host.now_ns();
+                let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
+                clock.warp(if woken { (host.now_ns() - start).min(ahead) } else { ahead });
+            }
+        }
+    }
+
+    /// Instructions until the next virtual deadline.
+    fn budget(&self) -> u64 {
+        match &self.time {
+            TimeBase::Host => u64::MAX,
+            TimeBase::Counted { clock, timers, .. } => {
+                timers.deadline().map_or(u64::MAX, |deadline| clock.budget_until(deadline))
+            }
+        }
+    }
+}

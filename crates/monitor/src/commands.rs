@@ -1,0 +1,139 @@
+//! The command table and what each command does.
+
+use crate::examine::{Format, Space, examine};
+use crate::expression::evaluate;
+use crate::{InfoTopic, Target};
+use std::fmt::Write;
+
+struct Command {
+    name: &'static str,
+    short: &'static str,
+    arguments: &'static str,
+    help: &'static str,
+    run: fn(&str, &mut Format, &mut dyn Target) -> String,
+}
+
+#[rustfmt::skip]
+const COMMANDS: &[Command] = &[
+    Command { name: "help", short: "?", arguments: "[COMMAND]", help: "lists commands, or explains one", run: help },
+    Command { name: "info", short: "", arguments: "TOPIC", help: "shows the machine's state; 'info' alone lists the topics", run: info },
+    Command { name: "stop", short: "s", arguments: "", help: "stops the guest", run: |_, _, t| quiet(t, |t| t.stop()) },
+    Command { name: "cont", short: "c", arguments: "", help: "lets it run on", run: |_, _, t| quiet(t, |t| t.cont()) },
+    Command { name: "system_reset", short: "", arguments: "", help: "presses the reset button", run: |_, _, t| quiet(t, |t| t.system_reset()) },
+    Command { name: "system_powerdown", short: "", arguments: "", help: "presses the power button", run: |_, _, t| quiet(t, |t| t.system_powerdown()) },
+    Command { name: "nmi", short: "", arguments: "", help: "sends a non-maskable interrupt", run: |_, _, t| quiet(t, |t| t.nmi()) },
+    Command { name: "x", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a virtual address; FORMAT is COUNT, x d u o c i, b h w g", run: |a, f, t| memory(a, f, Space::Virtual, t) },
+    Command { name: "xp", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a physical address", run: |a, f, t| memory(a, f, Space::Physical, t) },
+    Command { name: "print", short: "p", arguments: "EXPRESSION", help: "evaluates numbers, $registers, + - * ()", run: print },
+    Command { name: "quit", short: "q", arguments: "", help: "ends the emulator", run: |_, _, t| quiet(t, |t| t.quit()) },
+];
+
+#[rustfmt::skip]
+const TOPICS: &[(&str, InfoTopic, &str)] = &[
+    ("status", InfoTopic::Status, "running or paused"),
+    ("registers", InfoTopic::Registers, "CPU registers"),
+    ("mem", InfoTopic::Mem, "mapped virtual addresses"),
+    ("tlb", InfoTopic::Tlb, "TLB entries"),
+    ("mtree", InfoTopic::Mtree, "memory regions and flat views"),
+    ("irq", InfoTopic::Irq, "interrupt lines"),
+    ("pic", InfoTopic::Pic, "8259 pair and I/O APIC"),
+    ("lapic", InfoTopic::Lapic, "local APIC"),
+    ("pci", InfoTopic::Pci, "PCI functions"),
+    ("cpus", InfoTopic::Cpus, "virtual CPUs"),
+    ("jit", InfoTopic::Jit, "execution statistics"),
+    ("name", InfoTopic::Name, "the machine's name"),
+    ("version", InfoTopic::Version, "version of the emulator"),
+];
+
+/// Runs one line; the answer's lines end in `\n`.
+pub fn run(line: &str, format: &mut Format, target: &mut dyn Target) -> String {
+    let line = line.trim();
+    if line.is_empty() {
+        return String::new();
+    }
+    // `x/4i` needs no space before its format.
+    let end = line.find([' ', '/']).unwrap_or(line.len());
+    let (name, arguments) = line.split_at(end);
+    match COMMANDS.iter().find(|c| c.name == name || c.short == name) {
+        Some(command) => (command.run)(arguments.trim(), format, target),
+        None => format!("unknown command: '{name}' ('help' lists them)\n"),
+    }
+}
+
+/// Words that could stand where the cursor is, after `start`.
+pub fn completions(start: &str) -> Vec<&'static str> {
+    let words: Vec<_> = match start.rsplit_once(' ') {
+        None => COMMANDS.iter().map(|c| c.name).collect(),
+        Some((before, _)) if before.trim() == "info" => TOPICS.iter().map(|t| t.0).collect(),
+        Some((before, _)) if before.trim() == "help" => COMMANDS.iter().map(|c| c.name).collect(),
+        Some(_) => Vec::new(),
+    };
+    let typed = start.rsplit(' ').next().unwrap_or("");
+    words.into_iter().filter(|word| word.starts_with(typed)).collect()
+}
+
+fn quiet(target: &mut dyn Target, action: impl FnOnce(&mut dyn Target)) -> String {
+    action(target);
+    String::new()
+}
+
+fn help(name: &str, _: &mut Format, _: &mut dyn Target) -> String {
+    let mut out = String::new();
+    for command in COMMANDS
+        .iter()
+        .filter(|c| name.is_empty() || c.name == name || c.short == name)
+    {
+        let usage = format!(
+            "{}{} {}",
+            command.name,
+            if command.short.is_empty() {
+                String::new()
+            } else {
+                format!("|{}", command.short)
+            },
+            command.arguments
+        );
+        let _ = writeln!(out, "{usage:<28} {}", command.help);
+    }
+    if out.is_empty() {
+        let _ = writeln!(out, "unknown command: '{name}'");
+    }
+    out
+}
+
+fn info(topic: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    if let Some((_, topic, _)) = TOPICS.iter().find(|(name, ..)| *name == topic) {
+        return target.info(*topic);
+    }
+    let mut out = if topic.is_empty() {
+        String::new()
+    } else {
+        format!("unknown topic: '{topic}'\n")
+    };
+    for (name, _, help) in TOPICS {
+        let _ = writeln!(out, "info {name:<12} {help}");
+    }
+    out
+}
+
+fn memory(arguments: &str, last: &mut Format, space: Space, target: &mut dyn Target) -> String {
+    let (format, address) = match arguments.strip_prefix('/') {
+        Some(rest) => rest.split_once(' ').unwrap_or((rest, "")),
+        None => ("", arguments),
+    };
+    let parsed = Format::parse(format, *last).and_then(|f| Ok((f, evaluate(address, target)?)));
+    match parsed {
+        Ok((format, address)) => {
+            *last = format;
+            examine(format, space, address, target)
+        }
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+fn print(expression: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    match evaluate(expression, target) {
+        Ok(value) => format!("{value:#x}\n"),
+        Err(error) => format!("{error}\n"),
+    }
+}

@@ -1,0 +1,68 @@
+//! What the monitor asks of a machine.
+
+/// What `info` can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InfoTopic {
+    /// Running, paused, and why.
+    Status,
+    /// CPU registers.
+    Registers,
+    /// Virtual-address ranges and their rights.
+    Mem,
+    /// TLB entries.
+    Tlb,
+    /// Memory-region tree and flat views.
+    Mtree,
+    /// Interrupt counts and routing.
+    Irq,
+    /// The 8259 pair and the I/O APIC.
+    Pic,
+    /// The local APIC.
+    Lapic,
+    /// PCI functions and their windows.
+    Pci,
+    /// Virtual CPUs.
+    Cpus,
+    /// Instructions executed and translator statistics.
+    Jit,
+    /// The machine's name.
+    Name,
+    /// Version of the emulator.
+    Version,
+}
+
+/// The address that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub u64);
+
+/// A machine, as the monitor sees it. Every call finds the CPUs between two instructions.
+pub trait Target {
+    /// Stops all CPUs and the virtual clock.
+    fn stop(&mut self);
+    /// Lets them run.
+    fn cont(&mut self);
+    /// Ends the emulator.
+    fn quit(&mut self);
+    /// Resets the machine.
+    fn system_reset(&mut self);
+    /// Presses the power button.
+    fn system_powerdown(&mut self);
+    /// Sends an NMI to every CPU.
+    fn nmi(&mut self);
+    /// The text of an `info` topic, lines ended by `\n`.
+    fn info(&mut self, topic: InfoTopic) -> String;
+    /// Reads guest memory through the current address space of the CPU.
+    ///
+    /// # Errors
+    /// The first address that is not mapped.
+    fn read_virtual(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable>;
+    /// Reads guest physical memory.
+    ///
+    /// # Errors
+    /// The first address with nothing behind it.
+    fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable>;
+    /// A register's value by its name in lower case, without `$`.
+    fn register(&mut self, name: &str) -> Option<u64>;
+    /// Disassembles the first instruction in `bytes`, which lie at `address`: its length and text.
+    fn disassemble(&mut self, bytes: &[u8], address: u64) -> (usize, String);
+}

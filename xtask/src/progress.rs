@@ -1,0 +1,23 @@
+//! Progress bars for long work; silent where nobody watches (indicatif hides them off a terminal).
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+/// A spinner that says what is being done.
+pub fn spinner(what: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// A bar over `steps` steps.
+pub fn bar(steps: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {msg}").expect("a constant template");
+    ProgressBar::new(steps).with_style(style)
+}
+
+/// Announces a part of a longer run.
+pub fn heading(what: &str) {
+    println!("== {what}");
+}

@@ -1,0 +1,118 @@
+//! `cargo xtask test`: everything CI checks, in the order in which mistakes are cheapest to find.
+
+use crate::{boot, boot_tests, progress, tidy};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+/// Crates with loom models of their lock-free protocols (`tests/loom.rs`).
+const LOOM_CRATES: &[&str] = &["util-mainloop", "softmmu"];
+
+/// Runs all checks.
+///
+/// # Errors
+/// The first check that fails.
+pub fn test(workspace: &Path) -> Result<()> {
+    install_linker()?;
+    step("format", cargo(workspace, &["fmt", "--all", "--check"]))?;
+    step("tidy", || tidy::tidy(workspace))?;
+    step(
+        "clippy",
+        cargo(
+            workspace,
+            &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        ),
+    )?;
+    step(
+        "unit and integration tests",
+        cargo(workspace, &["test", "--workspace", "--all-targets"]),
+    )?;
+    step("doc tests", cargo(workspace, &["test", "--workspace", "--doc"]))?;
+    for name in LOOM_CRATES {
+        step(&format!("loom models of {name}"), loom(workspace, name))?;
+    }
+    step("boot tests", || {
+        let reprise = boot::build(workspace, true)?;
+        boot_tests::run(workspace, &reprise, "")
+    })?;
+    println!("all checks passed");
+    Ok(())
+}
+
+fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    progress::heading(name);
+    run().with_context(|| format!("{name} failed"))
+}
+
+fn cargo<'a>(workspace: &'a Path, args: &'a [&'a str]) -> impl FnOnce() -> Result<()> + 'a {
+    move || check(Command::new(env!("CARGO")).current_dir(workspace).args(args))
+}
+
+fn loom<'a>(workspace: &'a Path, name: &'a str) -> impl FnOnce() -> Result<()> + 'a {
+    move || {
+        check(
+            Command::new(env!("CARGO"))
+                .current_dir(workspace)
+                .env("RUSTFLAGS", "--cfg loom")
+                .env("LOOM_MAX_PREEMPTIONS", "2")
+                .args([
+                    "test",
+                    "--release",
+                    "--target-dir",
+                    "target/loom",
+                    "--package",
+                    name,
+                    "--test",
+                    "loom",
+                ]),
+        )
+    }
+}
+
+fn check(command: &mut Command) -> Result<()> {
+    let status = command.status()?;
+    if !status.success() {
+        bail!("{status}");
+    }
+    Ok(())
+}
+
+/// Rust links through `cc`; a bare Debian has none.
+fn install_linker() -> Result<()> {
+    if Command::new("cc").arg("--version").output().is_ok() {
+        return Ok(());
+    }
+    check(Command::new("apt-get").args(["install", "-y", "gcc", "libc6-dev"])).context("installing a linker")
+}
+
+/// How much `fuzz-cpu` does.
+pub struct FuzzOptions {
+    /// Cases per suite.
+    pub cases: u64,
+    /// First seed; the suite's own when not given.
+    pub seed: Option<u64>,
+}
+
+/// Runs the differential suites against the host CPU with more cases than CI does.
+///
+/// # Errors
+/// A difference, or a host that cannot run the oracle.
+pub fn fuzz_cpu(workspace: &Path, options: FuzzOptions) -> Result<()> {
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .current_dir(workspace)
+        .env("REPRISE_DIFF_CASES", options.cases.to_string());
+    if let Some(seed) = options.seed {
+        command.env("REPRISE_DIFF_SEED", seed.to_string());
+    }
+    check(command.args([
+        "test",
+        "--release",
+        "--package",
+        "target-i386",
+        "--test",
+        "diff*",
+        "--",
+        "--nocapture",
+    ]))
+}
