@@ -7,8 +7,10 @@
 
 pub mod control;
 pub mod cpuid;
+mod blocks;
 pub mod debug;
 pub mod decode;
+pub mod exec;
 pub mod fault;
 pub mod features;
 pub mod flags;
@@ -23,6 +25,7 @@ pub mod platform;
 mod privileged;
 pub mod reset;
 mod segment;
+mod run;
 pub mod signals;
 pub mod simd;
 pub mod state;

@@ -29,7 +29,7 @@ pub(crate) fn invlpg(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     require_ring0(cpu)?;
     let at = cpu.ea(insn);
     let linear = cpu.linear(insn.mem.seg, at);
-    cpu.flush_page(linear);
+    cpu.tlb.flush_page(GuestVirt(linear));
     Ok(())
 }
 
