@@ -17,20 +17,23 @@ struct Arrived {
     opened: bool,
 }
 
-struct Inbox(Mutex<Arrived>);
+struct Inbox {
+    arrived: Mutex<Arrived>,
+    greet_on: Event,
+}
 
 impl Frontend for Inbox {
     fn can_receive(&self) -> usize {
-        ROOM - self.0.lock().typed.len().min(ROOM)
+        ROOM - self.arrived.lock().typed.len().min(ROOM)
     }
 
     fn receive(&self, data: &[u8]) {
-        self.0.lock().typed.extend_from_slice(data);
+        self.arrived.lock().typed.extend_from_slice(data);
     }
 
     fn event(&self, event: Event) {
-        if matches!(event, Event::Opened | Event::FocusIn) {
-            self.0.lock().opened = true;
+        if event == self.greet_on {
+            self.arrived.lock().opened = true;
         }
     }
 }
@@ -43,21 +46,21 @@ pub struct MonitorConsole {
 }
 
 impl MonitorConsole {
-    /// Puts a monitor on `backend`.
+    /// Puts a monitor on `backend`. It greets on `greet_on`: [`Event::Opened`] where it is alone, and
+    /// [`Event::FocusIn`] behind a multiplexer, where at the start the screen is another's.
     ///
     /// # Errors
     /// The backend has a user already.
-    pub fn new(backend: Arc<dyn Chardev>) -> Result<Self, chardev::InUse> {
-        let inbox = Arc::new(Inbox(Mutex::default()));
+    pub fn new(backend: Arc<dyn Chardev>, greet_on: Event) -> Result<Self, chardev::InUse> {
+        let inbox = Arc::new(Inbox { arrived: Mutex::default(), greet_on });
         let frontend: Weak<dyn Frontend> = Arc::downgrade(&inbox) as Weak<dyn Frontend>;
         backend.attach(frontend)?;
-        // A multiplexer's monitor greets when it gets the focus, not at the start.
         Ok(Self { backend, inbox, session: Monitor::new() })
     }
 
     /// Runs what was typed since the last call.
     pub fn turn(&mut self, target: &mut dyn Target) {
-        let Arrived { typed, opened } = std::mem::take(&mut *self.inbox.0.lock());
+        let Arrived { typed, opened } = std::mem::take(&mut *self.inbox.arrived.lock());
         if opened {
             self.backend.write(&self.session.greeting());
         }
