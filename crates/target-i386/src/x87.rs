@@ -12,7 +12,7 @@ mod compare;
 mod control;
 mod environment;
 mod fxsave;
-pub mod image;
+pub(crate) mod image;
 mod load;
 mod source;
 mod stack;
