@@ -25,8 +25,6 @@ pub mod reset_control;
 pub mod rtc;
 pub mod serial;
 pub mod tables;
-mod mini_post;
 mod requests;
 
-pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
