@@ -65,7 +65,14 @@ pub(crate) fn pci(bus: &PciBus, ram: &RamLayout) {
 fn assign_bars(functions: &[(u8, Arc<dyn PciFunction>)], ram: &RamLayout) {
     let mut bars: Vec<_> = functions
         .iter()
-        .flat_map(|(_, function)| function.config().bars().iter().map(|bar| (*bar, function)).collect::<Vec<_>>())
+        .flat_map(|(_, function)| {
+            function
+                .config()
+                .bars()
+                .iter()
+                .map(|bar| (*bar, function))
+                .collect::<Vec<_>>()
+        })
         .collect();
     bars.sort_by_key(|(bar, _)| std::cmp::Reverse(bar.size));
     let (mut port, mut memory) = (BAR_PORTS, PCI_HOLE_END);
@@ -79,7 +86,11 @@ fn assign_bars(functions: &[(u8, Arc<dyn PciFunction>)], ram: &RamLayout) {
             memory = memory.saturating_sub(size) & !(size - 1);
             memory
         };
-        let fits = if bar.kind == BarKind::Io { port <= 0x1_0000 } else { memory >= ram.pci_hole_start() };
+        let fits = if bar.kind == BarKind::Io {
+            port <= 0x1_0000
+        } else {
+            memory >= ram.pci_hole_start()
+        };
         if fits {
             function.config_write((BAR0 + bar.index * 4) as u8, 4, address as u32);
         }

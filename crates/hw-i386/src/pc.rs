@@ -4,7 +4,7 @@
 //! devices in reset and snapshot order, and a few buttons. The board knows no engine and no backend: signals, clock,
 //! sinks and requests are handles. Mirrors QEMU's `hw/i386/pc_piix.c` and `pc.c`.
 
-use crate::acpi_pm::AcpiPm;
+use crate::acpi_pm::{AcpiPm, SmbusHost};
 use crate::apic::{ApicBus, ApicConfig, LocalApic};
 use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
@@ -126,7 +126,6 @@ pub struct Pc {
     rtc: Arc<Rtc>,
     pm: Arc<AcpiPm>,
     boot: Option<BootPlan>,
-    _debug: Vec<IoWindow>,
 }
 
 /// A register page that covers RAM and windows.
@@ -150,7 +149,14 @@ impl Pc {
     }
 
     fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Self {
-        let PcConfig { clock, requests, cpus, lock, map, .. } = config;
+        let PcConfig {
+            clock,
+            requests,
+            cpus,
+            lock,
+            map,
+            ..
+        } = config;
         let mut devices: Vec<Arc<dyn Device>> = Vec::new();
         let system = &parts.system;
         let io = &parts.spaces.io;
@@ -160,7 +166,11 @@ impl Pc {
         let mut apics = Vec::new();
         if cpus.apic {
             for (id, signals) in (0u32..).zip(&cpus.signals) {
-                let config = ApicConfig { id, bsp: id == 0, x2apic: cpus.x2apic };
+                let config = ApicConfig {
+                    id,
+                    bsp: id == 0,
+                    x2apic: cpus.x2apic,
+                };
                 let apic = LocalApic::new(config, &bus, Arc::clone(signals), &clock);
                 let region = apic.window().region();
                 system.add_subregion(board_spec::LAPIC_BASE as u64, &region, APIC_PRIORITY);
@@ -187,12 +197,19 @@ impl Pc {
         let legacy = LegacyTimers::new(gsi.isa(0), gsi.isa(8));
         let ferr = Ferr::new(gsi.isa(13));
         open(io, &ferr.window());
-        devices.extend([pic.clone() as Arc<dyn Device>, gsi.clone(), legacy.clone(), ferr.clone()]);
+        devices.extend([
+            pic.clone() as Arc<dyn Device>,
+            gsi.clone(),
+            legacy.clone(),
+            ferr.clone(),
+        ]);
 
         // Time.
         let pit = Pit::new(&clock, legacy.input(LegacyInput::Pit));
         open_all(io, &pit.windows());
-        let rtc_config = RtcConfig { unix_seconds: config.rtc_seconds };
+        let rtc_config = RtcConfig {
+            unix_seconds: config.rtc_seconds,
+        };
         let rtc = Rtc::new(rtc_config, &clock, legacy.input(LegacyInput::Rtc));
         open(io, &rtc.window());
         devices.extend([pit as Arc<dyn Device>, rtc.clone()]);
@@ -207,16 +224,19 @@ impl Pc {
             devices.push(hpet);
         }
         let power = Arc::clone(&requests);
-        let pm = AcpiPm::new(&clock, gsi.isa(board_spec::SCI_IRQ as u32), Box::new(move || power.power_off()));
+        let pm = AcpiPm::new(&clock, gsi.isa(board_spec::SCI_IRQ as u32), move || {
+            power.power_off()
+        });
         let pm_region = pm.pm_window().region();
-        let smbus_region = pm.smbus_window().region();
+        let smbus = SmbusHost::new();
+        let smbus_region = smbus.window().region();
         for region in [&pm_region, &smbus_region] {
             region.set_enabled(false);
             io.add_subregion(0, region, 0);
         }
         open(io, &pm.gpe_window());
         open(io, &pm.apm_window());
-        devices.push(pm.clone());
+        devices.extend([pm.clone() as Arc<dyn Device>, smbus]);
 
         // PCI.
         let reset_control = ResetControl::new(Arc::clone(&requests));
@@ -231,12 +251,26 @@ impl Pc {
         let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
         let isa = Function::new("piix3-isa", spaces, IsaBridge::new(Arc::clone(&router)), vec![]);
         let ide = Function::new("piix3-ide", spaces, IdeController, vec![bmdma.window().region()]);
-        let power = Function::new("piix4-pm", spaces, PowerManagement::new(pm_region, smbus_region), vec![]);
+        let power = Function::new(
+            "piix4-pm",
+            spaces,
+            PowerManagement::new(pm_region, smbus_region),
+            vec![],
+        );
         pci.add(devfn(0, 0), host.clone());
         pci.add(devfn(1, 0), isa.clone());
         pci.add(devfn(1, 1), ide.clone());
         pci.add(devfn(1, 3), power.clone());
-        devices.extend([reset_control as Arc<dyn Device>, pci.clone(), router, host, isa, ide, power, bmdma]);
+        devices.extend([
+            reset_control as Arc<dyn Device>,
+            pci.clone(),
+            router,
+            host,
+            isa,
+            ide,
+            power,
+            bmdma,
+        ]);
 
         // ISA.
         let lines = KeyboardLines {
@@ -267,13 +301,21 @@ impl Pc {
             devices.push(serial.clone());
             Some(serial)
         });
-        let mut debug: Vec<IoWindow> =
-            config.debug_consoles.into_iter().map(|(port, sink)| DebugConsole::new(port, sink).window()).collect();
+        let mut debug: Vec<IoWindow> = config
+            .debug_consoles
+            .into_iter()
+            .map(|(port, sink)| DebugConsole::new(port, sink).window())
+            .collect();
         debug.extend(
-            config.debug_exits.iter().map(|&(base, size)| DebugExit::new(base, size, requests.clone()).window()),
+            config
+                .debug_exits
+                .iter()
+                .map(|&(base, size)| DebugExit::new(base, size, requests.clone()).window()),
         );
         // On top: 501h lies where a serial port or a POST card might be put.
-        debug.iter().for_each(|window| io.add_subregion(window.base, &window.region(), 2));
+        debug
+            .iter()
+            .for_each(|window| io.add_subregion(window.base, &window.region(), 2));
 
         let tables = tables::build(&TableConfig {
             ram: parts.layout,
@@ -317,7 +359,6 @@ impl Pc {
             rtc,
             pm,
             boot: None,
-            _debug: debug,
         }
     }
 
@@ -333,7 +374,10 @@ impl Pc {
 
     /// Where COM`n`+1's input goes, if the port exists.
     pub fn serial_input(&self, n: usize) -> Option<Arc<dyn CharInput>> {
-        self.serials.get(n)?.clone().map(|serial| serial as Arc<dyn CharInput>)
+        self.serials
+            .get(n)?
+            .clone()
+            .map(|serial| serial as Arc<dyn CharInput>)
     }
 
     /// Plans the boot of a kernel; each [`reset`](Self::reset) from now on loads it again.
@@ -369,7 +413,8 @@ impl Pc {
     pub fn reset(&self) {
         self.lock.with(&mut || {
             self.map.transaction(|_| reset_all(&self.devices));
-            self.map.transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
+            self.map
+                .transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
             mini_post::ports(&self.io);
             if let Some(apic) = self.apics.first() {
                 // Enabled, spurious vector FFh; LINT0 ExtINT, LINT1 NMI.
@@ -426,12 +471,20 @@ impl Pc {
 
     /// Text of the monitor's `info pic`: the 8259 pair and the I/O APIC.
     pub fn describe_pic(&self) -> String {
-        self.pic.describe() + &self.ioapic.as_ref().map(|ioapic| ioapic.describe()).unwrap_or_default()
+        self.pic.describe()
+            + &self
+                .ioapic
+                .as_ref()
+                .map(|ioapic| ioapic.describe())
+                .unwrap_or_default()
     }
 
     /// Text of the monitor's `info lapic`.
     pub fn describe_lapic(&self, cpu: usize) -> String {
-        self.apics.get(cpu).map_or_else(|| "this CPU has no local APIC\n".to_owned(), |apic| apic.describe())
+        self.apics.get(cpu).map_or_else(
+            || "this CPU has no local APIC\n".to_owned(),
+            |apic| apic.describe(),
+        )
     }
 
     /// Text of the monitor's `info pci`.
@@ -448,3 +501,6 @@ fn open(space: &MemoryRegion, window: &IoWindow) {
 fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
+
+#[cfg(test)]
+mod tests;
