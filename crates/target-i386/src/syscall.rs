@@ -42,6 +42,8 @@ pub(crate) fn syscall(cpu: &mut Vcpu, _: &Insn) -> Exec {
         cpu.state.gpr[11] = flags & !bit::RF;
         cpu.state.flags.set(flags & !(cpu.state.msr.fmask | bit::RF));
         cpu.state.rip = target;
+        // A masked TF takes the step's trap with it.
+        cpu.inhibit_trap = !cpu.state.flags.has(bit::TF);
     } else {
         cpu.state.flags.put(bit::VM | bit::IF | bit::RF, false);
         cpu.state.rip = star & 0xffff_ffff;

@@ -6,7 +6,7 @@
 use crate::insn::seg;
 use crate::segment::{load, query, tables};
 use crate::{Exec, Fault, Handler, Insn, Vcpu};
-use crate::{control, debug, io, msr, privileged, reset, syscall, transfer, tsc, xsave};
+use crate::{control, debug, io, msr, privileged, reset, syscall, transfer, xsave};
 use crate::interrupt::{iret, software};
 use iced_x86::{Code, Instruction};
 
@@ -87,9 +87,6 @@ pub fn lookup(instruction: &Instruction) -> Option<Handler> {
         C::Rdmsr => msr::rdmsr,
         C::Wrmsr => msr::wrmsr,
         C::Cpuid => privileged::cpuid,
-        C::Rdtsc => tsc::rdtsc,
-        C::Rdtscp => tsc::rdtscp,
-        C::Rdpmc => tsc::rdpmc,
         C::Rdpid_r32 | C::Rdpid_r64 => privileged::rdpid,
         // Extended state.
         C::Xsave_mem | C::Xsave64_mem => xsave::xsave,

@@ -3,11 +3,9 @@
 //! All processors read the one virtual clock, so their counters agree for ever; the counter never stops and never
 //! changes its rate (CPUID 80000007h EDX.8). SDM vol. 3B, 19.17.
 
-use crate::control::{cr4, require_ring0};
 use crate::features::Features;
 use crate::msr::number;
-use crate::state::gpr;
-use crate::{Exec, Fault, Insn, Vcpu};
+use crate::Vcpu;
 
 /// Ticks per second: 1 GHz, so that a tick is a nanosecond of virtual time. Announced in kHz by CPUID 40000001h EAX.
 pub const TSC_HZ: u64 = 1_000_000_000;
@@ -27,8 +25,9 @@ pub fn ns_at(ticks: u64) -> i64 {
     ns.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
-/// The counter as this processor reads it.
+/// The counter as this processor reads it; the clock may be the instruction count, so that is published first.
 pub fn read(cpu: &Vcpu) -> u64 {
+    cpu.publish_count();
     ticks(cpu.platform.virtual_ns()).wrapping_add(cpu.state.msr.tsc_offset)
 }
 
@@ -45,36 +44,6 @@ pub(crate) fn moved(cpu: &Vcpu) {
     if let Some(tsc) = cpu.platform.apic_msr(number::TSC_DEADLINE).filter(|tsc| *tsc != 0) {
         cpu.platform.set_tsc_deadline(tsc, deadline_ns(cpu, tsc));
     }
-}
-
-fn deliver(cpu: &mut Vcpu) {
-    let now = read(cpu);
-    cpu.state.gpr[gpr::RAX] = now & 0xffff_ffff;
-    cpu.state.gpr[gpr::RDX] = now >> 32;
-}
-
-fn allowed(cpu: &Vcpu) -> Exec {
-    if cpu.state.cr4 & cr4::TSD != 0 { require_ring0(cpu) } else { Ok(()) }
-}
-
-/// RDTSC.
-pub(crate) fn rdtsc(cpu: &mut Vcpu, _: &Insn) -> Exec {
-    allowed(cpu)?;
-    deliver(cpu);
-    Ok(())
-}
-
-/// RDTSCP.
-pub(crate) fn rdtscp(cpu: &mut Vcpu, _: &Insn) -> Exec {
-    allowed(cpu)?;
-    deliver(cpu);
-    cpu.state.gpr[gpr::RCX] = cpu.state.msr.tsc_aux & 0xffff_ffff;
-    Ok(())
-}
-
-/// RDPMC: there are no counters, so every index is out of range.
-pub(crate) fn rdpmc(_: &mut Vcpu, _: &Insn) -> Exec {
-    Err(Fault::GP0)
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ impl Model {
         Self::named("max").expect("`max` is in the table")
     }
 
+    /// `max` with exactly `features`, for tests of a feature's absence.
+    pub fn with_features(features: Features) -> Self {
+        Self { features, ..Self::max() }
+    }
+
     /// The model called `name`.
     pub fn named(name: &str) -> Option<Self> {
         let spec = SPECS.iter().find(|spec| spec.name == name)?;

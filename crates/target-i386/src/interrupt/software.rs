@@ -8,6 +8,8 @@ use crate::mem::Privilege;
 use crate::{Exec, Fault, Insn, Vcpu, Vector};
 
 fn software(cpu: &mut Vcpu, vector: u8, source: Source) -> Exec {
+    // The handler starts with TF clear and nothing pending of the step that the instruction would have been.
+    cpu.inhibit_trap = true;
     deliver::deliver(cpu, &Event { vector, code: None, source })
 }
 
@@ -16,6 +18,7 @@ pub(crate) fn int(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let vector = insn.imm as u8;
     if cpu.mode.v86 {
         if cpu.state.cr4 & cr4::VME != 0 && redirects(cpu, vector)? {
+            cpu.inhibit_trap = true;
             return real::redirected(cpu, vector);
         }
         if !cpu.state.flags.has(bit::IOPL) {

@@ -7,6 +7,7 @@ use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
 use target_i386::decode::{self, Context, Decoded};
 use target_i386::state::{Float80, Segment};
+use target_i386::cpuid::{Model, Topology};
 use target_i386::{CpuSignals, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
 /// A board with nothing on it.
@@ -74,7 +75,8 @@ impl Bench {
             signals: Arc::new(CpuSignals::new()),
             platform: Arc::new(Nothing),
             count: Arc::new(InstructionCount::default()),
-            features,
+            model: Arc::new(Model::with_features(features)),
+            topology: Topology::default(),
         });
         let mut bench = Bench { cpu, ram, features };
         bench.map_pages();
