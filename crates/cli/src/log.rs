@@ -36,6 +36,7 @@ pub const ITEMS: &[Item] = &[
     Item { name: "int", help: "interrupts and exceptions as they are delivered", targets: &["target_i386::interrupt"], level: LevelFilter::TRACE },
     Item { name: "cpu_reset", help: "CPU state at each reset", targets: &["target_i386::reset"], level: LevelFilter::TRACE },
     Item { name: "msr", help: "unknown model-specific registers", targets: &["target_i386::msr"], level: LevelFilter::TRACE },
+    Item { name: "digest", help: "at the end: instructions executed, and digests of CPU, memory and devices", targets: &["machine::digest"], level: LevelFilter::TRACE },
     Item { name: "device", help: "everything that device models report", targets: &["hw_i386", "hw_core"], level: LevelFilter::TRACE },
 ];
 

@@ -147,7 +147,10 @@ pub fn check_saved_state(used: &dyn Device, fresh: &dyn Device) {
     let saved = used.save();
     assert_eq!(saved, used.save(), "{name}: saving changes the state");
     let before = fresh.save();
-    assert_ne!(before, saved, "{name}: the test has not changed anything worth saving");
+    assert_ne!(
+        before, saved,
+        "{name}: the test has not changed anything worth saving"
+    );
 
     let unknown = SavedState {
         version: saved.version.wrapping_add(1),
@@ -179,7 +182,12 @@ pub fn check_reset(device: &dyn Device, change: impl FnOnce()) {
     reset(device);
     let clean = device.save();
     change();
-    assert_ne!(device.save(), clean, "{}: the test has not changed anything", device.name());
+    assert_ne!(
+        device.save(),
+        clean,
+        "{}: the test has not changed anything",
+        device.name()
+    );
     reset(device);
     assert_eq!(device.save(), clean, "{}: reset leaves traces", device.name());
 }

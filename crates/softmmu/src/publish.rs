@@ -11,7 +11,7 @@
 //! epoch. `tests/loom.rs` drives this file under loom, where a mutex stands for arc-swap.
 
 #[cfg(loom)]
-use loom::sync::{Arc, Mutex};
+use loom::sync::Arc;
 #[cfg(not(loom))]
 use std::sync::Arc;
 
@@ -20,6 +20,8 @@ use arc_swap::ArcSwap;
 #[cfg(not(loom))]
 use crossbeam_epoch::{Atomic, Collector, Guard, Owned};
 
+#[cfg(loom)]
+use crate::sync::Mutex;
 use crate::sync::{AtomicU64, Ordering};
 
 /// A value and the generation that published it.
@@ -77,7 +79,7 @@ impl<T> Published<T> {
         #[cfg(not(loom))]
         return self.current.load_full();
         #[cfg(loom)]
-        return self.current.lock().expect("no panic under the lock").clone();
+        return self.current.lock().clone();
     }
 
     /// Calls `f` with the current value, without keeping it.
@@ -108,7 +110,7 @@ impl<T> Published<T> {
         }
         #[cfg(loom)]
         {
-            *self.current.lock().expect("no panic under the lock") = next;
+            *self.current.lock() = next;
         }
         self.generation.store(generation, Ordering::Release);
     }

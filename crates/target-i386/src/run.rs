@@ -76,7 +76,9 @@ impl Vcpu {
     fn step_slow(&mut self, cache: &mut BlockCache, pc: u64) -> bool {
         let fault = match self.find_code(cache, pc) {
             Ok(Found::Block(id)) => {
-                let Some(block) = cache.block(id) else { return false };
+                let Some(block) = cache.block(id) else {
+                    return false;
+                };
                 if block.recheck {
                     self.attention |= attention::LOOK;
                 }
@@ -148,7 +150,11 @@ impl Vcpu {
         } else {
             self.mode.flat_code || rip <= u64::from(self.state.seg[seg::CS as usize].limit)
         };
-        if inside { cache.find(self, pc) } else { Err(Fault::GP0) }
+        if inside {
+            cache.find(self, pc)
+        } else {
+            Err(Fault::GP0)
+        }
     }
 
     /// Runs instructions within the budget and the code limit. False if the first did not complete.
@@ -156,9 +162,14 @@ impl Vcpu {
     fn execute(&mut self, insns: &[Insn], bytes: u32) -> bool {
         let start = self.icount;
         let room = self.stop_at - start;
-        let mut insns = if (insns.len() as u64) <= room { insns } else { &insns[..room as usize] };
+        let mut insns = if (insns.len() as u64) <= room {
+            insns
+        } else {
+            &insns[..room as usize]
+        };
         let mut rip = self.state.rip;
-        if !self.mode.flat_code && rip + u64::from(bytes) > u64::from(self.state.seg[seg::CS as usize].limit) {
+        if !self.mode.flat_code && rip + u64::from(bytes) > u64::from(self.state.seg[seg::CS as usize].limit)
+        {
             insns = self.within_limit(insns);
             if insns.is_empty() {
                 interrupt::raise(self, Fault::GP0);
@@ -249,7 +260,11 @@ impl Vcpu {
             Activity::Shutdown => return Step::Stop(StopReason::Shutdown),
         }
         self.refresh_attention();
-        if self.attention == 0 { Step::Run } else { Step::Single }
+        if self.attention == 0 {
+            Step::Run
+        } else {
+            Step::Single
+        }
     }
 
     /// One instruction with everything that can surround it: shadows, RF, breakpoints, TF.

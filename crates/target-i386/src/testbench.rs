@@ -13,6 +13,7 @@
 //! assert_eq!(bench.cpu.state.gpr[0], 42);
 //! ```
 
+use crate::cpuid::{Model, Topology};
 use crate::insn::seg;
 use crate::mode::cr;
 use crate::state::{DescriptorTable, Segment, gpr};
@@ -162,9 +163,17 @@ impl TestBench {
             signals: Arc::new(CpuSignals::new()),
             platform: board.clone(),
             count,
-            features,
+            model: Arc::new(Model::with_features(features)),
+            topology: Topology::default(),
         });
-        let mut bench = Self { cpu, ram, root, ports, map, board };
+        let mut bench = Self {
+            cpu,
+            ram,
+            root,
+            ports,
+            map,
+            board,
+        };
         bench.write_tables();
         bench.enter(mode);
         bench
@@ -220,13 +229,21 @@ impl TestBench {
         state.cr3 = PAGE_TABLES;
         state.msr.efer = if long { EFER_SCE_LME_LMA_NXE } else { 0 };
         state.cpl = (code & 3) as u8;
-        state.gdtr = DescriptorTable { base: GDT, limit: 0xff };
+        state.gdtr = DescriptorTable {
+            base: GDT,
+            limit: 0xff,
+        };
         for index in 0..6 {
             let selector = if index == seg::CS { code } else { data };
             self.cpu.state.seg[index as usize] = if mode == Mode::Real {
                 let kind = if index == seg::CS { Segment::CODE } else { 0 };
                 let attr = Segment::P | Segment::S | Segment::RW | Segment::ACCESSED | kind;
-                Segment { selector: 0, base: 0, limit: 0xffff, attr }
+                Segment {
+                    selector: 0,
+                    base: 0,
+                    limit: 0xffff,
+                    attr,
+                }
             } else {
                 self.segment(selector)
             };
@@ -246,7 +263,11 @@ impl TestBench {
         Segment {
             selector,
             base: u64::from(low >> 16 | (high & 0xff) << 16 | high & 0xff00_0000),
-            limit: if high & Segment::G != 0 { limit << 12 | 0xfff } else { limit },
+            limit: if high & Segment::G != 0 {
+                limit << 12 | 0xfff
+            } else {
+                limit
+            },
             attr: high & 0x00f0_ff00,
         }
     }

@@ -12,7 +12,9 @@ fn bench(mode: Mode, code: &[u8]) -> TestBench {
 #[test]
 fn loop_counts_exactly() {
     // mov ecx, 1000; l: add rax, rcx; dec ecx; jnz l; jmp $
-    let code = [0xb9, 0xe8, 3, 0, 0, 0x48, 0x01, 0xc8, 0xff, 0xc9, 0x75, 0xf9, 0xeb, 0xfe];
+    let code = [
+        0xb9, 0xe8, 3, 0, 0, 0x48, 0x01, 0xc8, 0xff, 0xc9, 0x75, 0xf9, 0xeb, 0xfe,
+    ];
     for step in [1, 2, 3, 7, 1000] {
         let mut bench = bench(Mode::Long, &code);
         let mut left = 3001;
@@ -38,9 +40,23 @@ fn rep_counts_iterations_and_stops_within() {
     let state = &mut bench.cpu.state;
     (state.gpr[gpr::RSI], state.gpr[gpr::RDI], state.gpr[gpr::RCX]) = (DATA, 0x20_0123, 10_000);
     assert_eq!(bench.run(4567), StopReason::Budget);
-    assert_eq!((bench.cpu.icount, bench.cpu.state.gpr[gpr::RCX], bench.cpu.state.rip), (4567, 10_000 - 4567, CODE));
+    assert_eq!(
+        (
+            bench.cpu.icount,
+            bench.cpu.state.gpr[gpr::RCX],
+            bench.cpu.state.rip
+        ),
+        (4567, 10_000 - 4567, CODE)
+    );
     assert_eq!(bench.run(10_000 - 4567), StopReason::Budget);
-    assert_eq!((bench.cpu.icount, bench.cpu.state.gpr[gpr::RCX], bench.cpu.state.rip), (10_000, 0, CODE + 2));
+    assert_eq!(
+        (
+            bench.cpu.icount,
+            bench.cpu.state.gpr[gpr::RCX],
+            bench.cpu.state.rip
+        ),
+        (10_000, 0, CODE + 2)
+    );
     assert_eq!(&bench.get::<10_000>(0x20_0123)[..], &data[..]);
     bench.run(1);
     assert_eq!((bench.cpu.icount, bench.cpu.state.rip), (10_001, CODE + 5));
@@ -57,7 +73,11 @@ fn overlapping_rep_movsb_repeats_the_pattern() {
         bench.run(100);
         let got = bench.get::<100>(DATA);
         for (i, &byte) in got.iter().enumerate().take(100) {
-            assert_eq!(byte, pattern[i % distance as usize], "distance {distance}, byte {i}");
+            assert_eq!(
+                byte,
+                pattern[i % distance as usize],
+                "distance {distance}, byte {i}"
+            );
         }
     }
 }
@@ -103,13 +123,21 @@ fn instructions_across_pages() {
             bench.cpu.state.gpr[gpr::RAX] = 0;
             for _ in 0..2 {
                 bench.run(3);
-                assert_eq!(bench.cpu.state.gpr[gpr::RAX], 0x1122_3344_5566_7788, "{mode:?} {back}");
+                assert_eq!(
+                    bench.cpu.state.gpr[gpr::RAX],
+                    0x1122_3344_5566_7788,
+                    "{mode:?} {back}"
+                );
                 bench.cpu.state.rip = at;
             }
             // The part on the second page changes.
             bench.put(at + 9, &[0x99]);
             bench.run(1);
-            assert_eq!(bench.cpu.state.gpr[gpr::RAX], 0x9922_3344_5566_7788, "{mode:?} {back}");
+            assert_eq!(
+                bench.cpu.state.gpr[gpr::RAX],
+                0x9922_3344_5566_7788,
+                "{mode:?} {back}"
+            );
         }
     }
 }
@@ -121,7 +149,10 @@ fn sixteen_bit_ip_wraps() {
     bench.put(0, &[0xb0, 7]);
     bench.cpu.state.rip = 0xffff;
     bench.run(2);
-    assert_eq!((bench.cpu.state.rip, bench.cpu.state.gpr[gpr::RAX] & 0xff), (2, 7));
+    assert_eq!(
+        (bench.cpu.state.rip, bench.cpu.state.gpr[gpr::RAX] & 0xff),
+        (2, 7)
+    );
 }
 
 #[test]

@@ -80,10 +80,11 @@ fn segment(selector: u16, descriptor: u64) -> Segment {
     }
 }
 
-/// Puts a freshly reset processor into the plan's entry state. MTRRs are the mini-POST's business.
+/// Puts a freshly reset processor into the plan's entry state. MTRRs are the mini-POST's business. A caller that
+/// caches the processor's mode has to refresh it afterwards.
 pub fn apply(entry: &EntryState, cpu: &mut CpuState) {
     let long = entry.mode == EntryMode::Long;
-    cpu.gpr = [0; 17];
+    cpu.gpr.fill(0);
     cpu.gpr[gpr::RAX] = entry.rax;
     cpu.gpr[gpr::RBX] = entry.rbx;
     cpu.gpr[gpr::RSI] = entry.rsi;

@@ -150,51 +150,15 @@ fn linux_64() {
     assert_eq!(memory(&plan, initrd, 2), [7, 7]);
     let line = page.u32(spec::CMD_LINE_PTR).unwrap() as u64;
     assert_eq!(memory(&plan, line, 14), b"console=ttyS0\0");
-    let mut cpu = CpuStateForTest::default();
-    apply(&plan.entry, &mut cpu.0);
-    assert_eq!((cpu.0.cr0, cpu.0.cr4, cpu.0.msr.efer), (0x8000_0011, 0x20, 0x500));
-    assert_eq!((cpu.0.seg[1].limit, cpu.0.seg[1].attr), (u32::MAX, 0xa0_9b00));
+    let mut cpu = target_i386::CpuState::default();
+    apply(&plan.entry, &mut cpu);
+    assert_eq!((cpu.cr0, cpu.cr4, cpu.msr.efer), (0x8000_0011, 0x20, 0x500));
+    assert_eq!((cpu.seg[1].limit, cpu.seg[1].attr), (u32::MAX, 0xa0_9b00));
     // The last page directory entry maps the last 2 MiB below 4 GiB.
     assert_eq!(
-        memory(&plan, cpu.0.cr3 + 0x6000 - 8, 8),
+        memory(&plan, cpu.cr3 + 0x6000 - 8, 8),
         0xffe0_00e3u64.to_le_bytes()
     );
-}
-
-/// A CPU state with every field at some default; the real reset values are target-i386's business.
-struct CpuStateForTest(target_i386::CpuState);
-
-impl Default for CpuStateForTest {
-    fn default() -> Self {
-        use target_i386::state::*;
-        Self(target_i386::CpuState {
-            gpr: [0; 17],
-            rip: 0xfff0,
-            flags: Default::default(),
-            seg: Default::default(),
-            ldtr: Default::default(),
-            tr: Default::default(),
-            gdtr: Default::default(),
-            idtr: Default::default(),
-            cpl: 0,
-            cr0: 0,
-            cr2: 0,
-            cr3: 0,
-            cr4: 0,
-            pdpte: [0; 4],
-            dr: DebugRegs {
-                addr: [0; 4],
-                dr6: 0,
-                dr7: 0,
-            },
-            msr: Default::default(),
-            fpu: Default::default(),
-            activity: Activity::Halted,
-            shadow: Shadow::Sti,
-            nmi_blocked: true,
-            fault_addr: 0,
-        })
-    }
 }
 
 #[test]

@@ -79,7 +79,12 @@ impl Uart {
 
     /// Bits per second; a divisor of 0 counts as 65536.
     pub fn baud(&self) -> u32 {
-        BASE_BAUD / if self.divisor == 0 { 0x1_0000 } else { self.divisor as u32 }
+        BASE_BAUD
+            / if self.divisor == 0 {
+                0x1_0000
+            } else {
+                self.divisor as u32
+            }
     }
 
     /// Four character times in nanoseconds.
@@ -118,7 +123,11 @@ impl Uart {
 
     /// Bytes that may be received now.
     pub fn room(&self) -> usize {
-        if self.mcr.contains(Mcr::LOOP) { 0 } else { self.capacity().saturating_sub(self.fifo.len()) }
+        if self.mcr.contains(Mcr::LOOP) {
+            0
+        } else {
+            self.capacity().saturating_sub(self.fifo.len())
+        }
     }
 
     /// A byte arrives from the wire or through the loop.
@@ -183,9 +192,18 @@ impl Uart {
         let inputs = self.modem_inputs();
         let changed = (self.msr ^ inputs) - Msr::DELTAS;
         let mut deltas = self.msr & Msr::DELTAS;
-        deltas.set(Msr::DELTA_CTS, deltas.contains(Msr::DELTA_CTS) || changed.contains(Msr::CTS));
-        deltas.set(Msr::DELTA_DSR, deltas.contains(Msr::DELTA_DSR) || changed.contains(Msr::DSR));
-        deltas.set(Msr::DELTA_DCD, deltas.contains(Msr::DELTA_DCD) || changed.contains(Msr::DCD));
+        deltas.set(
+            Msr::DELTA_CTS,
+            deltas.contains(Msr::DELTA_CTS) || changed.contains(Msr::CTS),
+        );
+        deltas.set(
+            Msr::DELTA_DSR,
+            deltas.contains(Msr::DELTA_DSR) || changed.contains(Msr::DSR),
+        );
+        deltas.set(
+            Msr::DELTA_DCD,
+            deltas.contains(Msr::DELTA_DCD) || changed.contains(Msr::DCD),
+        );
         let ring_ended = changed.contains(Msr::RI) && !inputs.contains(Msr::RI);
         deltas.set(Msr::TRAILING_RI, deltas.contains(Msr::TRAILING_RI) || ring_ended);
         self.msr = inputs | deltas;

@@ -50,7 +50,14 @@ impl Serial {
 
     /// The eight registers, for the port space; `base` is that of COM1.
     pub fn window(self: &Arc<Self>) -> IoWindow {
-        IoWindow::new("serial", (0x3f8, 8), AccessRules::BYTES, self, Self::read, Self::write)
+        IoWindow::new(
+            "serial",
+            (0x3f8, 8),
+            AccessRules::BYTES,
+            self,
+            Self::read,
+            Self::write,
+        )
     }
 
     fn read(&self, offset: u64, _size: u32) -> IoResult<u64> {

@@ -26,7 +26,12 @@ impl Rig {
     fn new() -> Self {
         let (clock, irq, wire) = (TestClock::new(), RecordingSink::new(), Arc::new(Wire::default()));
         let port = Serial::new("serial0", &clock.clock(), irq.line(4), wire.clone());
-        Self { clock, irq, wire, port }
+        Self {
+            clock,
+            irq,
+            wire,
+            port,
+        }
     }
 
     fn read(&self, offset: u64) -> u8 {

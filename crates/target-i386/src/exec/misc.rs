@@ -9,9 +9,6 @@ use crate::state::gpr::{RAX, RCX, RDX};
 use crate::{Exec, Fault, Handler, Insn, Vcpu, Vector};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-/// Frequency of the time-stamp counter in Hz, the same on every host.
-pub const TSC_HZ: u64 = 1_000_000_000;
-
 const CR4_TSD: u64 = 1 << 2;
 const CR4_PCE: u64 = 1 << 8;
 /// Legacy performance counters of an AMD CPU.
@@ -37,16 +34,14 @@ fn bound<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let mask = u64::MAX >> (insn.mem.trunc & 63);
     let index = cpu.reg::<T>(insn.reg[0]).sext() as i64;
     let lower = cpu.read::<T>(insn.mem.seg, offset)?.sext() as i64;
-    let upper = cpu.read::<T>(insn.mem.seg, offset.wrapping_add(T::SIZE) & mask)?.sext() as i64;
-    if (lower..=upper).contains(&index) { Ok(()) } else { Err(Fault::new(Vector::Br)) }
-}
-
-/// The time-stamp counter now, in ticks of [`TSC_HZ`].
-pub fn read_tsc(cpu: &Vcpu) -> u64 {
-    cpu.publish_count();
-    let ns = cpu.platform.virtual_ns().max(0) as u128;
-    let ticks = (ns * u128::from(TSC_HZ) / 1_000_000_000) as u64;
-    ticks.wrapping_add(cpu.state.msr.tsc_offset)
+    let upper = cpu
+        .read::<T>(insn.mem.seg, offset.wrapping_add(T::SIZE) & mask)?
+        .sext() as i64;
+    if (lower..=upper).contains(&index) {
+        Ok(())
+    } else {
+        Err(Fault::new(Vector::Br))
+    }
 }
 
 fn set_edx_eax(cpu: &mut Vcpu, value: u64) {
@@ -61,7 +56,7 @@ fn check_tsd(cpu: &Vcpu) -> Exec {
 
 fn rdtsc(cpu: &mut Vcpu, _: &Insn) -> Exec {
     check_tsd(cpu)?;
-    let now = read_tsc(cpu);
+    let now = crate::tsc::read(cpu);
     set_edx_eax(cpu, now);
     Ok(())
 }
