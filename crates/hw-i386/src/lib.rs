@@ -10,3 +10,6 @@ pub mod pic;
 pub mod pit;
 pub mod platform;
 pub mod rtc;
+
+#[cfg(test)]
+mod proptests;
