@@ -5,7 +5,7 @@
 
 use crate::console::Console;
 use crate::guests::{Flavour, Guests};
-use crate::progress;
+use crate::{multiboot, progress};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +20,8 @@ enum Guest {
     Pvh(Flavour, &'static str),
     /// memtest86+ of this architecture.
     Memtest(&'static str),
+    /// A multiboot program that writes 21h to port F4h.
+    Multiboot,
     /// No `-kernel`: the guest that is built into the emulator.
     Embedded,
 }
@@ -27,7 +29,11 @@ enum Guest {
 /// Clock of a row.
 #[derive(Clone, Copy, PartialEq)]
 enum Time {
+    /// Instructions.
     Counted,
+    /// Instructions, in two runs that must agree in every byte and digest.
+    CountedTwice,
+    /// The host's.
     Host,
 }
 
@@ -74,7 +80,7 @@ const NO_APIC: &str = "nokaslr noapic nolapic acpi=off end=reboot";
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    Row { name: "cloud", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Counted, append: "", options: &[],
+    Row { name: "cloud", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::CountedTwice, append: "", options: &[],
           steps: &[Expect("machine x86_64"), Expect("clocksource tsc"), Expect("avx2 1"), SUM], status: 0 },
     Row { name: "cloud on host time", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Host, append: "end=shell", options: &["-m", "4G"],
           steps: &[Expect("clocksource tsc"), Expect("memory 39"), SUM, Expect("# "), Send("echo $((6*7))\r"), Expect("42"), Send("poweroff -f\r")], status: 0 },
@@ -96,6 +102,8 @@ const ROWS: &[Row] = &[
           steps: &[Expect("Memtest86+"), Expect("Pass   1%")], status: KILLED },
     Row { name: "memtest86+ ia32", guest: Guest::Memtest("ia32"), time: Time::Counted, append: "console=ttyS0,115200", options: &["-m", "32"],
           steps: &[Expect("Memtest86+"), Expect("Pass   1%")], status: KILLED },
+    Row { name: "multiboot", guest: Guest::Multiboot, time: Time::Counted, append: "", options: &["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+          steps: &[], status: 0x43 },
     Row { name: "embedded guest", guest: Guest::Embedded, time: Time::Counted, append: "", options: &[],
           steps: &[Expect("> "), Send("help\r"), Expect("poweroff"), Send("poweroff\r")], status: 0 },
 ];
@@ -126,7 +134,12 @@ pub fn run(workspace: &Path, reprise: &Path, filter: &str) -> Result<()> {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(row) = rows.get(index) else { break };
-                    match converse(reprise, &commands[index], row) {
+                    let result = if row.time == Time::CountedTwice {
+                        repeat(reprise, &commands[index], row)
+                    } else {
+                        converse(reprise, &commands[index], row).map(drop)
+                    };
+                    match result {
                         Ok(()) => bar.suspend(|| println!("boot test {} ... ok", row.name)),
                         Err(error) => {
                             failed.fetch_add(1, Ordering::Relaxed);
@@ -149,7 +162,7 @@ pub fn run(workspace: &Path, reprise: &Path, filter: &str) -> Result<()> {
 
 fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
     let mut args: Vec<String> = vec!["-nographic".into(), "-monitor".into(), "none".into()];
-    if row.time == Time::Counted {
+    if row.time != Time::Host {
         args.extend(["-icount".into(), "shift=1,sleep=off".into()]);
     }
     let mut append = row.append.to_owned();
@@ -165,6 +178,7 @@ fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
             args.extend(["-initrd".into(), initrd.to_string_lossy().into_owned()]);
             append = format!("console=ttyS0 panic=-1 {append}");
         }
+        Guest::Multiboot => kernel = Some(guests.write("exit.elf", &multiboot::exit_kernel(0xf4, 0x21))?),
         Guest::Memtest(arch) => kernel = Some(guests.memtest(arch)?),
         Guest::Embedded => {}
     }
@@ -180,7 +194,8 @@ fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
     Ok(args)
 }
 
-fn converse(reprise: &Path, args: &[String], row: &Row) -> Result<()> {
+/// One run; everything printed, if the row runs to its end.
+fn converse(reprise: &Path, args: &[String], row: &Row) -> Result<String> {
     let mut console = Console::start(reprise, args, LIMIT)?;
     for step in row.steps {
         match step {
@@ -188,11 +203,29 @@ fn converse(reprise: &Path, args: &[String], row: &Row) -> Result<()> {
             Send(text) => console.send(text)?,
         }
     }
-    if row.status != KILLED {
-        let (status, output) = console.finish().context("after the last step")?;
-        if status != row.status {
-            bail!("exit status {status}, not {}\n{output}", row.status);
-        }
+    if row.status == KILLED {
+        return Ok(String::new());
+    }
+    let (status, output) = console.finish().context("after the last step")?;
+    if status != row.status {
+        bail!("exit status {status}, not {}\n{output}", row.status);
+    }
+    Ok(output)
+}
+
+/// Runs a row twice and compares every byte printed and the digests of CPU, memory and devices at the end.
+fn repeat(reprise: &Path, args: &[String], row: &Row) -> Result<()> {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let mut args = args.to_vec();
+        args.extend(["-d".into(), "digest".into()]);
+        runs.push(converse(reprise, &args, row)?);
+    }
+    if !runs[0].contains("digest") {
+        bail!("no digest was printed\n{}", runs[0]);
+    }
+    if let Some((a, b)) = runs[0].lines().zip(runs[1].lines()).find(|(a, b)| a != b) {
+        bail!("two runs differ:\n{a}\n{b}");
     }
     Ok(())
 }

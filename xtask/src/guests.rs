@@ -98,8 +98,16 @@ impl Guests {
             .program("bin/busybox", &busybox)
             .symlink("bin/sh", "busybox")
             .program("init", init.as_bytes());
-        let path = self.dir.join(format!("initramfs-{name}-{arch}.cpio"));
-        std::fs::write(&path, archive.finish())?;
+        self.write(&format!("initramfs-{name}-{arch}.cpio"), &archive.finish())
+    }
+
+    /// Puts a file that was made here into `guests/`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        std::fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
     }
 }

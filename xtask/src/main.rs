@@ -8,6 +8,7 @@ mod boot_tests;
 mod console;
 mod cpio;
 mod guests;
+mod multiboot;
 mod payload;
 mod progress;
 mod test;

@@ -5,7 +5,8 @@
 //! next deadline: a jump that depends on guest state alone, and therefore repeats.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
+use target_i386::vcpu::InstructionCount;
 use util_mainloop::clock::ClockSource;
 
 /// Nanoseconds per instruction, as a 32.32 fixed-point number: `shift=N` is `2^N`, faster machines need fractions.
@@ -44,21 +45,21 @@ pub enum Sleep {
 #[derive(Debug)]
 pub struct CountedClock {
     time: InstructionTime,
-    executed: Arc<AtomicU64>,
+    executed: Arc<InstructionCount>,
     warped_ns: AtomicI64,
 }
 
 impl CountedClock {
     /// A clock over `executed`, the number of instructions that all vCPUs have completed, exact whenever a device
     /// or timer can look.
-    pub fn new(time: InstructionTime, executed: Arc<AtomicU64>) -> Self {
+    pub fn new(time: InstructionTime, executed: Arc<InstructionCount>) -> Self {
         Self { time, executed, warped_ns: AtomicI64::new(0) }
     }
 
     /// Instructions to run until the clock shows `deadline_ns` or later; at least one.
     pub fn budget_until(&self, deadline_ns: i64) -> u64 {
         // The remainder of the current nanosecond must not make the timer late by one: search from the count.
-        let executed = self.executed.load(Ordering::Acquire);
+        let executed = self.executed.get();
         let target = deadline_ns.saturating_sub(self.warped_ns.load(Ordering::Acquire));
         self.time.instructions(target).saturating_sub(executed).max(1)
     }
@@ -76,7 +77,7 @@ impl CountedClock {
 
 impl ClockSource for CountedClock {
     fn now_ns(&self) -> i64 {
-        self.time.ns(self.executed.load(Ordering::Acquire)) + self.warped_ns()
+        self.time.ns(self.executed.get()) + self.warped_ns()
     }
 }
 
@@ -85,7 +86,9 @@ mod tests {
     use super::*;
 
     fn clock(shift: u32, executed: u64) -> CountedClock {
-        CountedClock::new(InstructionTime::from_shift(shift).unwrap(), Arc::new(AtomicU64::new(executed)))
+        let count = InstructionCount::default();
+        count.set(executed);
+        CountedClock::new(InstructionTime::from_shift(shift).unwrap(), Arc::new(count))
     }
 
     #[test]
@@ -96,10 +99,10 @@ mod tests {
             let clock = clock(shift, executed);
             clock.warp(warp);
             let budget = clock.budget_until(deadline);
-            clock.executed.fetch_add(budget, Ordering::AcqRel);
+            clock.executed.set(clock.executed.get() + budget);
             assert!(clock.now_ns() >= deadline, "shift {shift}: early");
             if budget > 1 {
-                clock.executed.fetch_sub(1, Ordering::AcqRel);
+                clock.executed.set(clock.executed.get() - 1);
                 assert!(clock.now_ns() < deadline, "shift {shift}: late");
             }
         }

@@ -10,7 +10,9 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use target_i386::flags::bit;
 use target_i386::signals::request;
+use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
 use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
@@ -175,6 +177,21 @@ impl CpuThread {
     }
 }
 
+/// Whether a pending request would end the CPU's sleep.
+fn can_wake(vcpu: &Vcpu) -> bool {
+    let pending = vcpu.signals.pending();
+    match vcpu.state.activity {
+        Activity::Running => true,
+        Activity::Halted => {
+            pending & (request::INIT) != 0
+                || pending & request::NMI != 0 && !vcpu.state.nmi_blocked
+                || pending & request::INTR != 0 && vcpu.state.flags.has(bit::IF)
+        }
+        Activity::WaitForSipi => pending & (request::INIT | request::SIPI) != 0,
+        Activity::Shutdown => pending & (request::INIT | request::NMI) != 0,
+    }
+}
+
 /// The thread's own side.
 struct Runner {
     shared: Arc<Shared>,
@@ -239,7 +256,7 @@ impl Runner {
     }
 
     fn is_idle(&self) -> bool {
-        !self.vcpu.is_running() && !self.vcpu.has_wake_up()
+        self.vcpu.state.activity != Activity::Running && !can_wake(&self.vcpu)
     }
 
     /// Halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.

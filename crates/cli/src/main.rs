@@ -1,3 +1,36 @@
 //! The `reprise` command: reads argv, assembles the machine, prints errors.
+//!
+//! Arguments flow through [`options`] into a [`machine::Config`]; the machine runs; its end becomes the exit status.
+//! Whatever is wrong with the options is one line on standard error and status 1, before the guest runs.
 
-fn main() {}
+mod log;
+mod options;
+
+use options::Request;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let request = match options::parse(std::env::args_os().skip(1)) {
+        Ok(request) => request,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    let (config, log) = match request {
+        Request::Print(text) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Request::Run(config, log) => (*config, log),
+    };
+    if let Err(error) = log::start(&log) {
+        return refuse(&format!("{error:#}"));
+    }
+    match machine::run(config) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => refuse(&format!("{error:#}")),
+    }
+}
+
+fn refuse(message: &str) -> ExitCode {
+    eprintln!("reprise: {message}");
+    ExitCode::FAILURE
+}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cell;
+mod chars;
 mod clock;
 mod device;
 mod irq;
@@ -9,6 +10,7 @@ pub mod testing;
 mod window;
 
 pub use cell::{DeviceCell, DeviceGuard};
+pub use chars::{CharInput, CharSink, NullSink};
 pub use clock::{Frequency, Timer, VirtualClock, schedule};
 pub use device::{Device, ResetPhase, reset_all};
 pub use irq::{IrqLine, IrqSink};

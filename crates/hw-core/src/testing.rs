@@ -70,7 +70,9 @@ impl TestClock {
     pub fn advance_with(&self, ns: i64, stops: usize) {
         let end = self.now_ns().saturating_add(ns);
         for _ in 0..stops {
-            let Some(at) = self.list.deadline().filter(|&at| at <= end) else { break };
+            let Some(at) = self.list.deadline().filter(|&at| at <= end) else {
+                break;
+            };
             self.jump_to(at);
         }
         self.jump_to(end);

@@ -90,3 +90,148 @@ impl Default for AccessRules {
         Self::UP_TO_4
     }
 }
+
+impl AccessRules {
+    /// # Panics
+    /// If the sizes are not powers of two from 1 to 8, minimum first.
+    pub(crate) fn check(&self) {
+        for (min, max) in [self.valid, self.impl_] {
+            let good = |size: u32| size.is_power_of_two() && size <= 8;
+            assert!(good(min) && good(max) && min <= max, "bad access rules {self:?}");
+        }
+    }
+
+    /// The size of the next access of a run of `len` bytes at `offset`: the largest the device accepts.
+    fn piece(&self, offset: u64, len: usize) -> u32 {
+        let mut size = self.valid.1.min(1 << len.min(8).ilog2());
+        if !self.unaligned && offset != 0 {
+            size = size.min(1 << offset.trailing_zeros().min(3));
+        }
+        size
+    }
+
+    /// The callback size for an access of `size`, and the offset of the first call.
+    fn unit(&self, offset: u64, size: u32) -> (u32, u64) {
+        let unit = size.clamp(self.impl_.0, self.impl_.1);
+        let first = if self.unaligned && unit <= size {
+            offset
+        } else {
+            offset & !u64::from(unit - 1)
+        };
+        (unit, first)
+    }
+}
+
+/// The bytes of a register value, lowest address first.
+fn to_bytes(value: u64, size: u32, endian: Endian) -> [u8; 8] {
+    match endian {
+        Endian::Little => value.to_le_bytes(),
+        Endian::Big => (value << (64 - 8 * size)).to_be_bytes(),
+    }
+}
+
+/// The register value of `size` bytes, lowest address first.
+fn from_bytes(bytes: [u8; 8], size: u32, endian: Endian) -> u64 {
+    match endian {
+        Endian::Little => u64::from_le_bytes(bytes) & (u64::MAX >> (64 - 8 * size)),
+        Endian::Big => u64::from_be_bytes(bytes) >> (64 - 8 * size),
+    }
+}
+
+/// What is remembered of two errors.
+pub(crate) fn worse(a: Result<(), IoError>, b: Result<(), IoError>) -> Result<(), IoError> {
+    match (a, b) {
+        (Err(IoError::Device), _) | (_, Err(IoError::Device)) => Err(IoError::Device),
+        (Err(e), _) | (_, Err(e)) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Fills `to` from `offset` on. Bytes whose access failed are left as they were.
+pub(crate) fn read(ops: &dyn IoOps, rules: &AccessRules, offset: u64, to: &mut [u8]) -> Result<(), IoError> {
+    let (mut at, mut rest, mut result) = (offset, to, Ok(()));
+    while !rest.is_empty() {
+        let size = rules.piece(at, rest.len());
+        let (piece, tail) = rest.split_at_mut(size as usize);
+        result = worse(result, read_piece(ops, rules, at, piece));
+        at = at.wrapping_add(u64::from(size));
+        rest = tail;
+    }
+    result
+}
+
+fn read_piece(ops: &dyn IoOps, rules: &AccessRules, offset: u64, to: &mut [u8]) -> Result<(), IoError> {
+    let size = to.len() as u32;
+    if size < rules.valid.0 {
+        return Err(IoError::Decode);
+    }
+    let (unit, mut at) = rules.unit(offset, size);
+    let mut result = Ok(());
+    while at < offset.saturating_add(u64::from(size)) {
+        match ops.read(at, unit) {
+            Ok(value) => overlay(
+                &to_bytes(value, unit, rules.endian)[..unit as usize],
+                at,
+                to,
+                offset,
+            ),
+            Err(e) => result = worse(result, Err(e)),
+        }
+        let Some(next) = at.checked_add(u64::from(unit)) else {
+            break;
+        };
+        at = next;
+    }
+    result
+}
+
+/// Stores `from` at `offset` on.
+pub(crate) fn write(ops: &dyn IoOps, rules: &AccessRules, offset: u64, from: &[u8]) -> Result<(), IoError> {
+    let (mut at, mut rest, mut result) = (offset, from, Ok(()));
+    while !rest.is_empty() {
+        let size = rules.piece(at, rest.len());
+        let (piece, tail) = rest.split_at(size as usize);
+        result = worse(result, write_piece(ops, rules, at, piece));
+        at = at.wrapping_add(u64::from(size));
+        rest = tail;
+    }
+    result
+}
+
+fn write_piece(ops: &dyn IoOps, rules: &AccessRules, offset: u64, from: &[u8]) -> Result<(), IoError> {
+    let size = from.len() as u32;
+    if size < rules.valid.0 {
+        return Err(IoError::Decode);
+    }
+    let (unit, mut at) = rules.unit(offset, size);
+    let end = offset.saturating_add(u64::from(size));
+    let mut result = Ok(());
+    while at < end {
+        let whole = at >= offset && at.checked_add(u64::from(unit)).is_some_and(|last| last <= end);
+        // A device that implements only larger registers than this access gets the register merged.
+        let old = if whole { Ok(0) } else { ops.read(at, unit) };
+        let merged = old.and_then(|old| {
+            let mut bytes = to_bytes(old, unit, rules.endian);
+            overlay(from, offset, &mut bytes[..unit as usize], at);
+            ops.write(at, unit, from_bytes(bytes, unit, rules.endian))
+        });
+        result = worse(result, merged);
+        let Some(next) = at.checked_add(u64::from(unit)) else {
+            break;
+        };
+        at = next;
+    }
+    result
+}
+
+/// Copies the bytes of `from` (first at `from_at`) over those of `to` (first at `to_at`) where they coincide.
+fn overlay(from: &[u8], from_at: u64, to: &mut [u8], to_at: u64) {
+    for (i, byte) in to.iter_mut().enumerate() {
+        if let Some(&new) = from.get(to_at.wrapping_add(i as u64).wrapping_sub(from_at) as usize) {
+            *byte = new;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,17 @@
 //! Flat views: the tree rendered to sorted, disjoint ranges, and look-ups in them.
-#![allow(clippy::unimplemented)]
-use crate::addr::{GuestPhys, RamAddr};
+//!
+//! Mirrors QEMU's `FlatView` and its dispatch table; a binary search with a most-recently-used hint stands for
+//! the radix tree, since the TLB above and the few hundred ranges below leave little to gain.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::addr::{GuestPhys, PAGE_SIZE, RamAddr};
 use crate::host::Width;
 use crate::ram::RamBlock;
-use crate::region::MemoryRegion;
+use crate::region::{Kind, MemoryRegion};
 
-/// One range of a flat view.
-#[derive(Clone)]
+/// One range of a flat view. Equal ranges answer alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlatRange {
     /// First address.
     pub start: u64,
@@ -16,20 +21,59 @@ pub struct FlatRange {
     pub region: MemoryRegion,
     /// Where in the region `start` lies.
     pub offset: u64,
-    /// Writes are dropped.
+    /// Writes to RAM are dropped.
     pub readonly: bool,
+    /// Reads come straight from a RAM block.
+    pub direct: bool,
+}
+
+impl FlatRange {
+    /// Whether `addr` lies in the range.
+    #[inline(always)]
+    pub fn contains(&self, addr: GuestPhys) -> bool {
+        self.start <= addr.0 && addr.0 <= self.last
+    }
+
+    /// The block behind the range and whether writes go to it, if reads do.
+    #[inline]
+    pub(crate) fn ram(&self) -> Option<(&RamBlock, bool)> {
+        match &self.region.0.kind {
+            Kind::Ram(block) => Some((block, !self.readonly)),
+            Kind::RomDevice(block, ..) if self.direct => Some((block, false)),
+            _ => None,
+        }
+    }
+
+    /// The offset in the region of an address of the range.
+    #[inline(always)]
+    pub fn region_offset(&self, addr: GuestPhys) -> u64 {
+        addr.0.wrapping_sub(self.start).wrapping_add(self.offset)
+    }
 }
 
 /// What an address space answers at each address, frozen at one commit.
-pub struct FlatView {}
+#[derive(Default)]
+pub struct FlatView {
+    ranges: Box<[FlatRange]>,
+    /// The `last` of each range, dense for the search.
+    lasts: Box<[u64]>,
+    /// The range found last by anyone; only ever hides a search.
+    hint: AtomicU32,
+}
 
-/// A page of RAM as a TLB wants it.
+impl PartialEq for FlatView {
+    fn eq(&self, other: &Self) -> bool {
+        self.ranges == other.ranges
+    }
+}
+
+/// A page of RAM as a TLB wants it. Keeps the block alive.
 #[derive(Clone, Debug)]
 pub struct RamHit {
-    pub(crate) block: RamBlock,
-    pub(crate) offset: u64,
-    pub(crate) writable: bool,
-    pub(crate) romd: bool,
+    block: RamBlock,
+    offset: u64,
+    writable: bool,
+    write_io: bool,
 }
 
 impl RamHit {
@@ -37,17 +81,25 @@ impl RamHit {
     pub fn block(&self) -> &RamBlock {
         &self.block
     }
+
     /// Offset of the translated address in the block.
     pub fn offset(&self) -> u64 {
         self.offset
     }
+
     /// The RAM offset of the translated address.
     pub fn ram_addr(&self) -> RamAddr {
         self.block.base().add(self.offset)
     }
+
     /// Whether writes reach the RAM directly.
     pub fn writable(&self) -> bool {
         self.writable
+    }
+
+    /// Whether writes go to callbacks (ROM devices). If neither, they are dropped.
+    pub fn writes_are_io(&self) -> bool {
+        self.write_io
     }
 }
 
@@ -60,26 +112,96 @@ pub enum Translation {
     Io,
 }
 
-#[allow(unused_variables)]
 impl FlatView {
+    /// # Panics
+    /// If the ranges are not ascending and disjoint, on which every look-up relies.
+    pub(crate) fn from_ranges(ranges: Vec<FlatRange>) -> Self {
+        assert!(
+            ranges.iter().all(|r| r.start <= r.last),
+            "an empty range was rendered"
+        );
+        assert!(
+            ranges.windows(2).all(|w| w[0].last < w[1].start),
+            "overlapping ranges were rendered"
+        );
+        let lasts = ranges.iter().map(|range| range.last).collect();
+        Self {
+            ranges: ranges.into(),
+            lasts,
+            hint: AtomicU32::new(0),
+        }
+    }
+
     /// The ranges, ascending and disjoint.
     pub fn ranges(&self) -> &[FlatRange] {
-        unimplemented!()
+        &self.ranges
     }
+
     /// The range an address lies in.
+    #[inline]
     pub fn find(&self, addr: GuestPhys) -> Option<&FlatRange> {
-        unimplemented!()
+        let hint = self.hint.load(Ordering::Relaxed) as usize;
+        if let Some(range) = self.ranges.get(hint)
+            && range.contains(addr)
+        {
+            return Some(range);
+        }
+        let at = self.search(addr);
+        let range = self.ranges.get(at).filter(|range| range.contains(addr))?;
+        self.hint.store(at as u32, Ordering::Relaxed);
+        Some(range)
     }
-    /// What the page of `addr` is.
+
+    /// The index of the first range that ends at or after `addr`.
+    pub(crate) fn search(&self, addr: GuestPhys) -> usize {
+        self.lasts.partition_point(|&last| last < addr.0)
+    }
+
+    /// What the page of `addr` is. RAM that does not fill its page, or lies askew in it, counts as I/O and is
+    /// reached through the address space.
     pub fn translate(&self, addr: GuestPhys) -> Translation {
-        unimplemented!()
+        let Some(range) = self.find(addr) else {
+            return Translation::Io;
+        };
+        let Some((block, writable)) = range.ram() else {
+            return Translation::Io;
+        };
+        let (page, offset) = (addr.page().0, range.region_offset(addr));
+        let whole = range.start <= page && page | (PAGE_SIZE - 1) <= range.last;
+        if !whole || offset % PAGE_SIZE != addr.page_offset() {
+            return Translation::Io;
+        }
+        let write_io = matches!(range.region.0.kind, Kind::RomDevice(..)) && !range.readonly;
+        Translation::Ram(RamHit {
+            block: block.clone(),
+            offset,
+            writable,
+            write_io,
+        })
     }
+
+    /// The block, the offset in it and writability of `len` bytes at `addr`, if one range holds them all.
+    #[inline]
+    fn ram_at(&self, addr: GuestPhys, len: u64) -> Option<(&RamBlock, u64, bool)> {
+        let range = self.find(addr)?;
+        let (block, writable) = range.ram()?;
+        (range.last - addr.0 >= len - 1).then(|| (block, range.region_offset(addr), writable))
+    }
+
     /// Reads RAM; `None` if the bytes are not all RAM of one range. For page walks.
+    #[inline]
     pub fn ram_load<T: Width>(&self, addr: GuestPhys) -> Option<T> {
-        unimplemented!()
+        let (block, offset, _) = self.ram_at(addr, T::SIZE)?;
+        block.load(offset)
     }
-    /// Compares and swaps RAM; `None` if it is not writable RAM of one range. For accessed and dirty bits.
+
+    /// Compares and swaps RAM; `None` if it is not writable RAM of one range. The inner `Err` holds what was
+    /// found. For accessed and dirty bits.
     pub fn ram_cas<T: Width>(&self, addr: GuestPhys, old: T, new: T) -> Option<Result<T, T>> {
-        unimplemented!()
+        let (block, offset, writable) = self.ram_at(addr, T::SIZE)?;
+        if !writable {
+            return None;
+        }
+        block.cas(offset, old, new)
     }
 }

@@ -14,34 +14,81 @@
 //! sized atomic accesses only ([`RamBlock`]): several vCPUs and devices share it, so a Rust reference to it
 //! would be a lie.
 
-pub mod access;
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock};
+//! use util_mainloop::BigLock;
+//!
+//! let map = MemoryMap::new(Arc::new(BigLock::new()));
+//! let system = MemoryRegion::container("system", u64::MAX);
+//! let ram = MemoryRegion::ram(RamBlock::new(&map, "ram", 1 << 20)?);
+//! system.add_subregion(0, &ram, 0);
+//! // The first page again, at 3 GiB, and only to be read there.
+//! let window = MemoryRegion::alias("window", &ram, 0, 0x1000);
+//! window.set_readonly(true);
+//! system.add_subregion(3 << 30, &window, 0);
+//!
+//! let memory = AddressSpace::new(&map, "memory", system);
+//! memory.store(GuestPhys(0x10), 4, 0x1234)?;
+//! memory.store(GuestPhys((3 << 30) + 0x10), 4, 0)?;
+//! assert_eq!(memory.load(GuestPhys((3 << 30) + 0x10), 4)?, 0x1234);
+//! assert_eq!(memory.load(GuestPhys(1 << 40), 2)?, 0xffff, "nobody answers");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod addr;
-mod describe;
 pub mod dirty;
-mod flat;
-mod host;
-mod listener;
-pub mod lock;
-mod map;
 mod publish;
-mod ram;
-mod reader;
-mod region;
-mod render;
-mod space;
 mod sync;
+
+#[cfg(not(loom))]
+pub mod access;
+#[cfg(not(loom))]
+mod describe;
+#[cfg(not(loom))]
+mod flat;
+#[cfg(not(loom))]
+mod host;
+#[cfg(not(loom))]
+mod listener;
+#[cfg(not(loom))]
+pub mod lock;
+#[cfg(not(loom))]
+mod map;
+#[cfg(not(loom))]
+mod ram;
+#[cfg(not(loom))]
+mod reader;
+#[cfg(not(loom))]
+mod region;
+#[cfg(not(loom))]
+mod render;
+#[cfg(not(loom))]
+mod space;
+#[cfg(not(loom))]
 pub mod tlb;
 
-pub use access::{AccessRules, Endian, IoError, IoOps, IoResult};
 pub use addr::{GuestPhys, GuestVirt, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
 pub use dirty::{DirtyClient, DirtyMemory};
-pub use flat::{FlatRange, FlatView, RamHit, Translation};
-pub use host::Width;
-pub use listener::MemoryListener;
-pub use lock::DispatchLock;
-pub use map::{MemoryMap, Transaction};
-pub use ram::{RamBlock, RamError};
-pub use reader::{MemoryPin, MemoryReader, ViewCache};
-pub use region::{MemoryRegion, WeakMemoryRegion};
-pub use space::{AddressSpace, Unassigned};
-pub use tlb::{Access, Miss, MmuIndex, Probe, Prot, Slow, Tlb, TlbFill};
+pub use publish::{Published, Stamped};
+
+// A loom test drives the protocols alone: arc-swap, epochs and guest RAM are not loom's to model.
+#[cfg(not(loom))]
+pub use {
+    access::{AccessRules, Endian, IoError, IoOps, IoResult},
+    flat::{FlatRange, FlatView, RamHit, Translation},
+    host::Width,
+    listener::MemoryListener,
+    lock::DispatchLock,
+    map::{MemoryMap, Transaction},
+    ram::{BlockBitmap, RamBlock, RamError},
+    reader::{MemoryPin, MemoryReader, ViewCache},
+    region::{MemoryRegion, WeakMemoryRegion},
+    space::{AddressSpace, Unassigned},
+    tlb::{
+        Access, MMU_INDEXES, Miss, MmuIndex, Probe, Prot, Slow, Tlb, TlbEntry, TlbFill, TlbPart, TlbState,
+    },
+};

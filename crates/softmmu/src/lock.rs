@@ -4,6 +4,7 @@
 //! or of one that serialises its I/O in no other place.
 
 use parking_lot::ReentrantMutex;
+use util_mainloop::BigLock;
 
 /// The lock under which topology changes and I/O callbacks run (QEMU's BQL).
 pub trait DispatchLock: Send + Sync {
@@ -12,6 +13,17 @@ pub trait DispatchLock: Send + Sync {
 
     /// Runs `f` under the lock, taking it only if this thread does not hold it.
     fn with(&self, f: &mut dyn FnMut());
+}
+
+impl DispatchLock for BigLock {
+    fn held(&self) -> bool {
+        Self::held(self)
+    }
+
+    fn with(&self, f: &mut dyn FnMut()) {
+        let _guard = self.lock_unless_held();
+        f();
+    }
 }
 
 /// A self-contained lock for programs without a main loop: examples, tests, tools.

@@ -74,6 +74,9 @@ bitflags! {
         const W = 1 << 7;
         /// Decoded in 64-bit mode.
         const LONG = 1 << 8;
+        /// Ends its block and may have changed what the run loop looks at between blocks (activity, shadow, TF,
+        /// RF, IF, breakpoints).
+        const RECHECK = 1 << 10;
         /// Decoded in 32-bit code (neither this nor LONG: 16-bit).
         const CODE32 = 1 << 9;
     }

@@ -76,8 +76,10 @@ pub struct Mode {
     pub align_check: bool,
     /// CS has base 0 semantics that need no limit check (long mode or a 4 GiB limit).
     pub flat_code: bool,
-    /// What besides the bytes decides how code decodes; part of a block's key.
+    /// What besides the bytes decides how code decodes, below 256; part of a block's key.
     pub key: u32,
+    /// `key`, and whether fetches are user accesses, below 256; part of a jump-cache tag.
+    pub tag: u32,
 }
 
 impl Default for Mode {
@@ -96,6 +98,7 @@ impl Default for Mode {
             align_check: false,
             flat_code: false,
             key: 0,
+            tag: 0,
         }
     }
 }
@@ -140,6 +143,7 @@ impl Vcpu {
             (false, true) => MMU_KERNEL_AC,
             (false, false) => MMU_KERNEL,
         };
+        let key = (code >> 5) | u32::from(real_like) << 2;
         self.mode = Mode {
             code,
             ip_mask: match code {
@@ -161,7 +165,8 @@ impl Vcpu {
             fetch_mmu: if user { MMU_USER } else { MMU_KERNEL },
             align_check: user && state.cr0 & cr::CR0_AM != 0 && state.flags.has(bit::AC),
             flat_code: code == 64 || cs.limit == u32::MAX,
-            key: (code >> 5) | u32::from(ss.attr & Segment::DB != 0) << 2,
+            key,
+            tag: key | u32::from(user) << 4,
         };
         for i in 0..6 {
             self.refresh_segment(i);

@@ -1,9 +1,11 @@
 //! One virtual CPU: architectural state, TLB, buses, and the lines that reach it from outside.
 
+use crate::cpuid::{Model, Topology};
+use crate::blocks::BlockCache;
 use crate::mode::{FastSegment, Mode};
 use crate::{CpuSignals, CpuState, Features, Platform};
 use softmmu::tlb::Tlb;
-use softmmu::{AddressSpace, DirtyMemory, GuestVirt, ViewCache};
+use softmmu::{AddressSpace, DirtyMemory, ViewCache};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,6 +56,8 @@ pub(crate) mod attention {
     pub const BREAKPOINTS: u32 = 1 << 4;
     /// A data breakpoint was hit.
     pub const DEBUG_HIT: u32 = 1 << 5;
+    /// Something happened that the next boundary must look into.
+    pub const LOOK: u32 = 1 << 6;
 }
 
 /// What a vCPU is made from.
@@ -68,8 +72,10 @@ pub struct VcpuParts {
     pub platform: Arc<dyn Platform>,
     /// Where the instruction count is published.
     pub count: Arc<InstructionCount>,
-    /// What the CPU model announces.
-    pub features: Features,
+    /// What kind of CPU it is.
+    pub model: Arc<Model>,
+    /// Where it stands among the others.
+    pub topology: Topology,
 }
 
 /// One virtual CPU.
@@ -80,6 +86,10 @@ pub struct Vcpu {
     pub icount: u64,
     /// The cached mode.
     pub mode: Mode,
+    /// What kind of CPU it is.
+    pub model: Arc<Model>,
+    /// Where it stands among the others.
+    pub topology: Topology,
     /// What the CPU model announces; decode refuses the rest.
     pub features: Features,
     /// Guest physical memory.
@@ -96,6 +106,9 @@ pub struct Vcpu {
     pub tlb: Box<Tlb>,
     /// Data breakpoints (bits 0..=3) that the current instruction has hit; `debug` reports and clears them.
     pub debug_hits: u8,
+    /// Set by an instruction after which no single-step trap comes although TF was set before it (INT n,
+    /// SYSCALL with TF masked, an event delivered instead).
+    pub inhibit_trap: bool,
     pub(crate) dirty: Arc<DirtyMemory>,
     pub(crate) count: Arc<InstructionCount>,
     pub(crate) fast_seg: [FastSegment; 8],
@@ -105,6 +118,11 @@ pub struct Vcpu {
     pub(crate) leave: bool,
     /// The value of `icount` at which the current run stops.
     pub(crate) stop_at: u64,
+    /// Iterations of the current REP instruction already in `icount`.
+    pub(crate) iterations: u64,
+    /// `dirty.cleaned()` as last seen.
+    pub(crate) cleaned: u64,
+    pub(crate) blocks: Option<Box<BlockCache>>,
 }
 
 impl Vcpu {
@@ -115,7 +133,9 @@ impl Vcpu {
             state: CpuState::default(),
             icount: 0,
             mode: Mode::default(),
-            features: parts.features,
+            features: parts.model.features,
+            model: parts.model,
+            topology: parts.topology,
             view: ViewCache::new(&parts.memory),
             memory: parts.memory,
             io: parts.io,
@@ -123,12 +143,16 @@ impl Vcpu {
             platform: parts.platform,
             tlb: Tlb::new(dirty.clone()),
             debug_hits: 0,
+            inhibit_trap: false,
             dirty,
             count: parts.count,
             fast_seg: [FastSegment::default(); 8],
             attention: 0,
             leave: false,
             stop_at: 0,
+            iterations: 0,
+            cleaned: 0,
+            blocks: None,
         };
         cpu.refresh_mode();
         cpu
@@ -150,10 +174,5 @@ impl Vcpu {
     #[inline]
     pub fn remaining(&self) -> u64 {
         self.stop_at.saturating_sub(self.icount).max(1)
-    }
-
-    /// Forgets the translation of one page (INVLPG).
-    pub fn flush_page(&mut self, addr: u64) {
-        self.tlb.flush_page(GuestVirt(addr));
     }
 }

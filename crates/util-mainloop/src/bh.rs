@@ -4,6 +4,9 @@
 //! A poll takes everything queued as one *slice*: what is scheduled meanwhile runs in the next. A poll nested in a
 //! callback finishes the outer slices too, so nothing waits for the stack to unwind.
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 use crate::sync::{AtomicU32, Mutex, Ordering};
 use crate::timeout::Timeout;
 use std::collections::VecDeque;

@@ -38,6 +38,11 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod bh;
 pub mod clock;
 mod fd;

@@ -6,6 +6,8 @@
 mod big;
 mod order;
 mod owner;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod ticket;
 
 pub use big::{BigCondvar, BigLock, BigLockGuard};

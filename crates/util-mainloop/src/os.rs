@@ -2,7 +2,7 @@
 
 mod signal;
 
-pub use signal::{SIGHUP, SIGINT, SIGTERM, SIGWINCH, Signal, SignalFd};
+pub use signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, Signal, SignalFd};
 
 use crate::wake::Bell;
 use rustix::event::{EventfdFlags, eventfd};
@@ -10,7 +10,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 fn nanoseconds(time: Timespec) -> i64 {
-    time.tv_sec * 1_000_000_000 + i64::from(time.tv_nsec)
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Host monotonic time in nanoseconds since some moment before this process.

@@ -34,13 +34,14 @@ impl<B: Bell> Wakeup<B> {
 
     /// Sleeper: I am going to sleep. Look for work *after* this call, and sleep only if there is none.
     pub fn announce(&self) {
-        self.notify_me.store(true, Ordering::Relaxed);
+        // A swap, not a store: it orders this announcement after a producer's answer to an earlier one.
+        self.notify_me.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
     }
 
     /// Sleeper: I am awake and shall look for work. `rung` says whether the bell was what ended the sleep.
     pub fn awake(&self, rung: bool) {
-        self.notify_me.store(false, Ordering::Relaxed);
+        self.notify_me.swap(false, Ordering::AcqRel);
         if rung {
             self.bell.silence();
         }

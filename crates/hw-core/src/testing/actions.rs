@@ -43,7 +43,11 @@ impl Rig {
             Action::Write(window, offset, size, value) => {
                 let (window, offset, size) = self.place(window, offset, size)?;
                 // softmmu hands over the low bytes only.
-                let value = if size < 8 { value & ((1 << (8 * size)) - 1) } else { value };
+                let value = if size < 8 {
+                    value & ((1 << (8 * size)) - 1)
+                } else {
+                    value
+                };
                 let _ = window.ops.write(offset, size, value);
                 None
             }
@@ -66,11 +70,17 @@ impl Rig {
 
     /// An access the window's rules let through.
     fn place(&self, window: u8, offset: u64, size: u8) -> Option<(&IoWindow, u64, u32)> {
-        let window = self.windows.get(usize::from(window) % self.windows.len().max(1))?;
+        let window = self
+            .windows
+            .get(usize::from(window) % self.windows.len().max(1))?;
         let (min, max) = window.rules.impl_;
         let size = (1 << (size % 4)).clamp(min, max);
         let offset = offset % window.size;
-        let offset = if window.rules.unaligned { offset } else { offset & !u64::from(size - 1) };
+        let offset = if window.rules.unaligned {
+            offset
+        } else {
+            offset & !u64::from(size - 1)
+        };
         Some((window, offset, size))
     }
 }
@@ -86,12 +96,22 @@ pub fn check_actions(make: impl Fn() -> Rig, before: &[Action], after: &[Action]
         first.act(action);
     }
     let second = make();
-    second.clock.advance_with(first.clock.now_ns() - second.clock.now_ns(), 100);
+    second
+        .clock
+        .advance_with(first.clock.now_ns() - second.clock.now_ns(), 100);
     let saved = first.device.save();
     second.device.load(&saved).expect("own state");
     assert_eq!(second.device.save(), saved, "state differs after load");
     for action in after {
-        assert_eq!(first.act(action), second.act(action), "{action:?} answers differently after load");
+        assert_eq!(
+            first.act(action),
+            second.act(action),
+            "{action:?} answers differently after load"
+        );
     }
-    assert_eq!(first.device.save(), second.device.save(), "the loaded device went another way");
+    assert_eq!(
+        first.device.save(),
+        second.device.save(),
+        "the loaded device went another way"
+    );
 }

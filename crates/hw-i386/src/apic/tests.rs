@@ -31,7 +31,10 @@ impl Board {
     /// `n` software-enabled local APICs, the first being the bootstrap processor's.
     fn new(n: u32) -> Self {
         let board = Self::at_reset(n);
-        board.apics.iter().for_each(|apic| apic.write_register(SVR, 0x1ff));
+        board
+            .apics
+            .iter()
+            .for_each(|apic| apic.write_register(SVR, 0x1ff));
         board
     }
 
@@ -102,7 +105,11 @@ fn registers_after_reset() {
     ] {
         assert_eq!(b.read(register), value, "register {register:x}");
     }
-    assert_eq!(b.apics[1].read_register(LVT0), 0x1_0000, "only the bootstrap processor is wired to the 8259");
+    assert_eq!(
+        b.apics[1].read_register(LVT0),
+        0x1_0000,
+        "only the bootstrap processor is wired to the 8259"
+    );
     assert_eq!((b.apics[0].base(), b.apics[1].base()), (0xfee0_0900, 0xfee0_0800));
     assert_eq!(b.apics[1].read_register(0x20), 1 << 24);
 }
@@ -145,7 +152,16 @@ fn software_disabled_takes_nothing() {
 #[test]
 fn timer_periods() {
     // Divide register, divisor.
-    for (divide, divisor) in [(0, 2), (1, 4), (2, 8), (3, 16), (8, 32), (9, 64), (10, 128), (11, 1)] {
+    for (divide, divisor) in [
+        (0, 2),
+        (1, 4),
+        (2, 8),
+        (3, 16),
+        (8, 32),
+        (9, 64),
+        (10, 128),
+        (11, 1),
+    ] {
         let b = Board::new(1);
         b.write(LVT_TIMER, 0x2_0040);
         b.write(DIVIDE, divide);
@@ -173,7 +189,10 @@ fn timer_one_shot() {
     b.clock.advance(200);
     assert_eq!(b.read(CURRENT), 300);
     b.clock.advance(300);
-    assert_eq!((b.take(0), b.read(CURRENT), b.read(INITIAL)), (Some(0x40), 0, 500));
+    assert_eq!(
+        (b.take(0), b.read(CURRENT), b.read(INITIAL)),
+        (Some(0x40), 0, 500)
+    );
     b.write(EOI, 0);
     b.clock.advance(10_000);
     assert_eq!((b.take(0), b.clock.deadline()), (None, None));
@@ -217,7 +236,11 @@ fn timer_faster_than_the_guest() {
     b.write(LVT_TIMER, 0x2_0040);
     b.write(INITIAL, 1);
     b.clock.advance(1_000_000_000);
-    assert_eq!(b.clock.deadline(), None, "no further expiry while the request is pending");
+    assert_eq!(
+        b.clock.deadline(),
+        None,
+        "no further expiry while the request is pending"
+    );
     assert_eq!(b.take(0), Some(0x40));
     assert_eq!(b.clock.deadline(), Some(b.clock.now_ns() + 1));
 }
@@ -226,15 +249,25 @@ fn timer_faster_than_the_guest() {
 fn timer_tsc_deadline() {
     let b = Board::new(1);
     b.apics[0].set_tsc_deadline(5, 100);
-    assert_eq!(b.apics[0].msr(spec::MSR_TSC_DEADLINE), Some(0), "ignored in another mode");
+    assert_eq!(
+        b.apics[0].msr(spec::MSR_TSC_DEADLINE),
+        Some(0),
+        "ignored in another mode"
+    );
     b.write(LVT_TIMER, 0x4_0040);
     b.apics[0].set_tsc_deadline(3000, 1000);
     b.write(INITIAL, 5);
     assert_eq!((b.read(INITIAL), b.read(CURRENT)), (0, 0));
     b.clock.advance(999);
-    assert_eq!((b.take(0), b.apics[0].msr(spec::MSR_TSC_DEADLINE)), (None, Some(3000)));
+    assert_eq!(
+        (b.take(0), b.apics[0].msr(spec::MSR_TSC_DEADLINE)),
+        (None, Some(3000))
+    );
     b.clock.advance(1);
-    assert_eq!((b.take(0), b.apics[0].msr(spec::MSR_TSC_DEADLINE)), (Some(0x40), Some(0)));
+    assert_eq!(
+        (b.take(0), b.apics[0].msr(spec::MSR_TSC_DEADLINE)),
+        (Some(0x40), Some(0))
+    );
     b.write(EOI, 0);
     // In the past: at once. Disarmed: never.
     b.apics[0].set_tsc_deadline(1, 1);
@@ -273,7 +306,10 @@ fn destinations() {
         b.write(ICR_HIGH, destination << 24);
         b.write(ICR, 0x4040 | u32::from(logical) << 11);
         let got: Vec<_> = (0..4).filter(|&cpu| b.take(cpu) == Some(0x40)).collect();
-        assert_eq!(got, expected, "dfr {dfr:x} destination {destination:x} logical {logical}");
+        assert_eq!(
+            got, expected,
+            "dfr {dfr:x} destination {destination:x} logical {logical}"
+        );
     }
 }
 
@@ -294,7 +330,10 @@ fn lowest_priority_goes_to_the_idlest() {
     b.apics[1].write_register(TPR, 0x20);
     b.apics[2].write_register(TPR, 0x20);
     b.bus.msi(0xfeef_f000, 0x0160);
-    assert_eq!((0..3).map(|cpu| b.take(cpu)).collect::<Vec<_>>(), [None, Some(0x60), None]);
+    assert_eq!(
+        (0..3).map(|cpu| b.take(cpu)).collect::<Vec<_>>(),
+        [None, Some(0x60), None]
+    );
 }
 
 #[test]
@@ -305,11 +344,17 @@ fn init_and_startup() {
     b.write(ICR_HIGH, 1 << 24);
     b.write(ICR, 0xc500);
     assert_eq!(b.signals[1].take(request::INIT), request::INIT);
-    assert_eq!((b.apics[1].read_register(TPR), b.apics[1].read_register(SVR)), (0, 0xff));
+    assert_eq!(
+        (b.apics[1].read_register(TPR), b.apics[1].read_register(SVR)),
+        (0, 0xff)
+    );
     b.write(ICR, 0x8500);
     assert_eq!(b.signals[1].pending(), 0);
     b.write(ICR, 0x4699);
-    assert_eq!((b.signals[1].take(request::SIPI), b.signals[1].sipi_vector()), (request::SIPI, 0x99));
+    assert_eq!(
+        (b.signals[1].take(request::SIPI), b.signals[1].sipi_vector()),
+        (request::SIPI, 0x99)
+    );
     b.write(ICR, 0x4400);
     assert_eq!(b.signals[1].take(request::NMI), request::NMI);
     assert_eq!(b.signals[0].pending(), 0);
@@ -398,9 +443,18 @@ fn base_register() {
     ] {
         assert_eq!(b.apics[0].set_base(value), ok, "{value:x}");
     }
-    assert_eq!(b.apics[0].base(), 0xfee0_0900, "the bootstrap bit is not writable");
-    let expected =
-        [(0xfee0_0000, true), (0x1_fee0_0000, true), (0xfee0_0000, false), (0xfee0_0000, false), (0xfee0_0000, true)];
+    assert_eq!(
+        b.apics[0].base(),
+        0xfee0_0900,
+        "the bootstrap bit is not writable"
+    );
+    let expected = [
+        (0xfee0_0000, true),
+        (0x1_fee0_0000, true),
+        (0xfee0_0000, false),
+        (0xfee0_0000, false),
+        (0xfee0_0000, true),
+    ];
     assert_eq!(*seen.lock(), expected);
 }
 
@@ -419,14 +473,27 @@ fn disabled_in_base_passes_the_8259_through() {
 #[test]
 fn x2apic() {
     let b = Board::new(2);
-    assert_eq!((b.apics[0].msr(0x802), b.apics[0].set_msr(0x808, 0)), (None, false));
+    assert_eq!(
+        (b.apics[0].msr(0x802), b.apics[0].set_msr(0x808, 0)),
+        (None, false)
+    );
     assert!(b.apics.iter().all(|apic| apic.set_base(0xfee0_0c00)));
     assert_eq!((b.apics[1].msr(0x802), b.apics[1].msr(0x80d)), (Some(1), Some(2)));
     assert!(b.apics[0].set_msr(0x830, 1 << 32 | 0x4041));
-    assert_eq!((b.take(1), b.apics[0].msr(0x830)), (Some(0x41), Some(1 << 32 | 0x4041)));
+    assert_eq!(
+        (b.take(1), b.apics[0].msr(0x830)),
+        (Some(0x41), Some(1 << 32 | 0x4041))
+    );
     assert!(b.apics[1].set_msr(0x80b, 0) && b.apics[1].set_msr(0x83f, 0x42));
     assert_eq!(b.take(1), Some(0x42));
-    for (msr, value) in [(0x802, 0), (0x803, 0), (0x80e, 0), (0x810, 0), (0x808, 1 << 32), (0x8ff, 0)] {
+    for (msr, value) in [
+        (0x802, 0),
+        (0x803, 0),
+        (0x80e, 0),
+        (0x810, 0),
+        (0x808, 1 << 32),
+        (0x8ff, 0),
+    ] {
         assert!(!b.apics[0].set_msr(msr, value), "{msr:x}");
     }
 }

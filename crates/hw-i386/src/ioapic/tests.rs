@@ -58,7 +58,10 @@ impl Board {
 #[test]
 fn registers() {
     let b = Board::new();
-    assert_eq!((b.read(1), b.read(0x10), b.read(0x3f)), (0x0017_0020, 0x1_0000, 0));
+    assert_eq!(
+        (b.read(1), b.read(0x10), b.read(0x3f)),
+        (0x0017_0020, 0x1_0000, 0)
+    );
     b.write(0, 0xffff_ffff);
     assert_eq!((b.read(0), b.read(2)), (0x0f00_0000, 0x0f00_0000));
     b.write(0x11, 0xffff_ffff);
@@ -92,7 +95,11 @@ fn levels_and_remote_irr() {
     b.ioapic.set_irq(10, true);
     assert_eq!(b.take(), None);
     b.eoi();
-    assert_eq!(b.take(), Some(0x3a), "still asserted: sent again from within the EOI");
+    assert_eq!(
+        b.take(),
+        Some(0x3a),
+        "still asserted: sent again from within the EOI"
+    );
     b.ioapic.set_irq(10, false);
     b.eoi();
     assert_eq!((b.take(), b.read(0x24)), (None, 0x803a));

@@ -35,7 +35,9 @@ impl Board {
 
     fn window(&self, port: u64) -> (IoWindow, u64) {
         let mut windows = self.pic.windows().into_iter();
-        let window = windows.find(|w| (w.base..w.base + w.size).contains(&port)).expect("a port of the pair");
+        let window = windows
+            .find(|w| (w.base..w.base + w.size).contains(&port))
+            .expect("a port of the pair");
         let offset = port - window.base;
         (window, offset)
     }
@@ -125,7 +127,11 @@ fn edges_and_levels() {
     b.irq(5, false);
     b.out(0x4d0, 0xff);
     b.out(0x4d1, 0xff);
-    assert_eq!((b.inb(0x4d0), b.inb(0x4d1)), (0xf8, 0xde), "timer, keyboard, cascade, RTC, FERR stay edges");
+    assert_eq!(
+        (b.inb(0x4d0), b.inb(0x4d1)),
+        (0xf8, 0xde),
+        "timer, keyboard, cascade, RTC, FERR stay edges"
+    );
     b.irq(5, true);
     assert_eq!(b.take(), Some(0x25));
     b.out(0x20, 0x20);

@@ -87,7 +87,11 @@ fn counting_by_mode() {
         b.program(control, count);
         b.at_tick(ticks);
         let (got, status) = (b.count(0), b.status(0));
-        assert_eq!((got, status & 0x80 != 0), (value, out), "control {control:02x} count {count} after {ticks}");
+        assert_eq!(
+            (got, status & 0x80 != 0),
+            (value, out),
+            "control {control:02x} count {count} after {ticks}"
+        );
     }
 }
 
@@ -95,7 +99,11 @@ fn counting_by_mode() {
 fn read_back_and_latches() {
     let b = Board::new();
     b.program(0x34, 0x1234);
-    assert_eq!(b.status(0), 0xf4, "OUT, null count until the next tick, both bytes, mode 2");
+    assert_eq!(
+        b.status(0),
+        0xf4,
+        "OUT, null count until the next tick, both bytes, mode 2"
+    );
     b.at_tick(1);
     assert_eq!(b.status(0), 0xb4);
     // Status comes first, then the latched count, whatever time passes.

@@ -1,211 +1,180 @@
-//! The softmmu TLB of one vCPU.
-#![allow(clippy::unimplemented)]
+//! The softmmu TLB of one vCPU: what its loads, stores and fetches hit before they walk page tables.
+//!
+//! Mirrors QEMU's `accel/tcg/cputlb.c` in purpose. A data access compares one word and goes to host memory; every
+//! other case (miss, victim, I/O, write tracking, ROM) leaves that path:
+//!
+//! ```text
+//! load / store ── hit ──> host memory
+//!      └─ None ─> slow_load / slow_store ── Done
+//!                      ├─ Io(paddr) ─> AddressSpace::load / store
+//!                      └─ Miss ──────> page walk, AddressSpace::translate, fill, again
+//! ```
+//!
+//! The contents are a pure function of the calls made: fixed geometry, victims in FIFO order, no host time, no host
+//! addresses. Write-tracking flags do depend on other threads, but only decide between fast and slow, never what
+//! an access does.
+//!
+//! Entries hold raw host addresses; the TLB keeps the [`RamBlock`]s behind them alive until
+//! [`Tlb::flush_all`], which a vCPU calls when its [`ViewCache`](crate::ViewCache) reports a change.
+#![allow(unsafe_code)] // dereferences the host addresses of entries, which `blocks` keeps mapped
+
+mod entry;
+mod fetch;
+mod flush;
+mod slow;
+mod state;
+mod table;
+mod types;
+
 use std::sync::Arc;
 
-use crate::addr::{GuestPhys, GuestVirt, RamAddr};
+pub use types::{
+    Access, MMU_INDEXES, Miss, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbFill, TlbPart, TlbState,
+};
+
+use crate::addr::{GuestVirt, PAGE_MASK};
 use crate::dirty::DirtyMemory;
 use crate::flat::Translation;
-use crate::host::Width;
+use crate::host::{self, Width};
+use crate::ram::RamBlock;
+use entry::{Entry, Full};
+use fetch::FetchTable;
+use table::{Table, slot_of};
 
-/// Number of MMU indexes: address-translation modes whose entries must not be mixed (supervisor, supervisor
-/// with SMAP suspended, user, ...). The target assigns them.
-pub const MMU_INDEXES: usize = 4;
-
-/// An MMU index below [`MMU_INDEXES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MmuIndex(u8);
-
-impl MmuIndex {
-    /// Index `raw`.
-    ///
-    /// # Panics
-    /// If it is not below [`MMU_INDEXES`].
-    pub const fn new(raw: u8) -> Self {
-        assert!((raw as usize) < MMU_INDEXES);
-        Self(raw)
-    }
-    /// The number.
-    #[inline(always)]
-    pub const fn raw(self) -> usize {
-        self.0 as usize
-    }
+/// The TLB of one vCPU. About 300 KiB, so it comes boxed.
+#[repr(C)]
+pub struct Tlb {
+    tables: [Table; MMU_INDEXES],
+    fetch: FetchTable,
+    asid: u16,
+    dirty: Arc<DirtyMemory>,
+    /// Keeps every block mapped that any entry points into.
+    blocks: Vec<RamBlock>,
 }
 
-/// Kind of access.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Access {
-    /// Data read.
-    Read,
-    /// Data write, or the read of a read-modify-write.
-    Write,
-    /// Instruction fetch.
-    Fetch,
-}
+// SAFETY: the raw pointers point into mappings that `blocks` keeps alive and that are only touched by atomic
+// accesses; nothing is tied to a thread.
+unsafe impl Send for Tlb {}
+// SAFETY: shared access only performs atomic accesses to guest RAM.
+unsafe impl Sync for Tlb {}
 
-/// What a data entry lets through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Prot {
-    /// Reads.
-    pub read: bool,
-    /// Writes (only once the page's dirty bit is set).
-    pub write: bool,
-}
-
-/// No entry for the address: walk the page tables and fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Miss;
-
-/// The result of a page walk, to be remembered.
-#[derive(Clone, Debug)]
-pub struct TlbFill {
-    /// The linear address that missed.
-    pub vaddr: GuestVirt,
-    /// Its physical address.
-    pub paddr: GuestPhys,
-    /// Read or write fills the data table by `prot`; fetch fills the fetch table.
-    pub access: Access,
-    /// What a data entry lets through.
-    pub prot: Prot,
-    /// The page survives flushes of its address space (CR4.PGE and the G bit).
-    pub global: bool,
-    /// Bytes of the guest's page: 4 KiB, 2 MiB, 4 MiB, 1 GiB.
-    pub page_size: u64,
-    /// What `AddressSpace::translate` or `FlatView::translate` said of `paddr`.
-    pub translation: Translation,
-}
-
-/// What a slow access found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slow<T> {
-    /// Done, with the value read.
-    Done(T),
-    /// Not RAM: do it through the address space at this address.
-    Io(GuestPhys),
-    /// No entry: walk, fill, and try again.
-    Miss,
-}
-
-/// What is known of a page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// RAM; accesses within the page will not miss.
-    Ram {
-        /// Physical address.
-        paddr: GuestPhys,
-        /// RAM offset.
-        ram: RamAddr,
-    },
-    /// Not RAM, or RAM that has to be reached through the address space.
-    Io(GuestPhys),
-    /// No entry.
-    Miss,
-}
-
-/// The TLB of one vCPU. About 300 KiB, so keep it boxed, alone or as part of the vCPU.
-pub struct Tlb {}
-
-#[allow(unused_variables)]
 impl Tlb {
-    /// An empty TLB.
+    /// An empty TLB for a vCPU of the machine whose dirty state is `dirty`.
     pub fn new(dirty: Arc<DirtyMemory>) -> Box<Self> {
-        unimplemented!()
+        let mut tlb = Box::<Self>::new_uninit();
+        let at = tlb.as_mut_ptr();
+        // SAFETY: each field is written once, in place, before the box counts as initialised.
+        unsafe {
+            for idx in 0..MMU_INDEXES {
+                Table::init((&raw mut (*at).tables).cast::<Table>().add(idx));
+            }
+            (&raw mut (*at).fetch).write(FetchTable::new());
+            (&raw mut (*at).asid).write(0);
+            (&raw mut (*at).dirty).write(dirty);
+            (&raw mut (*at).blocks).write(Vec::new());
+            tlb.assume_init()
+        }
     }
+
     /// The address-space identifier (PCID) in force; entries of others wait invisibly.
     pub fn asid(&self) -> u16 {
-        unimplemented!()
+        self.asid
     }
-    /// Switches address space, flushing nothing.
-    pub fn set_asid(&mut self, asid: u16) {
-        unimplemented!()
-    }
-    /// The fast path: `None` for a miss, a page crossing, I/O: go on with [`Tlb::slow_load`].
+
+    /// The fast path of a load: `None` for a miss, a page crossing, I/O: go on with [`Tlb::slow_load`].
     #[inline(always)]
     pub fn load<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt) -> Option<T> {
-        unimplemented!()
+        let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
+        if entry.read != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
+            return None;
+        }
+        // SAFETY: an equal compare word has no flag, so the entry is RAM, and the access ends (hence lies) in its
+        // page, which `blocks` keeps mapped.
+        Some(unsafe { T::load(entry.host(vaddr.0)) })
     }
-    /// The fast path: `None` for a miss, a page crossing, I/O, a watched page: go on with [`Tlb::slow_store`].
+
+    /// The fast path of a store: `None` for a miss, a page crossing, I/O, a tracked page: go on with
+    /// [`Tlb::slow_store`].
     #[inline(always)]
     pub fn store<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt, value: T) -> Option<()> {
-        unimplemented!()
+        let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
+        if entry.write != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
+            return None;
+        }
+        // SAFETY: as in `load`; a write word without flags is writable RAM.
+        unsafe { T::store(entry.host(vaddr.0), value) };
+        Some(())
     }
+
     /// The fast path of a LOCKed instruction; inner `Err` is the value found. `None`: go on with
-    /// [`Tlb::slow_cas`]. Misaligned `u128` is `None` in both.
+    /// [`Tlb::slow_cas`].
     #[inline(always)]
     pub fn cas<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt, old: T, new: T) -> Option<Result<T, T>> {
-        unimplemented!()
+        let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
+        if entry.write != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
+            return None;
+        }
+        if T::SIZE == 16 && !vaddr.0.is_multiple_of(16) {
+            return None;
+        }
+        // SAFETY: as in `store`; pages are mapped page-aligned, so the host address is as aligned as `vaddr`.
+        Some(unsafe { T::cas(entry.host(vaddr.0), old, new) })
     }
-    /// Reads through victim entries. The access must not cross a page.
-    pub fn slow_load<T: Width>(&mut self, idx: MmuIndex, vaddr: GuestVirt) -> Slow<T> {
-        unimplemented!()
-    }
-    /// Writes through victim entries and write tracking. The access must not cross a page.
-    pub fn slow_store<T: Width>(&mut self, idx: MmuIndex, vaddr: GuestVirt, value: T) -> Slow<()> {
-        unimplemented!()
-    }
-    /// Compares and swaps through victim entries and write tracking. The access must not cross a page.
-    pub fn slow_cas<T: Width>(
-        &mut self,
-        idx: MmuIndex,
-        vaddr: GuestVirt,
-        old: T,
-        new: T,
-    ) -> Slow<Result<T, T>> {
-        unimplemented!()
-    }
-    /// Asks whether an access would miss, before its first visible effect (page-crossing stores, REP, RMW).
-    pub fn probe(&mut self, idx: MmuIndex, vaddr: GuestVirt, access: Access) -> Probe {
-        unimplemented!()
-    }
+
     /// Looks an instruction address up in the fetch table.
     #[inline]
     pub fn fetch(&self, idx: MmuIndex, vaddr: GuestVirt) -> Probe {
-        unimplemented!()
+        self.fetch
+            .find(idx, vaddr.0, self.asid)
+            .map_or(Probe::Miss, |entry| entry.probe(vaddr.0))
     }
+
     /// Copies `to.len()` instruction bytes from the page of `vaddr`, which must be a RAM hit of [`Tlb::fetch`] and
     /// hold them all. False if not.
     pub fn fetch_bytes(&self, idx: MmuIndex, vaddr: GuestVirt, to: &mut [u8]) -> bool {
-        unimplemented!()
+        let Some(host) = self
+            .fetch
+            .find(idx, vaddr.0, self.asid)
+            .and_then(|entry| entry.host(vaddr.0))
+        else {
+            return false;
+        };
+        if !within_page(vaddr, to.len()) {
+            return false;
+        }
+        // SAFETY: the bytes lie in the entry's page, which `blocks` keeps mapped.
+        unsafe { host::copy_from(host, to) };
+        true
     }
-    /// Remembers a translation for the current ASID.
-    pub fn fill(&mut self, idx: MmuIndex, fill: &TlbFill) {
-        unimplemented!()
-    }
-    /// Everything, global pages too (CR4.PGE, CR0.PG writes, a changed memory map).
-    pub fn flush_all(&mut self) {
-        unimplemented!()
-    }
-    /// Everything of one MMU index.
-    pub fn flush_index(&mut self, idx: MmuIndex) {
-        unimplemented!()
-    }
-    /// What is not global, of every ASID (INVPCID type 3).
-    pub fn flush_non_global(&mut self) {
-        unimplemented!()
-    }
-    /// What is not global, of one ASID (MOV CR3, INVPCID type 1).
-    pub fn flush_asid(&mut self, asid: u16) {
-        unimplemented!()
-    }
-    /// The page around `vaddr`, of the current ASID or global (INVLPG). All of a large page goes.
-    pub fn flush_page(&mut self, vaddr: GuestVirt) {
-        unimplemented!()
-    }
-    /// The page around `vaddr` of one ASID, global pages excepted (INVPCID type 0).
-    pub fn flush_page_asid(&mut self, vaddr: GuestVirt, asid: u16) {
-        unimplemented!()
-    }
-    /// Writes of this vCPU to the RAM page go through [`Tlb::slow_store`] from now on. Call after
-    /// [`DirtyMemory::watch_code`].
-    pub fn protect_code(&mut self, page: RamAddr) {
-        unimplemented!()
-    }
-    /// Answers [`DirtyMemory::take_dirty`] of other threads: call when [`DirtyMemory::cleaned`] changed.
-    pub fn reprotect(&mut self) {
-        unimplemented!()
-    }
+
     /// Counts the flushes that removed fetch entries; caches keyed by linear address die with it.
     #[inline(always)]
     pub fn fetch_generation(&self) -> u64 {
-        unimplemented!()
+        self.fetch.generation
     }
+
+    /// Remembers a translation for the current ASID.
+    pub fn fill(&mut self, idx: MmuIndex, fill: &TlbFill) {
+        self.keep_block(fill);
+        if fill.access == Access::Fetch {
+            self.fetch.fill(idx, fill, self.asid);
+        } else {
+            let entry = Entry::new(fill, &self.dirty);
+            self.tables[idx.raw()].fill(entry, Full::new(fill, self.asid));
+        }
+    }
+
+    /// Keeps the block of a fill mapped until the next complete flush.
+    fn keep_block(&mut self, fill: &TlbFill) {
+        if let Translation::Ram(hit) = &fill.translation
+            && !self.blocks.iter().any(|block| block == hit.block())
+        {
+            self.blocks.push(hit.block().clone());
+        }
+    }
+}
+
+/// Whether `len` bytes from `vaddr` on lie in one page.
+fn within_page(vaddr: GuestVirt, len: usize) -> bool {
+    len as u64 <= crate::PAGE_SIZE - vaddr.page_offset()
 }

@@ -1,1 +1,144 @@
-//! Decoding: guest bytes to [`Insn`](crate::Insn), by iced-x86 and our handler tables.
+//! Decoding: guest bytes to [`Insn`], by iced-x86 and our handler tables.
+//!
+//! The decoder runs as AMD's (the `max` model is AuthenticAMD), treats the hint space 0F 0D, 0F 18..1F as
+//! no-operations (so MPX, CET and prefetches execute as on a CPU without them), and leaves out prefixes that
+//! select an instruction the CPU model lacks (TZCNT, LZCNT, WBNOINVD execute as BSF, BSR, WBINVD there).
+//! Everything else the model lacks is #UD, by iced's CPUID facts and one table ([`gate`]).
+
+mod gate;
+mod operands;
+
+use crate::insn::InsnFlags;
+use crate::{Exec, Fault, Features, Handler, Insn, Vcpu, exec, simd, system, x87};
+use iced_x86::{Decoder, DecoderError, DecoderOptions, EncodingKind, FlowControl, Instruction};
+
+/// Longest instruction (SDM vol. 2A, 2.3.11).
+pub const MAX_LENGTH: usize = 15;
+
+/// What of the mode decides decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Code size: 16, 32 or 64.
+    pub bits: u32,
+    /// Real-address or virtual-8086 mode: no VEX.
+    pub real_like: bool,
+    /// What the CPU model has.
+    pub features: Features,
+}
+
+/// The result of decoding at the start of some bytes.
+pub enum Decoded {
+    /// An instruction; an undefined one raises #UD when executed.
+    Insn(Insn),
+    /// The bytes end before the instruction does.
+    Incomplete,
+}
+
+/// iced's decoder options for a CPU with `features`.
+pub fn options(features: Features) -> u32 {
+    let mut options = DecoderOptions::AMD | DecoderOptions::FORCE_RESERVED_NOP;
+    for (feature, option) in [
+        (Features::BMI1, DecoderOptions::NO_MPFX_0FBC),
+        (Features::ABM, DecoderOptions::NO_MPFX_0FBD),
+        (Features::WBNOINVD, DecoderOptions::NO_WBNOINVD),
+        (Features::LAHF_LM, DecoderOptions::NO_LAHF_SAHF_64),
+    ] {
+        if !features.contains(feature) {
+            options |= option;
+        }
+    }
+    options
+}
+
+/// Decodes the instruction at the start of `bytes`.
+pub fn decode(bytes: &[u8], context: Context) -> Decoded {
+    let mut decoder = Decoder::with_ip(context.bits, bytes, 0, options(context.features));
+    let mut raw = Instruction::default();
+    decoder.decode_out(&mut raw);
+    if raw.is_invalid() {
+        if decoder.last_error() == DecoderError::NoMoreBytes && bytes.len() < MAX_LENGTH {
+            return Decoded::Incomplete;
+        }
+        let handler = if too_long(bytes, context) { raise_gp } else { raise_ud };
+        return Decoded::Insn(stub(handler, raw.len().max(1) as u8));
+    }
+    if !gate::allowed(&raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
+        return Decoded::Insn(stub(raise_ud, raw.len() as u8));
+    }
+    Decoded::Insn(convert(&raw, context))
+}
+
+/// Finds the handler of an instruction: integer, system, x87, SIMD table in turn. The flag tells whether the
+/// instruction ends its block.
+pub fn lookup(raw: &Instruction) -> Option<(Handler, InsnFlags)> {
+    if let Some(handler) = exec::lookup(raw) {
+        let ends = raw.flow_control() != FlowControl::Next || exec::ends_block(raw);
+        let mut flags = if ends { InsnFlags::ENDS_BLOCK } else { InsnFlags::empty() };
+        if exec::changes_acceptance(raw) {
+            flags |= InsnFlags::ENDS_BLOCK | InsnFlags::RECHECK;
+        }
+        return Some((handler, flags));
+    }
+    if let Some(handler) = system::lookup(raw) {
+        return Some((handler, InsnFlags::ENDS_BLOCK | InsnFlags::RECHECK));
+    }
+    x87::lookup(raw).or_else(|| simd::lookup(raw)).map(|handler| (handler, InsnFlags::empty()))
+}
+
+fn convert(raw: &Instruction, context: Context) -> Insn {
+    let Some((handler, ends)) = lookup(raw) else {
+        return stub(raise_ud, raw.len() as u8);
+    };
+    let mut insn = operands::convert(raw);
+    insn.exec = handler;
+    insn.flags |= ends;
+    insn.flags |= match context.bits {
+        64 => InsnFlags::LONG,
+        32 => InsnFlags::CODE32,
+        _ => InsnFlags::empty(),
+    };
+    insn
+}
+
+/// Whether undecodable bytes are a good instruction behind more prefixes than fit in 15 bytes: #GP, not #UD.
+fn too_long(bytes: &[u8], context: Context) -> bool {
+    if bytes.len() < MAX_LENGTH {
+        return false;
+    }
+    let is_prefix = |byte: u8| {
+        matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3)
+            || context.bits == 64 && byte & 0xf0 == 0x40
+    };
+    let prefixes = bytes[..MAX_LENGTH].iter().take_while(|&&byte| is_prefix(byte)).count();
+    if prefixes == MAX_LENGTH {
+        return true;
+    }
+    (1..=prefixes).any(|skipped| {
+        let mut decoder = Decoder::with_ip(context.bits, &bytes[skipped..], 0, options(context.features));
+        let raw = decoder.decode();
+        !raw.is_invalid() && raw.len() + skipped > MAX_LENGTH
+            || decoder.last_error() == DecoderError::NoMoreBytes && skipped + MAX_LENGTH > bytes.len()
+    })
+}
+
+/// An instruction without operands that ends its block.
+pub(crate) fn stub(exec: Handler, len: u8) -> Insn {
+    let mut insn = operands::convert(&Instruction::default());
+    insn.exec = exec;
+    insn.len = len;
+    insn.flags |= InsnFlags::ENDS_BLOCK;
+    insn
+}
+
+/// Undefined instructions.
+pub(crate) fn raise_ud(_: &mut Vcpu, _: &Insn) -> Exec {
+    Err(Fault::UD)
+}
+
+/// Instructions longer than 15 bytes.
+pub(crate) fn raise_gp(_: &mut Vcpu, _: &Insn) -> Exec {
+    Err(Fault::GP0)
+}
+
+#[cfg(test)]
+mod tests;

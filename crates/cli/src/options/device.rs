@@ -1,0 +1,90 @@
+//! `-device NAME,prop=value`: the devices that can be added, their properties and defaults.
+
+use super::did_you_mean;
+use super::draft::{Draft, Outcome, Refusal};
+use super::keyval::{KeyVal, number};
+
+struct Property {
+    name: &'static str,
+    default: u64,
+    max: u64,
+    help: &'static str,
+}
+
+struct Device {
+    name: &'static str,
+    help: &'static str,
+    properties: &'static [Property],
+    /// Called with the properties' values, in table order, and `chardev=`.
+    add: fn(&mut Draft, &[u64], Option<&str>) -> Outcome,
+}
+
+#[rustfmt::skip]
+const DEVICES: &[Device] = &[
+    Device { name: "isa-debug-exit", help: "a port whose written value v ends the emulator with status (v << 1) | 1",
+        properties: &[
+            Property { name: "iobase", default: 0x501, max: 0xffff, help: "first port" },
+            Property { name: "iosize", default: 2, max: 8, help: "number of ports" },
+        ],
+        add: |draft, values, _| { draft.debug_exit = Some((values[0] as u16, values[1] as u8)); Ok(()) } },
+    Device { name: "isa-debugcon", help: "a port that writes bytes to a character device (chardev=…, or -debugcon)",
+        properties: &[
+            Property { name: "iobase", default: 0xe9, max: 0xffff, help: "the port" },
+            Property { name: "readback", default: 0xe9, max: 0xff, help: "what it reads as" },
+        ],
+        add: |draft, values, chardev| {
+            draft.debugcon = Some((values[0] as u16, values[1] as u8, chardev.unwrap_or("null").to_owned()));
+            Ok(())
+        } },
+];
+
+/// Adds a device, or prints the lists.
+pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
+    let mut list = KeyVal::parse(argument);
+    let name = match list.first.take() {
+        Some(name) => name,
+        None => match list.pairs.iter().position(|(key, _)| key == "driver") {
+            Some(at) => list.pairs.remove(at).1,
+            None => return Err(Refusal::Reason("a device name is missing".into())),
+        },
+    };
+    if name == "help" || name == "?" {
+        let lines = DEVICES.iter().map(|d| format!("{:<16} {}\n", d.name, d.help));
+        return Err(Refusal::Help(format!("Devices for -device NAME,prop=value:\n{}", lines.collect::<String>())));
+    }
+    let Some(device) = DEVICES.iter().find(|d| d.name == name) else {
+        let hint = did_you_mean(&name, DEVICES.iter().map(|d| d.name));
+        return Err(Refusal::Reason(format!("'{name}' is not a valid device model name{hint}")));
+    };
+    let mut values: Vec<u64> = device.properties.iter().map(|p| p.default).collect();
+    let mut chardev = None;
+    for (key, value) in &list.pairs {
+        if key == "help" || key == "?" {
+            return Err(Refusal::Help(describe(device)));
+        }
+        if key == "chardev" {
+            chardev = Some(value.as_str());
+            continue;
+        }
+        if key == "id" {
+            continue;
+        }
+        let Some(at) = device.properties.iter().position(|p| p.name == key) else {
+            let hint = did_you_mean(key, device.properties.iter().map(|p| p.name));
+            return Err(Refusal::Reason(format!("Property '{name}.{key}' not found{hint}")));
+        };
+        values[at] = number(key, value)?;
+        if values[at] > device.properties[at].max {
+            return Err(Refusal::Reason(format!("'{key}' is at most {:#x}", device.properties[at].max)));
+        }
+    }
+    (device.add)(draft, &values, chardev)
+}
+
+fn describe(device: &Device) -> String {
+    let mut text = format!("{} options:\n", device.name);
+    for property in device.properties {
+        text.push_str(&format!("  {}=<number>  {} (default: {:#x})\n", property.name, property.help, property.default));
+    }
+    text
+}

@@ -1,0 +1,251 @@
+//! The configuration while options are being read, and the checks on the whole.
+
+use super::keyval::{KeyVal, number, switch};
+use super::{OptionError, did_you_mean, size};
+use crate::log::{self, LogConfig};
+use accel_tcg::{Engine, InstructionTime, Sleep};
+use machine::{BootFiles, Config, DebugConsole, DebugExit, Time};
+use target_i386::cpuid;
+
+/// What an option function answers when it does not simply change the draft.
+pub enum Refusal {
+    /// Print this and end with status 0.
+    Help(String),
+    /// The argument is wrong because …
+    Reason(String),
+    /// A whole line of its own.
+    Line(String),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Self {
+        Self::Reason(reason.to_owned())
+    }
+}
+
+/// Result of one option.
+pub type Outcome = Result<(), Refusal>;
+
+/// Everything read so far, checked one by one but not as a whole.
+#[derive(Default)]
+pub struct Draft {
+    pub name: Option<String>,
+    pub memory: Option<u64>,
+    pub cpu: Option<cpuid::Model>,
+    pub kernel: Option<String>,
+    pub initrd: Option<String>,
+    pub append: Option<String>,
+    pub serials: Vec<String>,
+    pub monitor: Option<String>,
+    pub debugcon: Option<(u16, u8, String)>,
+    pub debug_exit: Option<(u16, u8)>,
+    pub icount: Option<(InstructionTime, Sleep)>,
+    pub engine: Engine,
+    pub no_hpet: bool,
+    pub no_acpi: bool,
+    pub nodefaults: bool,
+    pub nographic: bool,
+    pub no_reboot: bool,
+    pub no_shutdown: bool,
+    pub log: LogConfig,
+}
+
+pub fn memory(draft: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    let named = list.pairs.iter().find(|(key, _)| key == "size").map(|(_, size)| size.clone());
+    let size = list.first.or(named).ok_or("a size is missing")?;
+    if let Some((key, _)) = list.pairs.iter().find(|(key, _)| key != "size") {
+        return Err(format!("'{key}' is not supported in this version").into());
+    }
+    draft.memory = Some(size::parse(&size)?);
+    Ok(())
+}
+
+pub fn cpu(draft: &mut Draft, value: &str) -> Outcome {
+    if value == "help" || value == "?" {
+        let models = cpuid::models().map(|(name, help)| format!("  {name:<12} {help}\n"));
+        let features = cpuid::names().collect::<Vec<_>>().join(" ");
+        let text = format!(
+            "CPU models for -cpu MODEL[,+feature][,-feature][,feature=on|off]:\n{}\nFeatures:\n{features}\n",
+            models.collect::<String>()
+        );
+        return Err(Refusal::Help(text));
+    }
+    let choice = cpuid::parse(value).map_err(|error| error.to_string())?;
+    for feature in &choice.unsupported {
+        eprintln!("reprise: warning: -cpu {value}: feature '{feature}' is not supported, the guest will not see it");
+    }
+    draft.cpu = Some(choice.model);
+    Ok(())
+}
+
+pub fn machine(draft: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    let named = list.pairs.iter().find(|(key, _)| key == "type").map(|(_, value)| value.clone());
+    match list.first.or(named).as_deref() {
+        Some("help" | "?") => {
+            return Err(Refusal::Help("Machine types:\n  pc    i440FX and PIIX3 (default)\n".into()));
+        }
+        None | Some("pc" | "pc-i440fx") => {}
+        Some(other) => {
+            return Err(format!("unsupported machine type: \"{other}\" (-machine help lists them)").into());
+        }
+    }
+    for (key, value) in &list.pairs {
+        match key.as_str() {
+            "type" => {}
+            "accel" => accel(draft, value)?,
+            "hpet" => draft.no_hpet = !switch(key, value)?,
+            "acpi" => draft.no_acpi = !switch(key, value)?,
+            "smm" | "vmport" | "graphics" | "usb" => {
+                if switch(key, value)? {
+                    return Err(format!("'{key}=on' is not supported in this version").into());
+                }
+            }
+            _ => {
+                let known = ["accel", "hpet", "acpi", "smm", "vmport", "graphics"];
+                let hint = did_you_mean(key, known.into_iter());
+                return Err(format!("Property 'pc.{key}' not found{hint}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    match list.first.as_deref() {
+        Some("tcg") => {}
+        Some("help" | "?") => {
+            return Err(Refusal::Help("Accelerators:\n  tcg   engine=interp: interpreter; engine=auto: the fastest\n".into()));
+        }
+        Some("kvm" | "hvf" | "hax" | "whpx" | "nvmm" | "xen") => {
+            return Err("reprise runs guests by itself; the accelerator is tcg".into());
+        }
+        other => return Err(format!("invalid accelerator {}", other.unwrap_or("(none given)")).into()),
+    }
+    for (key, value) in &list.pairs {
+        match key.as_str() {
+            "engine" => draft.engine = value.parse().map_err(|error: accel_tcg::UnknownEngine| error.to_string())?,
+            "thread" if value == "single" => {}
+            "thread" => return Err("only thread=single in this version".into()),
+            _ => return Err(format!("Property 'tcg.{key}' not found").into()),
+        }
+    }
+    Ok(())
+}
+
+pub fn smp(_: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    let counts = list.first.iter().map(|n| ("cpus", n.as_str()));
+    for (key, value) in counts.chain(list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+        match (key, number(key, value)?) {
+            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", 1) => {}
+            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", _) => {
+                return Err("only one CPU in this version".into());
+            }
+            _ => return Err(format!("'{key}' is no property of -smp").into()),
+        }
+    }
+    Ok(())
+}
+
+pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    let mut time = None;
+    let mut sleep = Sleep::On;
+    let first = list.first.iter().map(|shift| ("shift", shift.as_str()));
+    for (key, value) in first.chain(list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
+        match key {
+            "shift" if value == "auto" => return Err("shift=auto is not supported in this version".into()),
+            "shift" => {
+                let shift = u32::try_from(number(key, value)?).ok().and_then(InstructionTime::from_shift);
+                time = Some(shift.ok_or("shift is 0 to 10")?);
+            }
+            "sleep" => sleep = if switch(key, value)? { Sleep::On } else { Sleep::Off },
+            "align" if !switch(key, value)? => {}
+            "align" | "rr" | "rrfile" | "rrsnapshot" => return Err(format!("{key}= is not supported in this version").into()),
+            _ => return Err(format!("'{key}' is no property of -icount").into()),
+        }
+    }
+    draft.icount = Some((time.ok_or("shift= is missing")?, sleep));
+    Ok(())
+}
+
+pub fn nic(_: &mut Draft, value: &str) -> Outcome {
+    if value == "none" { Ok(()) } else { Err("networks come with a later version; only 'none' is possible".into()) }
+}
+
+pub fn display(_: &mut Draft, value: &str) -> Outcome {
+    match value {
+        "none" => Ok(()),
+        "help" | "?" => Err(Refusal::Help("Displays:\n  none\n".into())),
+        _ => Err("displays come with a later version; only 'none' is possible".into()),
+    }
+}
+
+pub fn log_items(draft: &mut Draft, value: &str) -> Outcome {
+    if value == "help" || value == "?" {
+        let lines = log::ITEMS.iter().map(|item| format!("  {:<14} {}\n", item.name, item.help));
+        return Err(Refusal::Help(format!("Items for -d ITEM[,ITEM]:\n{}", lines.collect::<String>())));
+    }
+    for name in value.split(',').filter(|name| !name.is_empty()) {
+        let Some(item) = log::ITEMS.iter().find(|item| item.name == name) else {
+            let hint = did_you_mean(name, log::ITEMS.iter().map(|item| item.name));
+            return Err(format!("'{name}' is no log item{hint}; 'help' lists them").into());
+        };
+        draft.log.items.push(item.name);
+    }
+    Ok(())
+}
+
+impl Draft {
+    /// Checks the options against each other, opens the files, and makes the configuration.
+    pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
+        let boot = match &self.kernel {
+            Some(kernel) => Some(BootFiles::open(kernel, self.initrd.as_deref(), self.append.as_deref().unwrap_or(""))
+                .map_err(|error| OptionError::Line(error.to_string()))?),
+            None => {
+                for (option, given) in [("append", &self.append), ("initrd", &self.initrd)] {
+                    if given.is_some() {
+                        return Err(OptionError::Line(format!("-{option} only allowed with -kernel option")));
+                    }
+                }
+                None
+            }
+        };
+        let mut serials = self.serials;
+        // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
+        // a place of its own.
+        if serials.is_empty() && !self.nodefaults {
+            serials.push(match self.monitor.as_deref() {
+                Some(device) if device.contains("stdio") => "null".into(),
+                Some("none") => "stdio".into(),
+                _ => "mon:stdio".into(),
+            });
+        }
+        let config = Config {
+            name: self.name,
+            memory: self.memory.unwrap_or(512 << 20),
+            cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
+            boot,
+            serials,
+            monitor: self.monitor,
+            debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole { port, readback, backend }),
+            debug_exit: self.debug_exit.map(|(port, size)| DebugExit { port, size }),
+            time: self.icount.map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            engine: self.engine,
+            hpet: !self.no_hpet,
+            acpi: !self.no_acpi,
+            exit_on_reset: self.no_reboot,
+            stay_after_shutdown: self.no_shutdown,
+        };
+        Ok((config, self.log))
+    }
+}

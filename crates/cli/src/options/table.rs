@@ -1,0 +1,109 @@
+//! The table of options: name, argument, help, and what it does to the draft.
+
+use super::draft::{Draft, Outcome};
+use super::{device, draft};
+
+/// One option.
+pub struct CommandOption {
+    /// Name without dash.
+    pub name: &'static str,
+    /// Other names.
+    pub aliases: &'static [&'static str],
+    /// What its argument is called; none if it takes none.
+    pub argument: Option<&'static str>,
+    /// One line.
+    pub help: &'static str,
+    /// Changes the draft.
+    pub apply: fn(&mut Draft, &str) -> Outcome,
+}
+
+const fn row(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    argument: Option<&'static str>,
+    help: &'static str,
+    apply: fn(&mut Draft, &str) -> Outcome,
+) -> CommandOption {
+    CommandOption { name, aliases, argument, help, apply }
+}
+
+#[rustfmt::skip]
+const MACHINE: &[CommandOption] = &[
+    row("machine", &["M"], Some("TYPE[,prop=value]"), "machine type (pc) and its properties: accel=, hpet=on|off, acpi=on|off; 'help' lists", draft::machine),
+    row("cpu", &[], Some("MODEL[,+feat][,-feat]"), "CPU model, default max; 'help' lists them", draft::cpu),
+    row("accel", &[], Some("tcg[,engine=NAME]"), "how guest code is run: engine=interp or auto", draft::accel),
+    row("smp", &[], Some("N"), "number of CPUs; 1 in this version", draft::smp),
+    row("m", &[], Some("SIZE"), "guest memory, default 512M", draft::memory),
+    row("icount", &[], Some("shift=N[,sleep=on|off]"), "time is counted in instructions of 2^N ns: every run is the same", draft::icount),
+    row("device", &[], Some("NAME[,prop=value]"), "adds a device; 'help' lists them, 'NAME,help' its properties", device::add),
+    row("nodefaults", &[], None, "no serial port and no monitor unless asked for", |d, _| { d.nodefaults = true; Ok(()) }),
+    row("nic", &["net"], Some("none"), "network: none in this version", draft::nic),
+    row("name", &[], Some("TEXT"), "name of the guest", |d, v| { d.name = Some(v.to_owned()); Ok(()) }),
+];
+
+#[rustfmt::skip]
+const BOOT: &[CommandOption] = &[
+    row("kernel", &[], Some("FILE"), "boot this kernel: Linux bzImage, ELF with PVH note, plain ELF, multiboot", |d, v| { d.kernel = Some(v.to_owned()); Ok(()) }),
+    row("initrd", &[], Some("FILE"), "initial RAM disk; for multiboot \"FILE ARGS,FILE ARGS\"", |d, v| { d.initrd = Some(v.to_owned()); Ok(()) }),
+    row("append", &[], Some("TEXT"), "the kernel's command line", |d, v| { d.append = Some(v.to_owned()); Ok(()) }),
+    row("bios", &[], Some("FILE"), "firmware: not in this version", |_, _| Err("firmware is not supported in this version; boot a kernel directly with -kernel".into())),
+    row("no-reboot", &[], None, "a reset of the guest ends the emulator", |d, _| { d.no_reboot = true; Ok(()) }),
+    row("no-shutdown", &[], None, "power-off stops the guest but not the emulator", |d, _| { d.no_shutdown = true; Ok(()) }),
+];
+
+#[rustfmt::skip]
+const CONSOLE: &[CommandOption] = &[
+    row("nographic", &[], None, "serial port and monitor on this terminal (also without the option: there is no display yet)", |d, _| { d.nographic = true; Ok(()) }),
+    row("display", &[], Some("none"), "display: none in this version", draft::display),
+    row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
+    row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
+    row("debugcon", &[], Some("DEVICE"), "port E9h writes to DEVICE: as for -serial", |d, v| { d.debugcon = Some((0xe9, 0xe9, v.to_owned())); Ok(()) }),
+];
+
+#[rustfmt::skip]
+const INSIDE: &[CommandOption] = &[
+    row("d", &[], Some("ITEM[,ITEM]"), "log items; 'help' lists them", draft::log_items),
+    row("D", &[], Some("FILE"), "log into FILE instead of standard error", |d, v| { d.log.file = Some(v.to_owned()); Ok(()) }),
+    row("version", &[], None, "version of the emulator", |_, _| Err(draft::Refusal::Help(version()))),
+    row("h", &["help", "?"], None, "this text", |_, _| Err(draft::Refusal::Help(help()))),
+];
+
+const SECTIONS: &[(&str, &[CommandOption])] =
+    &[("The machine", MACHINE), ("What it boots", BOOT), ("Consoles", CONSOLE), ("Looking inside", INSIDE)];
+
+/// The option called `name`.
+pub fn find(name: &str) -> Option<&'static CommandOption> {
+    let mut all = SECTIONS.iter().flat_map(|(_, options)| options.iter());
+    all.find(|option| option.name == name || option.aliases.contains(&name))
+}
+
+/// All names, for suggestions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().flat_map(|(_, options)| options.iter()).map(|option| option.name)
+}
+
+/// The line that `-version` prints.
+pub fn version() -> String {
+    format!("reprise version {}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// The text of `-h`.
+pub fn help() -> String {
+    let mut text = format!(
+        "{}Emulates a PC. Options have QEMU's names and forms.\n\n\
+         First steps:\n  \
+           reprise                                           a small guest of our own\n  \
+           reprise -kernel vmlinuz -initrd initrd.gz -append console=ttyS0\n  \
+           In the terminal: Ctrl-A x ends, Ctrl-A c opens the monitor, Ctrl-A h lists the keys.\n",
+        version()
+    );
+    for (title, options) in SECTIONS {
+        text.push_str(&format!("\n{title}:\n"));
+        for option in *options {
+            let usage = format!("-{} {}", option.name, option.argument.unwrap_or(""));
+            let gap = if usage.len() > 34 { "\n                                      " } else { "" };
+            text.push_str(&format!("  {usage:<34}{gap}  {}\n", option.help));
+        }
+    }
+    text
+}

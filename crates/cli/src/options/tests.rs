@@ -1,0 +1,104 @@
+//! Command lines and what they lead to, one line a case.
+
+use super::*;
+
+fn refused(line: &str) -> String {
+    match parse(line.split_whitespace().map(OsString::from)) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("accepted: {line}"),
+    }
+}
+
+fn printed(line: &str) -> String {
+    match parse(line.split_whitespace().map(OsString::from)) {
+        Ok(Request::Print(text)) => text,
+        _ => panic!("prints nothing: {line}"),
+    }
+}
+
+fn config(line: &str) -> machine::Config {
+    match parse(line.split_whitespace().map(OsString::from)) {
+        Ok(Request::Run(config, _)) => *config,
+        Ok(Request::Print(_)) => panic!("prints: {line}"),
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+#[rustfmt::skip]
+#[test]
+fn refusals() {
+    for (line, expected) in [
+        ("-bogus", "-bogus: invalid option"),
+        ("-kernle x", "-kernle: invalid option (did you mean 'kernel'?)"),
+        ("-kernel", "-kernel: requires an argument"),
+        ("-m 1x", "-m 1x: 'x' is no unit of memory; there are K, M, G and T"),
+        ("-m 1T", "-m 1T: at most 1023 GiB fit into 40 address bits"),
+        ("-m 5K", "-m 5K: a PC has at least 1 MiB"),
+        ("-m ,", "-m ,: not a memory size; write a number and K, M, G or T"),
+        ("-append x", "-append only allowed with -kernel option"),
+        ("-initrd x", "-initrd only allowed with -kernel option"),
+        ("-cpu foo", "-cpu foo: unable to find CPU model 'foo'"),
+        ("-M foo", "-machine foo: unsupported machine type: \"foo\" (-machine help lists them)"),
+        ("-M pc,htep=on", "-machine pc,htep=on: Property 'pc.htep' not found (did you mean 'hpet'?)"),
+        ("-M pc,hpet=maybe", "-machine pc,hpet=maybe: 'hpet' expects 'on' or 'off', not 'maybe'"),
+        ("-accel kvm", "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
+        ("-accel tcg,engine=warp", "-accel tcg,engine=warp: 'warp' is not an engine of this build; it has interp and auto"),
+        ("-smp 3", "-smp 3: only one CPU in this version"),
+        ("-device foo", "-device foo: 'foo' is not a valid device model name"),
+        ("-device isa-debug-exit,iobas=1", "-device isa-debug-exit,iobas=1: Property 'isa-debug-exit.iobas' not found (did you mean 'iobase'?)"),
+        ("-device isa-debug-exit,iobase=x", "-device isa-debug-exit,iobase=x: 'iobase' expects a number, not 'x'"),
+        ("-icount shift=11", "-icount shift=11: shift is 0 to 10"),
+        ("-icount sleep=off", "-icount sleep=off: shift= is missing"),
+        ("-d foo", "-d foo: 'foo' is no log item; 'help' lists them"),
+        ("-nic user", "-nic user: networks come with a later version; only 'none' is possible"),
+        ("disk.img", "disk.img: disk images come with a later version; a kernel is given by -kernel"),
+        ("-kernel /nope", "-kernel /nope: No such file or directory"),
+    ] {
+        assert_eq!(refused(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn lists() {
+    for (line, part) in [
+        ("-h", "-kernel FILE"),
+        ("--help", "Ctrl-A x"),
+        ("-version", "reprise version"),
+        ("-M help", "i440FX"),
+        ("-cpu help", "x86-64-v3"),
+        ("-device help", "isa-debug-exit"),
+        ("-device isa-debug-exit,help", "default: 0x501"),
+        ("-d help", "guest_errors"),
+    ] {
+        assert!(printed(line).contains(part), "{line}");
+    }
+}
+
+#[test]
+fn defaults_serve_newcomers() {
+    let config = config("");
+    assert_eq!((config.memory, config.serials), (512 << 20, vec!["mon:stdio".to_owned()]));
+    assert_eq!(config.cpu.name, "max");
+}
+
+#[test]
+fn sizes() {
+    for (text, mib) in [("512", 512), ("512M", 512), ("4G", 4096), ("1.5G", 1536), ("2048K", 2)] {
+        assert_eq!(size::parse(text), Ok(mib << 20), "{text}");
+    }
+}
+
+#[test]
+fn comma_lists() {
+    let list = keyval::KeyVal::parse("a,b=c,,d,e,nof");
+    assert_eq!(list.first.as_deref(), Some("a"));
+    let pairs: Vec<_> = list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(pairs, [("b", "c,d"), ("e", "on"), ("f", "off")]);
+}
+
+#[test]
+fn every_option_is_in_the_help() {
+    for name in table::names() {
+        assert!(table::help().contains(&format!("-{name} ")), "{name}");
+    }
+}

@@ -1,0 +1,67 @@
+//! What a machine is made from, with every value checked by itself.
+
+use crate::BootFiles;
+use accel_tcg::{Engine, InstructionTime, Sleep};
+use target_i386::cpuid;
+
+/// Everything that decides a machine.
+#[derive(Debug)]
+pub struct Config {
+    /// Name of the guest.
+    pub name: Option<String>,
+    /// RAM in bytes.
+    pub memory: u64,
+    /// CPU model and features.
+    pub cpu: cpuid::Model,
+    /// What boots; the embedded guest if none.
+    pub boot: Option<BootFiles>,
+    /// Backends of the serial ports in the order of the ports, as `-serial` takes them; at most four.
+    pub serials: Vec<String>,
+    /// Backend of a monitor of its own.
+    pub monitor: Option<String>,
+    /// `isa-debugcon`.
+    pub debug_console: Option<DebugConsole>,
+    /// `isa-debug-exit`.
+    pub debug_exit: Option<DebugExit>,
+    /// Who moves virtual time.
+    pub time: Time,
+    /// What runs guest code.
+    pub engine: Engine,
+    /// Whether there is an HPET.
+    pub hpet: bool,
+    /// Whether there are ACPI tables.
+    pub acpi: bool,
+    /// A guest reset ends the emulator (`-no-reboot`).
+    pub exit_on_reset: bool,
+    /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
+    pub stay_after_shutdown: bool,
+}
+
+/// A port that writes bytes to a character device.
+#[derive(Clone, Debug)]
+pub struct DebugConsole {
+    /// The port.
+    pub port: u16,
+    /// What it reads as.
+    pub readback: u8,
+    /// Where the bytes go, as `-serial` takes it.
+    pub backend: String,
+}
+
+/// A port whose written value becomes the exit status.
+#[derive(Clone, Copy, Debug)]
+pub struct DebugExit {
+    /// First port.
+    pub port: u16,
+    /// Number of ports, 1..=8.
+    pub size: u8,
+}
+
+/// Who moves virtual time.
+#[derive(Clone, Copy, Debug)]
+pub enum Time {
+    /// The host's clock, less the time the machine was paused.
+    Host,
+    /// Counted instructions.
+    Counted(InstructionTime, Sleep),
+}

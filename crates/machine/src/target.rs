@@ -1,0 +1,130 @@
+//! The machine as the monitor sees it.
+//!
+//! Commands arrive between two turns of the main loop, with its period at hand: reading CPU state runs on the CPU's
+//! thread, between two instructions.
+
+use crate::requests::ResetCause;
+use crate::running::{Machine, RunState};
+use crate::{mappings, registers};
+use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
+use monitor::{InfoTopic, Target, Unreadable};
+use softmmu::GuestPhys;
+use std::fmt::Write;
+use target_i386::paging;
+use util_mainloop::Period;
+
+/// A machine and the period its monitor acts in.
+pub struct MonitorTarget<'a, 'p> {
+    pub(crate) machine: &'a mut Machine,
+    pub(crate) period: &'a mut Period<'p>,
+}
+
+impl MonitorTarget<'_, '_> {
+    fn tlb(&mut self) -> String {
+        self.machine.on_cpu(self.period, |vcpu| {
+            let mut out = String::new();
+            for entry in vcpu.tlb.entries() {
+                let _ = writeln!(
+                    out,
+                    "{:016x} -> {:012x} {:?} {:#x} bytes, asid {}{}",
+                    entry.vaddr.0,
+                    entry.paddr.0,
+                    entry.prot,
+                    entry.page_size,
+                    entry.asid,
+                    if entry.global { ", global" } else { "" },
+                );
+            }
+            out
+        })
+    }
+}
+
+impl Target for MonitorTarget<'_, '_> {
+    fn stop(&mut self) {
+        if self.machine.state == RunState::Running {
+            self.machine.stop(self.period, RunState::Paused);
+        }
+    }
+
+    fn cont(&mut self) {
+        if self.machine.state == RunState::Paused {
+            self.machine.start();
+        }
+    }
+
+    fn quit(&mut self) {
+        self.machine.requests.exit(0);
+    }
+
+    fn system_reset(&mut self) {
+        self.machine.requests.reset(ResetCause::Monitor);
+    }
+
+    fn system_powerdown(&mut self) {
+        self.machine.pc.power_button();
+    }
+
+    fn nmi(&mut self) {
+        self.machine.pc.nmi();
+    }
+
+    fn info(&mut self, topic: InfoTopic) -> String {
+        match topic {
+            InfoTopic::Status => format!("VM status: {}\n", self.machine.state.describe()),
+            InfoTopic::Registers => {
+                self.machine.on_cpu(self.period, |vcpu| registers::describe(&vcpu.state, vcpu.icount))
+            }
+            InfoTopic::Mem => self.machine.on_cpu(self.period, |vcpu| {
+                vcpu.view.refresh();
+                mappings::describe(&vcpu.state, vcpu.view.view())
+            }),
+            InfoTopic::Tlb => self.tlb(),
+            InfoTopic::Mtree => self.machine.pc.map().describe(),
+            InfoTopic::Irq => self.machine.pc.describe_irq(),
+            InfoTopic::Pic => self.machine.pc.describe_pic(),
+            InfoTopic::Lapic => self.machine.pc.describe_lapic(0),
+            InfoTopic::Pci => self.machine.pc.describe_pci(),
+            InfoTopic::Cpus => self.machine.on_cpu(self.period, |vcpu| {
+                format!("* CPU #0: {:?}, pc={:#018x}, engine=interp\n", vcpu.state.activity, vcpu.state.rip)
+            }),
+            InfoTopic::Jit => {
+                self.machine.on_cpu(self.period, |vcpu| format!("instructions executed: {}\n", vcpu.icount))
+            }
+            InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
+            InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    fn read_virtual(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
+        for (i, byte) in to.iter_mut().enumerate() {
+            let at = address.wrapping_add(i as u64);
+            let page = self.machine.on_cpu(self.period, move |vcpu| {
+                vcpu.view.refresh();
+                paging::look_up(vcpu, at).map(|page| page.phys)
+            });
+            let physical = page.ok_or(Unreadable(at))?;
+            self.read_physical(physical, std::slice::from_mut(byte)).map_err(|_| Unreadable(at))?;
+        }
+        Ok(())
+    }
+
+    fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
+        self.machine.pc.memory.read(GuestPhys(address), to).map_err(|_| Unreadable(address))
+    }
+
+    fn register(&mut self, name: &str) -> Option<u64> {
+        let name = name.to_owned();
+        self.machine.on_cpu(self.period, move |vcpu| registers::value(&vcpu.state, &name))
+    }
+
+    fn disassemble(&mut self, bytes: &[u8], address: u64) -> (usize, String) {
+        let bits = self.machine.on_cpu(self.period, |vcpu| vcpu.mode.code);
+        let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        decoder.decode_out(&mut instruction);
+        let mut text = String::new();
+        FastFormatter::new().format(&instruction, &mut text);
+        (instruction.len(), text)
+    }
+}

@@ -1,0 +1,239 @@
+//! The fetch table: translations of the pages instructions were executed from, of all MMU indexes.
+//!
+//! Entries leave by flush only, never by collision. An engine that chains blocks does not look each one up; if a
+//! look-up could displace anything, what the TLB holds would depend on the engine. So this is a hash table that
+//! grows, and its one limit is a flush of all of it at a fixed number of entries: a fill happens on the first
+//! execution from a page since the last flush, whichever engine runs.
+
+use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
+use crate::flat::Translation;
+use crate::tlb::entry::Full;
+use crate::tlb::types::{MmuIndex, Probe, TlbFill};
+
+/// Entries at which the table is flushed.
+pub(super) const LIMIT: usize = 1 << 16;
+/// Index cells at first and after a flush of a large table; a power of two.
+const INITIAL: usize = 512;
+
+#[derive(Clone, Copy)]
+pub(super) struct FetchEntry {
+    pub(super) full: Full,
+    pub(super) idx: MmuIndex,
+    /// Host address of the page and its RAM offset.
+    ram: Option<(*const u8, RamAddr)>,
+}
+
+impl FetchEntry {
+    #[inline]
+    pub(super) fn probe(&self, vaddr: u64) -> Probe {
+        let offset = vaddr & !PAGE_MASK;
+        let paddr = GuestPhys(self.full.ppage | offset);
+        match self.ram {
+            Some((_, ram)) => Probe::Ram {
+                paddr,
+                ram: ram.add(offset),
+            },
+            None => Probe::Io(paddr),
+        }
+    }
+
+    /// The host address of `vaddr`.
+    #[inline]
+    pub(super) fn host(&self, vaddr: u64) -> Option<*const u8> {
+        self.ram
+            .map(|(host, _)| host.wrapping_add((vaddr & !PAGE_MASK) as usize))
+    }
+}
+
+/// Entries in order of arrival, found by an open-addressed index at most half full.
+struct Half {
+    entries: Vec<FetchEntry>,
+    /// Position in `entries` plus one, or zero.
+    index: Vec<u32>,
+    /// Linear addresses from the lowest to the highest large page since the last complete flush.
+    large_span: (u64, u64),
+}
+
+impl Half {
+    fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            index: vec![0; INITIAL],
+            large_span: (u64::MAX, 0),
+        }
+    }
+
+    /// The entries at a linear page of an index, whatever their ASIDs.
+    #[inline]
+    fn at(&self, idx: MmuIndex, vpage: u64) -> impl Iterator<Item = &FetchEntry> {
+        let mask = self.index.len() - 1;
+        let mut cell = home(vpage, idx) & mask;
+        std::iter::from_fn(move || {
+            let entry = self.entries.get((self.index[cell] as usize).checked_sub(1)?);
+            cell = (cell + 1) & mask;
+            entry
+        })
+        .filter(move |entry| entry.full.vpage == vpage && entry.idx == idx)
+    }
+
+    fn push(&mut self, entry: FetchEntry) {
+        if entry.full.is_large() {
+            let first = entry.full.vpage & !entry.full.page_mask;
+            self.large_span = (
+                self.large_span.0.min(first),
+                self.large_span.1.max(first | entry.full.page_mask),
+            );
+        }
+        self.entries.push(entry);
+        if self.entries.len() * 2 > self.index.len() {
+            self.index = vec![0; self.index.len() * 2];
+            self.reindex();
+        } else {
+            self.enter(self.entries.len() - 1);
+        }
+    }
+
+    fn enter(&mut self, position: usize) {
+        let mask = self.index.len() - 1;
+        let entry = &self.entries[position];
+        let mut cell = home(entry.full.vpage, entry.idx) & mask;
+        while self.index[cell] != 0 {
+            cell = (cell + 1) & mask;
+        }
+        self.index[cell] = position as u32 + 1;
+    }
+
+    fn reindex(&mut self) {
+        self.index.fill(0);
+        (0..self.entries.len()).for_each(|position| self.enter(position));
+    }
+
+    /// Keeps what `keep` says; whether anything went.
+    fn retain(&mut self, keep: impl Fn(&FetchEntry) -> bool) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(keep);
+        if self.entries.len() == before {
+            return false;
+        }
+        if self.entries.is_empty() {
+            self.large_span = (u64::MAX, 0);
+            if self.index.len() > INITIAL * 8 {
+                self.index = vec![0; INITIAL];
+            }
+        }
+        self.reindex();
+        true
+    }
+
+    /// Removes the entries of the guest's page around `vaddr` that `condemned` says; whether there were any.
+    fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) -> bool {
+        let vpage = vaddr & PAGE_MASK;
+        let scan = self.large_span.0 <= vaddr && vaddr <= self.large_span.1;
+        let any = scan || MmuIndex::all().any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
+        any && self.retain(|entry| !(entry.full.covers(vaddr) && condemned(&entry.full)))
+    }
+}
+
+/// Where the search for a page starts, before it is cut to the index's length.
+#[inline]
+fn home(vpage: u64, idx: MmuIndex) -> usize {
+    // Fibonacci hashing; the high bits are the mixed ones.
+    let key = (vpage >> PAGE_SHIFT) << 2 | idx.raw() as u64;
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
+}
+
+/// The two halves: a change of address space need not look at global entries.
+pub(super) struct FetchTable {
+    local: Half,
+    global: Half,
+    /// Counts removals.
+    pub(super) generation: u64,
+}
+
+impl FetchTable {
+    pub(super) fn new() -> Self {
+        Self {
+            local: Half::new(),
+            global: Half::new(),
+            generation: 0,
+        }
+    }
+
+    /// The entry in force for `vaddr`.
+    #[inline]
+    pub(super) fn find(&self, idx: MmuIndex, vaddr: u64, asid: u16) -> Option<&FetchEntry> {
+        let vpage = vaddr & PAGE_MASK;
+        let local = self.local.at(idx, vpage).find(|entry| entry.full.asid == asid);
+        local.or_else(|| self.global.at(idx, vpage).next())
+    }
+
+    pub(super) fn fill(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+        let vpage = fill.vaddr.page().0;
+        // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
+        if self.find(idx, vpage, asid).is_some() {
+            let other = |entry: &FetchEntry| {
+                entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid)
+            };
+            self.local.retain(other);
+            self.global.retain(other);
+            self.generation += 1;
+        }
+        if self.local.entries.len() + self.global.entries.len() >= LIMIT {
+            self.clear();
+        }
+        self.enter(idx, fill, asid);
+    }
+
+    /// Adds an entry that is known to be wanted beside those there.
+    pub(super) fn enter(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+        let full = Full::new(fill, asid);
+        let ram = match &fill.translation {
+            Translation::Io => None,
+            Translation::Ram(hit) => {
+                let offset = hit.offset() & PAGE_MASK;
+                let host = hit
+                    .block()
+                    .host(offset, PAGE_SIZE)
+                    .expect("a translation covers whole pages of its block");
+                Some((host.cast_const(), hit.block().base().add(offset)))
+            }
+        };
+        let half = if full.global {
+            &mut self.global
+        } else {
+            &mut self.local
+        };
+        half.push(FetchEntry { full, idx, ram });
+    }
+
+    fn note(&mut self, removed: bool) {
+        self.generation += u64::from(removed);
+    }
+
+    pub(super) fn clear(&mut self) {
+        let removed = self.local.retain(|_| false) | self.global.retain(|_| false);
+        self.note(removed);
+    }
+
+    pub(super) fn flush_index(&mut self, idx: MmuIndex) {
+        let removed = self.local.retain(|e| e.idx != idx) | self.global.retain(|e| e.idx != idx);
+        self.note(removed);
+    }
+
+    /// Removes the entries that are not global and that `condemned` says.
+    pub(super) fn remove_local_if(&mut self, condemned: impl Fn(&Full) -> bool) {
+        let removed = self.local.retain(|entry| !condemned(&entry.full));
+        self.note(removed);
+    }
+
+    /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
+    pub(super) fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
+        let removed = self.local.remove_page(vaddr, &condemned) | self.global.remove_page(vaddr, &condemned);
+        self.note(removed);
+    }
+
+    /// All entries, in no particular order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &FetchEntry> {
+        self.local.entries.iter().chain(&self.global.entries)
+    }
+}

@@ -1,0 +1,123 @@
+//! Our own lock-free protocols under loom: `RUSTFLAGS="--cfg loom" cargo test -p softmmu --release --test loom`.
+#![cfg(loom)]
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::thread;
+use softmmu::{DirtyMemory, Published, RamAddr};
+
+/// Says when it is freed, and whether it is whole.
+struct View {
+    halves: (u64, u64),
+    freed: Arc<AtomicU64>,
+}
+
+impl View {
+    fn new(n: u64, freed: &Arc<AtomicU64>) -> Self {
+        Self {
+            halves: (n, n),
+            freed: freed.clone(),
+        }
+    }
+
+    fn number(&self) -> u64 {
+        assert_eq!(self.halves.0, self.halves.1, "a partial view");
+        self.halves.0
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        self.halves = (u64::MAX, 0);
+        self.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A reader never goes back, sees a view at least as new as the generation it read, takes each change for new
+/// once, and keeps its view alive; at the end all views but the current are freed.
+#[test]
+fn publish_and_reclaim() {
+    loom::model(|| {
+        let freed = Arc::new(AtomicU64::new(0));
+        let published = Arc::new(Published::new(View::new(0, &freed)));
+        let reader = {
+            let published = published.clone();
+            thread::spawn(move || {
+                let mut held = published.load();
+                let mut news = 0;
+                for _ in 0..2 {
+                    let (before, floor) = (held.generation, published.generation());
+                    let new = published.refresh(&mut held);
+                    news += u64::from(new);
+                    assert_eq!(new, held.generation != before, "news is a newer view");
+                    assert!(held.generation >= floor && held.generation >= before);
+                    assert_eq!(held.value.number(), held.generation);
+                }
+                assert!(news <= 2);
+            })
+        };
+        for n in 1..=2 {
+            published.publish(View::new(n, &freed));
+        }
+        reader.join().unwrap();
+        assert_eq!(
+            freed.load(Ordering::Relaxed),
+            2,
+            "old views are freed, the current is not"
+        );
+        let mut held = published.load();
+        assert!(!published.refresh(&mut held));
+        assert_eq!(held.value.number(), 2);
+    });
+}
+
+/// A write racing with the decode of its page is seen by the decoder or queued for it.
+#[test]
+fn write_against_decode() {
+    loom::model(|| {
+        let dirty = Arc::new(DirtyMemory::new());
+        // Loom knows no guest RAM; this word is the byte in question.
+        let byte = Arc::new(AtomicU64::new(0));
+        // The bitmaps exist (allocating them is once_cell's business).
+        dirty.watch_code(RamAddr(0x1000));
+        let writer = {
+            let (dirty, byte) = (dirty.clone(), byte.clone());
+            thread::spawn(move || {
+                byte.store(1, Ordering::Release);
+                dirty.mark(RamAddr(8), 1);
+            })
+        };
+        dirty.watch_code(RamAddr(0));
+        let decoded = byte.load(Ordering::Acquire);
+        writer.join().unwrap();
+        assert!(
+            decoded == 1 || dirty.code_writes_pending(),
+            "stale code would run for ever"
+        );
+    });
+}
+
+/// The pending flag never goes out with an entry still queued.
+#[test]
+fn no_code_write_is_left_behind() {
+    loom::model(|| {
+        let dirty = Arc::new(DirtyMemory::new());
+        dirty.watch_code(RamAddr(0));
+        let writer = {
+            let dirty = dirty.clone();
+            thread::spawn(move || {
+                dirty.mark(RamAddr(0), 1);
+                dirty.mark(RamAddr(0x100), 1);
+            })
+        };
+        let mut seen = Vec::new();
+        if dirty.code_writes_pending() {
+            dirty.take_code_writes(&mut seen);
+        }
+        writer.join().unwrap();
+        if dirty.code_writes_pending() {
+            dirty.take_code_writes(&mut seen);
+        }
+        assert_eq!(seen.len(), 2);
+    });
+}

@@ -1,0 +1,401 @@
+//! Decoded blocks: where they are found, and how writes to their bytes make them go.
+//!
+//! Two look-ups lead to a block. The jump cache maps a linear address to a block directly; an entry is tagged with
+//! the TLB's fetch generation, the address space and the mode, so it can only hide a hit of the fetch TLB and
+//! dies with it. Behind it, blocks are known by the RAM address of their first byte and the decoding mode, and
+//! survive changes of the page tables. Code that is not in RAM is decoded for one execution.
+//!
+//! Mirrors the roles of QEMU's `tb_jmp_cache` and TB hash table; blocks never cross a page but for a last (then
+//! only) instruction that does, which is known to both pages.
+
+use crate::decode::{self, Context, Decoded, MAX_LENGTH};
+use crate::insn::InsnFlags;
+use crate::mem::Privilege;
+use crate::{Fault, Insn, Vcpu, paging};
+use softmmu::tlb::{Access, Probe};
+use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Most instructions in a block.
+const MAX_INSNS: usize = 64;
+/// Bytes decoded from at most.
+const WINDOW: usize = 256;
+const JUMP_BITS: u32 = 12;
+/// Decoded instructions kept before everything is forgotten: about 30 MiB.
+const MAX_TOTAL: usize = 640 << 10;
+/// Blocks (dead ones included) kept before everything is forgotten.
+const MAX_BLOCKS: usize = 256 << 10;
+
+/// Index of a block; never reused until everything is forgotten.
+pub(crate) type BlockId = u32;
+
+/// A straight run of instructions.
+pub(crate) struct Block {
+    /// Empty once the block is dead.
+    pub insns: Box<[Insn]>,
+    /// Bytes of all instructions.
+    pub bytes: u32,
+    /// Whether the run loop must look at the state again behind it.
+    pub recheck: bool,
+    ram: RamAddr,
+    key: u32,
+    /// The page on which the only instruction ends, if another.
+    second: Option<RamAddr>,
+}
+
+#[derive(Clone, Copy)]
+struct Jump {
+    pc: u64,
+    tag: u64,
+    block: BlockId,
+}
+
+impl Jump {
+    const NONE: Self = Self { pc: 0, tag: u64::MAX, block: 0 };
+}
+
+/// One multiplication: the keys are addresses.
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 29;
+    }
+}
+
+type AddressMap<T> = HashMap<u64, T, BuildHasherDefault<AddressHasher>>;
+
+/// All decoded blocks of one vCPU.
+pub(crate) struct BlockCache {
+    blocks: Vec<Block>,
+    jumps: Box<[Jump; 1 << JUMP_BITS]>,
+    by_ram: AddressMap<BlockId>,
+    by_page: AddressMap<Vec<BlockId>>,
+    total: usize,
+    writes: Vec<(RamAddr, u32)>,
+    scratch: Vec<Insn>,
+}
+
+/// Where code at an address is found.
+pub(crate) enum Found {
+    /// In the cache.
+    Block(BlockId),
+    /// Not in RAM: this one instruction, to be executed once.
+    Uncached(Insn),
+}
+
+impl BlockCache {
+    /// No blocks.
+    pub fn new() -> Box<Self> {
+        Box::new(Self {
+            blocks: Vec::new(),
+            jumps: Box::new([Jump::NONE; 1 << JUMP_BITS]),
+            by_ram: AddressMap::default(),
+            by_page: AddressMap::default(),
+            total: 0,
+            writes: Vec::new(),
+            scratch: Vec::with_capacity(MAX_INSNS),
+        })
+    }
+
+    #[inline(always)]
+    fn slot(pc: u64) -> usize {
+        (pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - JUMP_BITS)) as usize
+    }
+
+    /// The block at a linear address, if the jump cache knows it.
+    #[inline(always)]
+    pub fn jump(&self, pc: u64, tag: u64) -> Option<&Block> {
+        let jump = &self.jumps[Self::slot(pc)];
+        if jump.pc == pc && jump.tag == tag { self.blocks.get(jump.block as usize) } else { None }
+    }
+
+    /// A block by its index.
+    pub fn block(&self, id: BlockId) -> Option<&Block> {
+        self.blocks.get(id as usize)
+    }
+
+    /// Finds or decodes the block at the CPU's current address.
+    ///
+    /// # Errors
+    /// #PF of the fetch; #GP(0) for a fetch beyond the limit or from a non-canonical address.
+    #[inline(never)]
+    pub fn find(&mut self, cpu: &mut Vcpu, pc: u64) -> Result<Found, Fault> {
+        let ram = match fetch(cpu, pc)? {
+            Place::Ram(ram) => ram,
+            Place::Other(at) => return self.decode_uncached(cpu, pc, at).map(Found::Uncached),
+        };
+        let key = cpu.mode.key;
+        let id = match self.by_ram.get(&map_key(ram, key)) {
+            Some(&id) if self.still_good(cpu, id, pc)? => id,
+            _ => match self.build(cpu, pc, ram)? {
+                Found::Block(id) => id,
+                uncached => return Ok(uncached),
+            },
+        };
+        // Filling the second page may have flushed nothing, but the tag must be the present one.
+        let tag = cpu.fetch_tag();
+        self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
+        Ok(Found::Block(id))
+    }
+
+    /// For a block on two pages: whether the second is still where it was.
+    fn still_good(&self, cpu: &mut Vcpu, id: BlockId, pc: u64) -> Result<bool, Fault> {
+        match self.blocks[id as usize].second {
+            None => Ok(true),
+            Some(second) => match fetch(cpu, second_page(cpu, pc)?)? {
+                Place::Ram(ram) => Ok(ram == second),
+                Place::Other(_) => Ok(false),
+            },
+        }
+    }
+
+    fn build(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr) -> Result<Found, Fault> {
+        if self.total >= MAX_TOTAL || self.blocks.len() >= MAX_BLOCKS {
+            self.forget_all(&cpu.dirty.clone());
+        }
+        // Watched before it is read: a write from now on is queued.
+        watch(cpu, ram);
+        let context = cpu.decode_context();
+        let mut bytes = [0; WINDOW];
+        let in_page = (PAGE_SIZE - pc % PAGE_SIZE) as usize;
+        let window = &mut bytes[..in_page.min(WINDOW)];
+        cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(pc), window);
+        self.scratch.clear();
+        let mut at = 0;
+        while self.scratch.len() < MAX_INSNS && at < window.len() {
+            match decode::decode(&window[at..], context) {
+                Decoded::Insn(insn) => {
+                    at += insn.len as usize;
+                    let last = insn.flags.contains(InsnFlags::ENDS_BLOCK);
+                    self.scratch.push(insn);
+                    if last {
+                        break;
+                    }
+                }
+                Decoded::Incomplete => break,
+            }
+        }
+        let mut second = None;
+        if self.scratch.is_empty() {
+            let rest = in_page;
+            let next = second_page(cpu, pc)?;
+            let other = match fetch(cpu, next)? {
+                Place::Ram(other) => other,
+                // RAM running into a device: decode anew each time.
+                Place::Other(_) => return self.decode_straddling(cpu, pc, rest, next).map(Found::Uncached),
+            };
+            watch(cpu, other);
+            let mut both = [0; MAX_LENGTH];
+            both[..rest].copy_from_slice(&bytes[..rest]);
+            cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(next), &mut both[rest..]);
+            if let Decoded::Insn(insn) = decode::decode(&both, context) {
+                self.scratch.push(insn);
+            }
+            second = Some(other);
+        }
+        Ok(Found::Block(self.insert(cpu, ram, second)))
+    }
+
+    /// Makes a block of `self.scratch`.
+    fn insert(&mut self, cpu: &Vcpu, ram: RamAddr, second: Option<RamAddr>) -> BlockId {
+        let id = self.blocks.len() as BlockId;
+        let recheck = self.scratch.last().is_some_and(|insn| insn.flags.contains(InsnFlags::RECHECK));
+        let bytes = self.scratch.iter().map(|insn| u32::from(insn.len)).sum();
+        self.total += self.scratch.len();
+        let key = cpu.mode.key;
+        self.blocks.push(Block { insns: self.scratch.as_slice().into(), bytes, recheck, ram, key, second });
+        if let Some(old) = self.by_ram.insert(map_key(ram, key), id) {
+            self.bury(old);
+        }
+        self.by_page.entry(ram.page().0).or_default().push(id);
+        if let Some(second) = second {
+            self.by_page.entry(second.page().0).or_default().push(id);
+        }
+        id
+    }
+
+    /// Decodes one instruction that starts outside RAM, reading bytes through the address space.
+    fn decode_uncached(&mut self, cpu: &mut Vcpu, pc: u64, at: GuestPhys) -> Result<Insn, Fault> {
+        let context = cpu.decode_context();
+        let in_page = (PAGE_SIZE - pc % PAGE_SIZE) as usize;
+        let mut bytes = [0; MAX_LENGTH];
+        for have in 0..MAX_LENGTH.min(in_page) {
+            bytes[have] = cpu.memory.load(at.add(have as u64), 1).unwrap_or(0xff) as u8;
+            if let Decoded::Insn(insn) = decode::decode(&bytes[..=have], context) {
+                return Ok(once(insn));
+            }
+        }
+        let next = second_page(cpu, pc)?;
+        self.decode_straddling(cpu, pc, in_page, next)
+    }
+
+    /// Decodes an instruction across pages of which one at least is not RAM.
+    fn decode_straddling(&self, cpu: &mut Vcpu, pc: u64, in_page: usize, next: u64) -> Result<Insn, Fault> {
+        let context = cpu.decode_context();
+        let mut bytes = [0; MAX_LENGTH];
+        for have in 0..MAX_LENGTH {
+            let linear = if have < in_page { pc.wrapping_add(have as u64) } else { next + (have - in_page) as u64 };
+            bytes[have] = match fetch(cpu, linear)? {
+                Place::Other(at) => cpu.memory.load(at, 1).unwrap_or(0xff) as u8,
+                Place::Ram(_) => {
+                    let mut byte = [0];
+                    cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(linear), &mut byte);
+                    byte[0]
+                }
+            };
+            if let Decoded::Insn(insn) = decode::decode(&bytes[..=have], context) {
+                return Ok(once(insn));
+            }
+        }
+        Ok(decode::stub(decode::raise_ud, 1))
+    }
+
+    /// Kills the blocks whose bytes have been written.
+    pub fn invalidate_written(&mut self, dirty: &DirtyMemory) {
+        let mut writes = std::mem::take(&mut self.writes);
+        dirty.take_code_writes(&mut writes);
+        for (addr, len) in writes.drain(..) {
+            self.invalidate(dirty, addr, u64::from(len));
+        }
+        self.writes = writes;
+    }
+
+    fn invalidate(&mut self, dirty: &DirtyMemory, addr: RamAddr, len: u64) {
+        let page = addr.page();
+        let Some(ids) = self.by_page.get_mut(&page.0) else {
+            dirty.unwatch_code(page);
+            return;
+        };
+        let mut hit = Vec::new();
+        let blocks = &self.blocks;
+        ids.retain(|&id| {
+            let block = &blocks[id as usize];
+            if block.insns.is_empty() {
+                return false;
+            }
+            let touched = block.covers(addr, len);
+            if touched {
+                hit.push(id);
+            }
+            !touched
+        });
+        if ids.is_empty() {
+            self.by_page.remove(&page.0);
+            dirty.unwatch_code(page);
+        }
+        for id in hit {
+            let block = &self.blocks[id as usize];
+            self.by_ram.remove(&map_key(block.ram, block.key));
+            self.bury(id);
+        }
+    }
+
+    /// Empties a block that no map leads to; jump-cache entries find it empty.
+    fn bury(&mut self, id: BlockId) {
+        let block = &mut self.blocks[id as usize];
+        self.total -= block.insns.len();
+        block.insns = Box::default();
+    }
+
+    /// Drops every block.
+    pub fn forget_all(&mut self, dirty: &DirtyMemory) {
+        for &page in self.by_page.keys() {
+            dirty.unwatch_code(RamAddr(page));
+        }
+        self.by_page.clear();
+        self.by_ram.clear();
+        self.blocks.clear();
+        self.jumps.fill(Jump::NONE);
+        self.total = 0;
+    }
+}
+
+impl Block {
+    /// Whether one of `len` bytes at `addr` (on one page) belongs to the block.
+    fn covers(&self, addr: RamAddr, len: u64) -> bool {
+        let overlap = |start: u64, bytes: u64| addr.0 < start + bytes && start < addr.0 + len;
+        match self.second {
+            None => overlap(self.ram.0, u64::from(self.bytes)),
+            Some(second) => {
+                let first = PAGE_SIZE - self.ram.page_offset();
+                overlap(self.ram.0, first) || overlap(second.0, u64::from(self.bytes).saturating_sub(first))
+            }
+        }
+    }
+}
+
+fn map_key(ram: RamAddr, key: u32) -> u64 {
+    ram.0 << 8 | u64::from(key)
+}
+
+/// An instruction that must not be kept ends its block.
+fn once(mut insn: Insn) -> Insn {
+    insn.flags |= InsnFlags::ENDS_BLOCK;
+    insn
+}
+
+fn watch(cpu: &mut Vcpu, ram: RamAddr) {
+    let page = ram.page();
+    if !cpu.dirty.is_code(page) {
+        cpu.dirty.watch_code(page);
+        cpu.tlb.protect_code(page);
+    }
+}
+
+enum Place {
+    Ram(RamAddr),
+    Other(GuestPhys),
+}
+
+/// Translates a fetch address.
+fn fetch(cpu: &mut Vcpu, pc: u64) -> Result<Place, Fault> {
+    loop {
+        match cpu.tlb.fetch(cpu.mode.fetch_mmu, GuestVirt(pc)) {
+            Probe::Ram { ram, .. } => return Ok(Place::Ram(ram)),
+            Probe::Io(at) => return Ok(Place::Other(at)),
+            Probe::Miss => paging::fill(cpu, pc, Access::Fetch, Privilege::Current)?,
+        }
+    }
+}
+
+/// The linear address of the page after that of `pc`, if code may run on into it.
+fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
+    let in_page = PAGE_SIZE - pc % PAGE_SIZE;
+    let next = cpu.state.rip.wrapping_add(in_page);
+    if cpu.mode.long() {
+        let linear = pc.wrapping_add(in_page);
+        return if crate::mem::canonical(linear) { Ok(linear) } else { Err(Fault::GP0) };
+    }
+    if next > u64::from(cpu.state.seg[1].limit) {
+        return Err(Fault::GP0);
+    }
+    Ok(pc.wrapping_add(in_page) & cpu.mode.linear_mask)
+}
+
+impl Vcpu {
+    /// What a jump-cache entry must have been made under to be good now.
+    #[inline(always)]
+    pub(crate) fn fetch_tag(&self) -> u64 {
+        self.tlb.fetch_generation() << 20 | u64::from(self.tlb.asid()) << 8 | u64::from(self.mode.tag)
+    }
+
+    fn decode_context(&self) -> Context {
+        Context {
+            bits: self.mode.code,
+            real_like: !self.mode.protected || self.mode.v86,
+            features: self.features,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The run loop: blocks, boundaries between them, exact instruction counts.
+//!
+//! ```text
+//! boundary: code writes, map changes, budget, exit, interrupts  (one look at atomics when nothing is up)
+//!   -> block by jump cache, else by RAM address, else decode
+//!   -> instructions until the block's end, a fault, or `leave`
+//! ```
+//!
+//! A block runs only as far as the budget allows, so a run stops after exactly its budget. An instruction that
+//! talked to a device, wrote decoded code, or faulted ends the block early; what it caused holds from the next
+//! instruction on. Single steps (shadows, TF, RF, armed breakpoints) go through the same code one by one.
+//! Mirrors `cpu_exec` in QEMU's `accel/tcg/cpu-exec.c`.
+
+use crate::blocks::{BlockCache, Found};
+use crate::insn::seg;
+use crate::signals::request;
+use crate::state::{Activity, Shadow};
+use crate::vcpu::attention;
+use crate::{Fault, Insn, StopReason, Vcpu, debug, flags, interrupt};
+
+/// What a boundary decides.
+enum Step {
+    Run,
+    Single,
+    Stop(StopReason),
+}
+
+impl Vcpu {
+    /// Executes until `budget` instructions are complete or something else ends the run; `icount` advances by
+    /// exactly the number completed.
+    pub fn run(&mut self, budget: u64) -> StopReason {
+        // The cache is out of `self` while handlers run, so that they can borrow the CPU and their instruction.
+        let mut cache = self.blocks.take().unwrap_or_else(BlockCache::new);
+        self.stop_at = self.icount.saturating_add(budget);
+        self.refresh_attention();
+        self.attention |= attention::LOOK;
+        let reason = self.run_blocks(&mut cache);
+        self.blocks = Some(cache);
+        self.publish_count();
+        reason
+    }
+
+    fn run_blocks(&mut self, cache: &mut BlockCache) -> StopReason {
+        loop {
+            let quiet = self.signals.pending() | self.attention == 0 && !self.dirty.code_writes_pending();
+            if !quiet || self.icount >= self.stop_at {
+                match self.boundary(cache) {
+                    Step::Run => {}
+                    Step::Single => {
+                        self.single(cache);
+                        continue;
+                    }
+                    Step::Stop(reason) => return reason,
+                }
+            }
+            self.step_block(cache);
+        }
+    }
+
+    /// Finds the block at RIP and runs it. False if its first instruction did not complete.
+    #[inline(always)]
+    fn step_block(&mut self, cache: &mut BlockCache) -> bool {
+        let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(self.state.rip) & self.mode.linear_mask;
+        if let Some(block) = cache.jump(pc, self.fetch_tag())
+            && !block.insns.is_empty()
+        {
+            if block.recheck {
+                self.attention |= attention::LOOK;
+            }
+            return self.execute(&block.insns, block.bytes);
+        }
+        self.step_slow(cache, pc)
+    }
+
+    #[inline(never)]
+    fn step_slow(&mut self, cache: &mut BlockCache, pc: u64) -> bool {
+        let fault = match self.find_code(cache, pc) {
+            Ok(Found::Block(id)) => {
+                let Some(block) = cache.block(id) else { return false };
+                if block.recheck {
+                    self.attention |= attention::LOOK;
+                }
+                return self.execute(&block.insns, block.bytes);
+            }
+            Ok(Found::Uncached(insn)) => {
+                self.attention |= attention::LOOK;
+                let bytes = u32::from(insn.len);
+                return self.execute(std::slice::from_ref(&insn), bytes);
+            }
+            Err(fault) => fault,
+        };
+        interrupt::raise(self, fault);
+        self.attention |= attention::LOOK;
+        false
+    }
+
+    fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
+        let rip = self.state.rip;
+        let inside = if self.mode.long() {
+            crate::mem::canonical(rip)
+        } else {
+            self.mode.flat_code || rip <= u64::from(self.state.seg[seg::CS as usize].limit)
+        };
+        if inside { cache.find(self, pc) } else { Err(Fault::GP0) }
+    }
+
+    /// Runs instructions within the budget and the code limit. False if the first did not complete.
+    #[inline(always)]
+    fn execute(&mut self, insns: &[Insn], bytes: u32) -> bool {
+        let start = self.icount;
+        let room = self.stop_at - start;
+        let mut insns = if (insns.len() as u64) <= room { insns } else { &insns[..room as usize] };
+        let mut rip = self.state.rip;
+        if !self.mode.flat_code && rip + u64::from(bytes) > u64::from(self.state.seg[seg::CS as usize].limit) {
+            insns = self.within_limit(insns);
+            if insns.is_empty() {
+                interrupt::raise(self, Fault::GP0);
+                self.attention |= attention::LOOK;
+                return false;
+            }
+        }
+        let mask = self.mode.ip_mask;
+        let mut count = start;
+        self.leave = false;
+        for insn in insns {
+            let next = rip.wrapping_add(u64::from(insn.len)) & mask;
+            self.state.rip = next;
+            self.icount = count;
+            if let Err(fault) = (insn.exec)(self, insn) {
+                self.state.rip = rip;
+                self.icount = count + std::mem::take(&mut self.iterations);
+                self.fault(fault);
+                return count != start;
+            }
+            count += 1;
+            rip = next;
+            if self.leave {
+                self.attention |= attention::LOOK;
+                break;
+            }
+        }
+        self.icount = count + std::mem::take(&mut self.iterations);
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fault(&mut self, fault: Fault) {
+        interrupt::raise(self, fault);
+        self.attention |= attention::LOOK;
+    }
+
+    /// The leading instructions that lie within CS's limit.
+    #[cold]
+    fn within_limit<'a>(&self, insns: &'a [Insn]) -> &'a [Insn] {
+        let limit = u64::from(self.state.seg[seg::CS as usize].limit);
+        let mut end = self.state.rip;
+        let fit = insns.iter().take_while(|insn| {
+            end += u64::from(insn.len);
+            end <= limit + 1
+        });
+        &insns[..fit.count()]
+    }
+
+    /// Adds completed iterations of a REP instruction to the count, all but the last of those it completes now.
+    #[inline]
+    pub fn count_iterations(&mut self, iterations: u64) {
+        self.icount += iterations;
+        self.iterations += iterations;
+    }
+
+    #[inline(never)]
+    fn boundary(&mut self, cache: &mut BlockCache) -> Step {
+        if self.dirty.code_writes_pending() {
+            let dirty = self.dirty.clone();
+            cache.invalidate_written(&dirty);
+        }
+        self.signals.take(request::MAP_CHANGED | request::CODE_WRITTEN);
+        if self.view.refresh() {
+            self.tlb.flush_all();
+        }
+        let cleaned = self.dirty.cleaned();
+        if cleaned != self.cleaned {
+            self.cleaned = cleaned;
+            self.tlb.reprotect();
+        }
+        if self.icount >= self.stop_at {
+            return Step::Stop(StopReason::Budget);
+        }
+        if self.signals.take(request::EXIT) != 0 {
+            return Step::Stop(StopReason::ExitRequest);
+        }
+        const EVENTS: u32 = request::INTR | request::NMI | request::INIT | request::SIPI;
+        if self.signals.pending() & EVENTS != 0
+            && (self.state.shadow == Shadow::None || self.state.activity != Activity::Running)
+        {
+            interrupt::service(self);
+        }
+        match self.state.activity {
+            Activity::Running => {}
+            Activity::Halted | Activity::WaitForSipi => return Step::Stop(StopReason::Halted),
+            Activity::Shutdown => return Step::Stop(StopReason::Shutdown),
+        }
+        self.refresh_attention();
+        if self.attention == 0 { Step::Run } else { Step::Single }
+    }
+
+    /// One instruction with everything that can surround it: shadows, RF, breakpoints, TF.
+    #[inline(never)]
+    fn single(&mut self, cache: &mut BlockCache) {
+        let shadow = std::mem::take(&mut self.state.shadow);
+        let trap = self.state.flags.has(flags::bit::TF);
+        let resume = self.state.flags.has(flags::bit::RF);
+        self.inhibit_trap = false;
+        if self.attention & attention::BREAKPOINTS != 0
+            && !resume
+            && shadow != Shadow::MovSs
+            && let Err(fault) = debug::before_instruction(self)
+        {
+            interrupt::raise(self, fault);
+            return;
+        }
+        // RF covers this instruction; a fault pushes it set again.
+        self.state.flags.put(flags::bit::RF, false);
+        let stop_at = self.stop_at;
+        self.stop_at = self.icount + 1;
+        let before = self.icount;
+        let complete = self.step_block(cache);
+        self.stop_at = stop_at;
+        self.attention |= attention::LOOK;
+        if !complete && self.icount == before {
+            return;
+        }
+        let trap = trap && !self.inhibit_trap;
+        if (trap || self.debug_hits != 0)
+            && self.state.shadow != Shadow::MovSs
+            && let Err(fault) = debug::after_instruction(self, trap)
+        {
+            interrupt::raise(self, fault);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Packed integer comparison: all ones where true. SDM vol. 1, 5.4.3, 5.10.8 and 5.11.2.
+
+use super::lane::mask;
+use super::table::rows;
+use crate::insn::Handler;
+use iced_x86::Instruction;
+
+/// The handler, if the instruction is of this family.
+#[rustfmt::skip]
+pub fn lookup(insn: &Instruction) -> Option<Handler> {
+    rows! { insn;
+        binary: Pcmpeqb | Vpcmpeqb => |a, b| mask(a, b, |x: i8, y| x == y);
+        binary: Pcmpeqw | Vpcmpeqw => |a, b| mask(a, b, |x: i16, y| x == y);
+        binary: Pcmpeqd | Vpcmpeqd => |a, b| mask(a, b, |x: i32, y| x == y);
+        binary: Pcmpeqq | Vpcmpeqq => |a, b| mask(a, b, |x: i64, y| x == y);
+        binary: Pcmpgtb | Vpcmpgtb => |a, b| mask(a, b, |x: i8, y| x > y);
+        binary: Pcmpgtw | Vpcmpgtw => |a, b| mask(a, b, |x: i16, y| x > y);
+        binary: Pcmpgtd | Vpcmpgtd => |a, b| mask(a, b, |x: i32, y| x > y);
+        binary: Pcmpgtq | Vpcmpgtq => |a, b| mask(a, b, |x: i64, y| x > y);
+    }
+}

@@ -1,0 +1,180 @@
+//! Our side: one vCPU in 64-bit user mode whose page tables map exactly what the oracle's child has mapped.
+
+use host_oracle::State;
+use host_oracle::layout::{CODE_BASE, CODE_LEN, DATA_BASE, DATA_LEN};
+use softmmu::lock::Solo;
+use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
+use std::sync::Arc;
+use target_i386::decode::{self, Context, Decoded};
+use target_i386::state::{Float80, Segment};
+use target_i386::cpuid::{Model, Topology};
+use target_i386::{CpuSignals, Features, InstructionCount, Platform, Vcpu, VcpuParts};
+
+/// A board with nothing on it.
+struct Nothing;
+
+impl Platform for Nothing {
+    fn virtual_ns(&self) -> i64 {
+        0
+    }
+    fn acknowledge_interrupt(&self) -> Option<u8> {
+        None
+    }
+    fn apic_base(&self) -> u64 {
+        0
+    }
+    fn set_apic_base(&self, _: u64) -> bool {
+        false
+    }
+    fn task_priority(&self) -> u8 {
+        0
+    }
+    fn set_task_priority(&self, _: u8) {}
+    fn apic_msr(&self, _: u32) -> Option<u64> {
+        None
+    }
+    fn set_apic_msr(&self, _: u32, _: u64) -> bool {
+        false
+    }
+    fn set_tsc_deadline(&self, _: u64, _: i64) {}
+    fn set_ferr(&self, _: bool) {}
+}
+
+const RAM: u64 = 1 << 20;
+/// Physical places: page tables, then code, then data.
+const PML4: u64 = 0x1000;
+const PDPT: u64 = 0x2000;
+const PD: u64 = 0x3000;
+const PT_CODE: u64 = 0x4000;
+const PT_DATA: u64 = 0x5000;
+const CODE: u64 = 0x1_0000;
+const DATA: u64 = 0x2_0000;
+
+pub struct Bench {
+    cpu: Vcpu,
+    ram: RamBlock,
+    features: Features,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let map = MemoryMap::new(Arc::new(Solo::default()));
+        let root = MemoryRegion::container("memory", 1 << 40);
+        let ram = RamBlock::new(&map, "ram", RAM).expect("host memory");
+        let memory = AddressSpace::new(&map, "memory", root.clone());
+        let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
+        map.transaction(|_| {
+            let region = MemoryRegion::ram(ram.clone());
+            root.add_subregion(0, &region, 0);
+            root.add_subregion(DATA_BASE, &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64), 0);
+        });
+        let features = Features::all();
+        let cpu = Vcpu::new(VcpuParts {
+            memory,
+            io,
+            signals: Arc::new(CpuSignals::new()),
+            platform: Arc::new(Nothing),
+            count: Arc::new(InstructionCount::default()),
+            model: Arc::new(Model::with_features(features)),
+            topology: Topology::default(),
+        });
+        let mut bench = Bench { cpu, ram, features };
+        bench.map_pages();
+        bench.enter_user_mode();
+        bench
+    }
+
+    fn map_pages(&self) {
+        const PRESENT_WRITABLE_USER: u64 = 7;
+        const READ_ONLY_USER: u64 = 5;
+        let put = |table: u64, index: u64, value: u64| self.ram.store(table + 8 * index, value).expect("in RAM");
+        put(PML4, 0, PDPT | PRESENT_WRITABLE_USER);
+        put(PDPT, 0, PD | PRESENT_WRITABLE_USER);
+        for (base, len, table, physical, access) in [
+            (CODE_BASE, CODE_LEN, PT_CODE, CODE, READ_ONLY_USER),
+            (DATA_BASE, DATA_LEN, PT_DATA, DATA, PRESENT_WRITABLE_USER),
+        ] {
+            put(PD, base >> 21 & 511, table | PRESENT_WRITABLE_USER);
+            for page in 0..len as u64 / 4096 {
+                put(table, (base >> 12 & 511) + page, (physical + 4096 * page) | access);
+            }
+        }
+    }
+
+    fn enter_user_mode(&mut self) {
+        let state = &mut self.cpu.state;
+        // PE MP NE WP AM PG; PAE OSFXSR OSXMMEXCPT OSXSAVE; LME LMA NXE.
+        state.cr0 = 0x8005_0023;
+        state.cr3 = PML4;
+        state.cr4 = 0x4_0620;
+        state.msr.efer = 0xd00;
+        state.fpu.xcr0 = 7;
+        let flat = Segment { selector: 0x2b, base: 0, limit: u32::MAX, attr: 0xc0_f300 };
+        state.seg = [flat; 6];
+        state.seg[1] = Segment { selector: 0x33, attr: 0xa0_fb00, ..flat };
+        state.cpl = 3;
+        self.cpu.refresh_mode();
+    }
+
+    /// Executes one instruction; the vector and page-fault address if it faults.
+    pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8]) -> Option<(u8, u64)> {
+        self.ram.write(DATA, memory).expect("in RAM");
+        self.load(state);
+        let context = Context { bits: 64, real_like: false, features: self.features };
+        let Decoded::Insn(insn) = decode::decode(code, context) else {
+            panic!("incomplete: {code:02x?}");
+        };
+        self.cpu.state.rip = state.rip.wrapping_add(insn.len.into());
+        let result = (insn.exec)(&mut self.cpu, &insn);
+        if result.is_err() {
+            self.cpu.state.rip = state.rip;
+        }
+        self.store(state);
+        result.err().map(|fault| {
+            let page_fault = fault.vector() == 14;
+            (fault.vector(), if page_fault { self.cpu.state.fault_addr } else { 0 })
+        })
+    }
+
+    /// The data area.
+    pub fn data(&self) -> Vec<u8> {
+        let mut bytes = vec![0; DATA_LEN];
+        self.ram.read(DATA, &mut bytes).expect("in RAM");
+        bytes
+    }
+
+    fn load(&mut self, from: &State) {
+        let cpu = &mut self.cpu.state;
+        cpu.gpr[..16].copy_from_slice(&from.gpr);
+        cpu.flags.set(from.rflags);
+        let fpu = &mut cpu.fpu;
+        fpu.control = from.x87.fcw;
+        fpu.top = (from.x87.fsw >> 11 & 7) as u8;
+        fpu.status = from.x87.fsw & !0x3800;
+        fpu.empty = !from.x87.ftw;
+        for (i, st) in from.x87.st.iter().enumerate() {
+            let significand = u64::from_le_bytes(std::array::from_fn(|b| st[b]));
+            let sign_exponent = u16::from_le_bytes([st[8], st[9]]);
+            fpu.st[(usize::from(fpu.top) + i) % 8] = Float80 { significand, sign_exponent };
+        }
+        fpu.ymm = from.ymm;
+        fpu.mxcsr = from.mxcsr;
+    }
+
+    fn store(&self, to: &mut State) {
+        let cpu = &self.cpu.state;
+        to.gpr.copy_from_slice(&cpu.gpr[..16]);
+        to.rip = cpu.rip;
+        to.rflags = cpu.flags.get();
+        let fpu = &cpu.fpu;
+        to.x87.fsw = fpu.status | u16::from(fpu.top) << 11;
+        to.x87.ftw = !fpu.empty;
+        for (i, st) in to.x87.st.iter_mut().enumerate() {
+            let register = &fpu.st[(usize::from(fpu.top) + i) % 8];
+            st[..8].copy_from_slice(&register.significand.to_le_bytes());
+            st[8..].copy_from_slice(&register.sign_exponent.to_le_bytes());
+        }
+        to.ymm = fpu.ymm;
+        to.mxcsr = fpu.mxcsr;
+    }
+}
