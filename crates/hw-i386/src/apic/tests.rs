@@ -285,7 +285,8 @@ fn destinations() {
     // DFR, LDR of the four CPUs, destination, logical, CPUs that get it.
     let flat = u32::MAX;
     let cluster = 0x0fff_ffff;
-    let cases: &[(u32, [u32; 4], u32, bool, &[usize])] = &[
+    type Case = (u32, [u32; 4], u32, bool, &'static [usize]);
+    let cases: &[Case] = &[
         (flat, [1, 2, 4, 8], 2, false, &[2]),
         (flat, [1, 2, 4, 8], 0xff, false, &[0, 1, 2, 3]),
         (flat, [1, 2, 4, 8], 9, false, &[]),

@@ -65,7 +65,7 @@ fn registers() {
     b.write(0, 0xffff_ffff);
     assert_eq!((b.read(0), b.read(2)), (0x0f00_0000, 0x0f00_0000));
     b.write(0x11, 0xffff_ffff);
-    b.write(0x10, 0xffff_ffff & !0x8000);
+    b.write(0x10, !0x8000);
     assert_eq!((b.read(0x10), b.read(0x11)), (0x0001_2fff, 0xff00_0000));
     assert_eq!((b.read(0x40), b.read(0xff)), (0, 0));
 }

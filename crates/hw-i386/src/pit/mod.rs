@@ -130,7 +130,7 @@ impl Pit {
         let tick = self.tick();
         let mut state = self.state.lock();
         state.advance_for_read(tick);
-        let refresh = if tick / spec::REFRESH_TICKS & 1 != 0 {
+        let refresh = if (tick / spec::REFRESH_TICKS) & 1 != 0 {
             spec::B_REFRESH
         } else {
             0

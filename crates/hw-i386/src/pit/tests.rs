@@ -254,7 +254,7 @@ fn speaker() {
 
 #[test]
 fn illegal_counts_are_harmless() {
-    for control in (0x30..0x40).step_by(1) {
+    for control in 0x30..0x40 {
         let b = Board::new();
         b.program(control, 1);
         b.clock.advance(1_000_000);
