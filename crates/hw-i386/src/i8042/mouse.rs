@@ -53,11 +53,6 @@ impl Mouse {
         self.queue.len() <= QUEUE
     }
 
-    /// A byte is ready.
-    pub fn has_data(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
     /// Takes the next byte; makes a new packet when the queue runs dry and something is left to report.
     pub fn pop(&mut self) -> Option<u8> {
         let byte = self.queue.pop_front();
