@@ -201,47 +201,44 @@ fn halve<C: Convert>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     Ok(())
 }
 
-/// The MMX or memory source of CVTPI2PS and CVTPI2PD.
+/// The source of CVTPI2PS and CVTPI2PD: only an MMX register has to do with the x87 state (as on AMD processors;
+/// the SDM says so of CVTPI2PD).
 fn mmx_source(cpu: &mut Vcpu, insn: &Insn) -> Result<u64, Fault> {
     check_sse(cpu)?;
+    if insn.has_mem() {
+        return Ok(load(cpu, insn, 8)? as u64);
+    }
     check_mmx(cpu)?;
-    source_mm(cpu, insn, 8)
+    enter_mmx(cpu);
+    Ok(mm(cpu, insn.reg[1]))
 }
 
 /// CVTPI2PS: two doublewords to the low half; the high half stays.
 fn mmx_to_ps(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let a = mmx_source(cpu, insn)?;
-    enter_mmx(cpu);
     let low = float(cpu, |ctx| DqToPs::convert(a, ctx) | DqToPs::convert(a >> 32, ctx) << 32)?;
     let old = xmm(cpu, insn.reg[0]);
     set_xmm(cpu, insn.reg[0], F64::merge(old, F64(low)));
     Ok(())
 }
 
-/// CVTPI2PD: exact. From memory it does not touch the x87 state (SDM vol. 2, CVTPI2PD).
+/// CVTPI2PD: always exact.
 fn mmx_to_pd(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    let a = if insn.has_mem() {
-        check_sse(cpu)?;
-        load(cpu, insn, 8)? as u64
-    } else {
-        mmx_source(cpu, insn)?
-    };
-    if !insn.has_mem() {
-        enter_mmx(cpu);
-    }
+    let a = mmx_source(cpu, insn)?;
     let result = float(cpu, |ctx| u64::join([DqToPd::convert(a, ctx), DqToPd::convert(a >> 32, ctx)]))?;
     set_xmm(cpu, insn.reg[0], result);
     Ok(())
 }
 
+/// CVTPS2PI and kin. The transition to MMX happens even when the conversion then raises #XM.
 fn ps_to_mmx<const TRUNCATE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_sse(cpu)?;
     check_mmx(cpu)?;
     let a = source(cpu, insn, 1, 8)? as u64;
+    enter_mmx(cpu);
     let result = float(cpu, |ctx| {
         PsToDq::<TRUNCATE>::convert(a, ctx) | PsToDq::<TRUNCATE>::convert(a >> 32, ctx) << 32
     })?;
-    enter_mmx(cpu);
     set_mm(cpu, insn.reg[0], result);
     Ok(())
 }
@@ -250,10 +247,10 @@ fn pd_to_mmx<const TRUNCATE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_sse(cpu)?;
     check_mmx(cpu)?;
     let a = source(cpu, insn, 1, 16)?;
+    enter_mmx(cpu);
     let result = float(cpu, |ctx| {
         PdToDq::<TRUNCATE>::convert(a as u64, ctx) | PdToDq::<TRUNCATE>::convert((a >> 64) as u64, ctx) << 32
     })?;
-    enter_mmx(cpu);
     set_mm(cpu, insn.reg[0], result);
     Ok(())
 }

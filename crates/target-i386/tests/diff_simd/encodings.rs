@@ -1,7 +1,7 @@
 //! All encodings of SIMD instructions, found by asking the decoder about every opcode of every map.
 
 use crate::rng::Rng;
-use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic};
+use iced_x86::{CpuidFeature, Instruction, Mnemonic};
 use target_i386::simd;
 
 /// The opcode part of an instruction, to which ModRM and the rest are added.
@@ -39,7 +39,9 @@ impl Encoding {
                 group: None,
                 mnemonic: Mnemonic::INVALID,
             };
-            if encoding.map == 0 || encoding.vex_l && !encoding.vex {
+            // 0F 38 and 0F 3A lead to the other maps.
+            let escape = encoding.map == 1 && !encoding.vex && matches!(encoding.opcode, 0x38 | 0x3a);
+            if encoding.map == 0 || escape || encoding.vex_l && !encoding.vex {
                 continue;
             }
             let groups: Vec<_> =
@@ -71,7 +73,7 @@ impl Encoding {
         // Some forms need particular registers (gathers: three different ones); try a few.
         for _ in 0..16 {
             let code = self.bytes(&mut rng);
-            insn = Decoder::new(64, &code, DecoderOptions::AMD).decode();
+            insn = crate::decoded(&code);
             if !insn.is_invalid() {
                 break;
             }
@@ -147,7 +149,7 @@ impl Encoding {
         }
         // An immediate, or bytes that the decoder does not take.
         code.push(rng.next() as u8);
-        let insn = Decoder::new(64, &code, DecoderOptions::AMD).decode();
+        let insn = crate::decoded(&code);
         if !insn.is_invalid() {
             code.truncate(insn.len());
         }
@@ -170,7 +172,7 @@ impl Encoding {
                 (true, true) => &[0x04 | reg << 3, 0x2b],
             };
             let code = [&[0xc4, 0xe0 | self.map, byte3, self.opcode], modrm, &[0]].concat();
-            !Decoder::new(64, &code, DecoderOptions::AMD).decode().is_invalid()
+            !crate::decoded(&code).is_invalid()
         };
         code(8)
     }
