@@ -76,16 +76,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     let files = match (&initrd, boot::detect(&kernel)?) {
         (None, _) => vec![],
         (Some(arg), KernelKind::Multiboot) => boot::split_modules(arg),
-        (Some(arg), _) => vec![boot::ModuleArgument { path: arg.clone(), string: arg.clone() }],
+        (Some(arg), _) => vec![boot::ModuleArgument {
+            path: arg.clone(),
+            string: arg.clone(),
+        }],
     };
     let modules = files
         .into_iter()
-        .map(|file| Ok(Module { data: std::fs::read(file.path)?.into(), string: file.string }))
+        .map(|file| {
+            Ok(Module {
+                data: std::fs::read(file.path)?.into(),
+                string: file.string,
+            })
+        })
         .collect::<std::io::Result<_>>()?;
 
     let mut pc = pc(mib)?;
     let plan = pc.set_kernel(&path, kernel, modules, &cmdline)?;
-    println!("{:?} kernel, entered in {:?} mode at {:#x}", plan.kind, plan.entry.mode, plan.entry.rip);
+    println!(
+        "{:?} kernel, entered in {:?} mode at {:#x}",
+        plan.kind, plan.entry.mode, plan.entry.rip
+    );
     for load in &plan.loads {
         println!("  {:#012x} {:>10} bytes", load.at.0, load.len());
     }
@@ -96,7 +107,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     pc.memory.read(GuestPhys(cpu.rip), &mut code)?;
     println!("first bytes: {code:02x?}");
     for range in boot::memory_map(&pc.ram_layout()) {
-        println!("  {:#012x}..{:#012x} {:?}", range.start, range.start + range.size, range.kind);
+        println!(
+            "  {:#012x}..{:#012x} {:?}",
+            range.start,
+            range.start + range.size,
+            range.kind
+        );
     }
     Ok(())
 }
