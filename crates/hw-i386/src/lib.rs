@@ -30,3 +30,6 @@ pub mod tables;
 
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
+
+#[cfg(test)]
+mod proptests;
