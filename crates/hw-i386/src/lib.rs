@@ -1,4 +1,4 @@
-//! The PC: devices, tables, direct boot and the pc machine
+#![doc = include_str!("../README.md")]
 
 pub mod a20;
 pub mod acpi_pm;
