@@ -8,7 +8,7 @@ use super::lane::{Lane, lanes, quads};
 use crate::fault::{Exec, Fault, Vector};
 use crate::flags::bit;
 use crate::insn::{Insn, InsnFlags};
-use crate::Vcpu;
+use crate::{Vcpu, x87};
 use softfloat::sse::Ctx;
 
 /// CR0 and CR4 bits that decide about SIMD (SDM vol. 3A, 2.5).
@@ -16,7 +16,6 @@ mod control {
     pub const PE: u64 = 1 << 0;
     pub const EM: u64 = 1 << 2;
     pub const TS: u64 = 1 << 3;
-    pub const NE: u64 = 1 << 5;
     pub const OSFXSR: u64 = 1 << 9;
     pub const OSXMMEXCPT: u64 = 1 << 10;
     pub const OSXSAVE: u64 = 1 << 18;
@@ -25,6 +24,7 @@ mod control {
 }
 
 /// XINUSE bits.
+const IN_USE_X87: u64 = 1 << 0;
 const IN_USE_SSE: u64 = 1 << 1;
 const IN_USE_AVX: u64 = 1 << 2;
 
@@ -57,7 +57,11 @@ pub fn check_vex(cpu: &Vcpu) -> Exec {
 /// The check for an instruction that exists in both encodings.
 #[inline]
 pub fn check(cpu: &Vcpu, insn: &Insn) -> Exec {
-    if is_vex(insn) { check_vex(cpu) } else { check_sse(cpu) }
+    if is_vex(insn) {
+        check_vex(cpu)
+    } else {
+        check_sse(cpu)
+    }
 }
 
 /// MMX: #UD under emulation, #NM, then a pending x87 exception.
@@ -69,20 +73,7 @@ pub fn check_mmx(cpu: &mut Vcpu) -> Exec {
     if cpu.state.cr0 & control::TS != 0 {
         return Err(Fault::NM);
     }
-    check_pending(cpu)
-}
-
-/// A pending unmasked x87 exception (ES set) is #MF, or FERR# to the board while CR0.NE is clear.
-fn check_pending(cpu: &mut Vcpu) -> Exec {
-    const ES: u16 = 1 << 7;
-    if cpu.state.fpu.status & ES == 0 {
-        return Ok(());
-    }
-    if cpu.state.cr0 & control::NE != 0 {
-        return Err(Fault::new(Vector::Mf));
-    }
-    cpu.platform.set_ferr(true);
-    Ok(())
+    x87::check_pending(cpu)
 }
 
 /// Whether the instruction was encoded with VEX.
@@ -152,8 +143,10 @@ pub fn mm(cpu: &Vcpu, reg: u8) -> u64 {
 /// What every MMX instruction but EMMS does to the x87 state (SDM vol. 3A, table 14-2): TOP 0, all tags valid.
 #[inline(always)]
 pub fn enter_mmx(cpu: &mut Vcpu) {
-    cpu.state.fpu.top = 0;
-    cpu.state.fpu.empty = 0;
+    let fpu = &mut cpu.state.fpu;
+    fpu.top = 0;
+    fpu.empty = 0;
+    fpu.xinuse |= IN_USE_X87;
 }
 
 /// Writes an MMX register; the exponent part becomes ones.
@@ -250,13 +243,21 @@ pub fn source_full(cpu: &mut Vcpu, insn: &Insn, position: usize) -> Result<[Lane
     if !is_wide(insn) {
         return Ok([source(cpu, insn, position, 16)?, 0]);
     }
-    if insn.has_mem() { load_wide(cpu, insn) } else { Ok(ymm(cpu, insn.reg[position])) }
+    if insn.has_mem() {
+        load_wide(cpu, insn)
+    } else {
+        Ok(ymm(cpu, insn.reg[position]))
+    }
 }
 
 /// The MMX source operand at position 1: a register, or `bytes` (4 or 8) from memory.
 #[inline(always)]
 pub fn source_mm(cpu: &mut Vcpu, insn: &Insn, bytes: usize) -> Result<u64, Fault> {
-    if insn.has_mem() { Ok(load(cpu, insn, bytes)? as u64) } else { Ok(mm(cpu, insn.reg[1])) }
+    if insn.has_mem() {
+        Ok(load(cpu, insn, bytes)? as u64)
+    } else {
+        Ok(mm(cpu, insn.reg[1]))
+    }
 }
 
 /// Runs float code under MXCSR: sticky flags are stored in any case, and an unmasked one is #XM (or #UD while
@@ -275,7 +276,11 @@ pub fn float<R>(cpu: &mut Vcpu, code: impl FnOnce(&mut Ctx) -> R) -> Result<R, F
         return Ok(result);
     }
     let handled = cpu.state.cr4 & control::OSXMMEXCPT != 0;
-    Err(if handled { Fault::new(Vector::Xm) } else { Fault::UD })
+    Err(if handled {
+        Fault::new(Vector::Xm)
+    } else {
+        Fault::UD
+    })
 }
 
 /// Lowers the XINUSE bit of AVX state where all upper halves are zero again, so that XSAVEOPT and XSAVEC may

@@ -27,7 +27,11 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
 fn element<const BYTES: usize>(value: [Lane; 2], i: usize) -> u64 {
     let at = i * BYTES;
     let quad = quads(value)[at / 8] >> (at % 8 * 8);
-    if BYTES == 8 { quad } else { quad & ((1 << (8 * BYTES % 64)) - 1) }
+    if BYTES == 8 {
+        quad
+    } else {
+        quad & ((1 << (8 * BYTES % 64)) - 1)
+    }
 }
 
 fn selected<const BYTES: usize>(mask: [Lane; 2], i: usize) -> bool {

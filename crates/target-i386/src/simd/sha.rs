@@ -30,7 +30,11 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
 #[inline(always)]
 fn apply(cpu: &mut Vcpu, insn: &Insn, f: impl Fn(Lane, Lane, Lane) -> Lane) -> Exec {
     check_sse(cpu)?;
-    let b = if insn.has_mem() { load(cpu, insn, 16)? } else { xmm(cpu, insn.reg[1]) };
+    let b = if insn.has_mem() {
+        load(cpu, insn, 16)?
+    } else {
+        xmm(cpu, insn.reg[1])
+    };
     let (a, implicit) = (xmm(cpu, insn.reg[0]), xmm(cpu, 0));
     set_xmm(cpu, insn.reg[0], f(a, b, implicit));
     Ok(())
@@ -58,7 +62,11 @@ fn sha1_rounds(state: Lane, message: Lane, imm: u8) -> Lane {
     };
     let mut e = 0u32;
     for w in words(message) {
-        let next = f(b, c, d).wrapping_add(a.rotate_left(5)).wrapping_add(w).wrapping_add(e).wrapping_add(k);
+        let next = f(b, c, d)
+            .wrapping_add(a.rotate_left(5))
+            .wrapping_add(w)
+            .wrapping_add(e)
+            .wrapping_add(k);
         (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
     }
     lane([a, b, c, d])
@@ -90,7 +98,12 @@ fn sha1_message1(a: Lane, b: Lane) -> Lane {
 fn sha1_message2(a: Lane, b: Lane) -> Lane {
     let ([a0, a1, a2, a3], [_, w13, w14, w15]) = (words(a), words(b));
     let w16 = (a0 ^ w13).rotate_left(1);
-    lane([w16, (a1 ^ w14).rotate_left(1), (a2 ^ w15).rotate_left(1), (a3 ^ w16).rotate_left(1)])
+    lane([
+        w16,
+        (a1 ^ w14).rotate_left(1),
+        (a2 ^ w15).rotate_left(1),
+        (a3 ^ w16).rotate_left(1),
+    ])
 }
 
 fn sigma0(x: u32) -> u32 {
@@ -115,7 +128,12 @@ fn sha256_message2(a: Lane, b: Lane) -> Lane {
     let ([a0, a1, a2, a3], [.., w14, w15]) = (u32::split(a), u32::split(b));
     let w16 = a0.wrapping_add(sigma1(w14));
     let w17 = a1.wrapping_add(sigma1(w15));
-    u32::join([w16, w17, a2.wrapping_add(sigma1(w16)), a3.wrapping_add(sigma1(w17))])
+    u32::join([
+        w16,
+        w17,
+        a2.wrapping_add(sigma1(w16)),
+        a3.wrapping_add(sigma1(w17)),
+    ])
 }
 
 /// SHA256RNDS2: two rounds; the sums of message words and constants are in XMM0.
@@ -125,7 +143,10 @@ fn sha256_rounds(cdgh: Lane, abef: Lane, sums: Lane) -> Lane {
     let [wk0, wk1, ..] = u32::split(sums);
     for wk in [wk0, wk1] {
         let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let t1 = h.wrapping_add(sum1).wrapping_add(choose(e, f, g)).wrapping_add(wk);
+        let t1 = h
+            .wrapping_add(sum1)
+            .wrapping_add(choose(e, f, g))
+            .wrapping_add(wk);
         let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
         let t2 = sum0.wrapping_add(majority(a, b, c));
         (h, g, f, e) = (g, f, e, d.wrapping_add(t1));

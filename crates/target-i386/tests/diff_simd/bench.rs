@@ -65,7 +65,11 @@ impl Bench {
         map.transaction(|_| {
             let region = MemoryRegion::ram(ram.clone());
             root.add_subregion(0, &region, 0);
-            root.add_subregion(DATA_BASE, &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64), 0);
+            root.add_subregion(
+                DATA_BASE,
+                &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64),
+                0,
+            );
         });
         let features = Features::all();
         let cpu = Vcpu::new(VcpuParts {
@@ -85,7 +89,8 @@ impl Bench {
     fn map_pages(&self) {
         const PRESENT_WRITABLE_USER: u64 = 7;
         const READ_ONLY_USER: u64 = 5;
-        let put = |table: u64, index: u64, value: u64| self.ram.store(table + 8 * index, value).expect("in RAM");
+        let put =
+            |table: u64, index: u64, value: u64| self.ram.store(table + 8 * index, value).expect("in RAM");
         put(PML4, 0, PDPT | PRESENT_WRITABLE_USER);
         put(PDPT, 0, PD | PRESENT_WRITABLE_USER);
         for (base, len, table, physical, access) in [
@@ -94,7 +99,11 @@ impl Bench {
         ] {
             put(PD, base >> 21 & 511, table | PRESENT_WRITABLE_USER);
             for page in 0..len as u64 / 4096 {
-                put(table, (base >> 12 & 511) + page, (physical + 4096 * page) | access);
+                put(
+                    table,
+                    (base >> 12 & 511) + page,
+                    (physical + 4096 * page) | access,
+                );
             }
         }
     }
@@ -107,9 +116,18 @@ impl Bench {
         state.cr4 = 0x4_0620;
         state.msr.efer = 0xd00;
         state.fpu.xcr0 = 7;
-        let flat = Segment { selector: 0x2b, base: 0, limit: u32::MAX, attr: 0xc0_f300 };
+        let flat = Segment {
+            selector: 0x2b,
+            base: 0,
+            limit: u32::MAX,
+            attr: 0xc0_f300,
+        };
         state.seg = [flat; 6];
-        state.seg[1] = Segment { selector: 0x33, attr: 0xa0_fb00, ..flat };
+        state.seg[1] = Segment {
+            selector: 0x33,
+            attr: 0xa0_fb00,
+            ..flat
+        };
         state.cpl = 3;
         self.cpu.refresh_mode();
     }
@@ -118,7 +136,11 @@ impl Bench {
     pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8]) -> Option<(u8, u64)> {
         self.ram.write(DATA, memory).expect("in RAM");
         self.load(state);
-        let context = Context { bits: 64, real_like: false, features: self.features };
+        let context = Context {
+            bits: 64,
+            real_like: false,
+            features: self.features,
+        };
         let Decoded::Insn(insn) = decode::decode(code, context) else {
             panic!("incomplete: {code:02x?}");
         };
@@ -130,7 +152,10 @@ impl Bench {
         self.store(state);
         result.err().map(|fault| {
             let page_fault = fault.vector() == 14;
-            (fault.vector(), if page_fault { self.cpu.state.fault_addr } else { 0 })
+            (
+                fault.vector(),
+                if page_fault { self.cpu.state.fault_addr } else { 0 },
+            )
         })
     }
 
@@ -153,7 +178,10 @@ impl Bench {
         for (i, st) in from.x87.st.iter().enumerate() {
             let significand = u64::from_le_bytes(std::array::from_fn(|b| st[b]));
             let sign_exponent = u16::from_le_bytes([st[8], st[9]]);
-            fpu.st[(usize::from(fpu.top) + i) % 8] = Float80 { significand, sign_exponent };
+            fpu.st[(usize::from(fpu.top) + i) % 8] = Float80 {
+                significand,
+                sign_exponent,
+            };
         }
         fpu.ymm = from.ymm;
         fpu.mxcsr = from.mxcsr;

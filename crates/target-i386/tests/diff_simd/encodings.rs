@@ -44,8 +44,11 @@ impl Encoding {
             if encoding.map == 0 || escape || encoding.vex_l && !encoding.vex {
                 continue;
             }
-            let groups: Vec<_> =
-                if is_group(encoding.map, encoding.opcode) { (0..8).map(Some).collect() } else { vec![None] };
+            let groups: Vec<_> = if is_group(encoding.map, encoding.opcode) {
+                (0..8).map(Some).collect()
+            } else {
+                vec![None]
+            };
             for group in groups {
                 encoding.group = group;
                 let insn = encoding.sample();
@@ -85,23 +88,21 @@ impl Encoding {
     pub fn missing_on_host(&self) -> Option<String> {
         let host = host_oracle::features();
         let insn = self.sample();
-        let missing = insn.cpuid_features().iter().find(|feature| {
-            !match feature {
-                CpuidFeature::SSE3 => host.sse3,
-                CpuidFeature::SSSE3 => host.ssse3,
-                CpuidFeature::SSE4_1 => host.sse4_1,
-                CpuidFeature::SSE4_2 => host.sse4_2,
-                CpuidFeature::AES => host.aes,
-                CpuidFeature::PCLMULQDQ => host.pclmulqdq,
-                CpuidFeature::SHA => host.sha,
-                CpuidFeature::F16C => host.f16c,
-                CpuidFeature::AVX => host.avx,
-                CpuidFeature::AVX2 => host.avx2,
-                CpuidFeature::FMA => host.fma,
-                CpuidFeature::VAES => std::is_x86_feature_detected!("vaes"),
-                CpuidFeature::VPCLMULQDQ => std::is_x86_feature_detected!("vpclmulqdq"),
-                _ => true,
-            }
+        let missing = insn.cpuid_features().iter().find(|feature| !match feature {
+            CpuidFeature::SSE3 => host.sse3,
+            CpuidFeature::SSSE3 => host.ssse3,
+            CpuidFeature::SSE4_1 => host.sse4_1,
+            CpuidFeature::SSE4_2 => host.sse4_2,
+            CpuidFeature::AES => host.aes,
+            CpuidFeature::PCLMULQDQ => host.pclmulqdq,
+            CpuidFeature::SHA => host.sha,
+            CpuidFeature::F16C => host.f16c,
+            CpuidFeature::AVX => host.avx,
+            CpuidFeature::AVX2 => host.avx2,
+            CpuidFeature::FMA => host.fma,
+            CpuidFeature::VAES => std::is_x86_feature_detected!("vaes"),
+            CpuidFeature::VPCLMULQDQ => std::is_x86_feature_detected!("vpclmulqdq"),
+            _ => true,
         });
         missing.map(|feature| format!("{feature:?}"))
     }
@@ -142,7 +143,11 @@ impl Encoding {
             code.push(0xc0 | reg << 3 | rng.below(8) as u8);
         } else if sib || vsib {
             let index = if vsib { rng.below(8) as u8 } else { 1 };
-            code.extend([0x44 | reg << 3, (rng.below(4) as u8) << 6 | index << 3 | 3, rng.below(256) as u8]);
+            code.extend([
+                0x44 | reg << 3,
+                (rng.below(4) as u8) << 6 | index << 3 | 3,
+                rng.below(256) as u8,
+            ]);
         } else {
             code.extend([0x86 | reg << 3]);
             code.extend((rng.below(128) as u32).to_le_bytes());

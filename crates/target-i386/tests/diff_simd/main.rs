@@ -94,7 +94,12 @@ fn differences(ours: &State, theirs: &State, approximate: bool) -> Vec<String> {
 }
 
 fn decoded(code: &[u8]) -> Instruction {
-    Decoder::new(64, code, target_i386::decode::options(target_i386::Features::all())).decode()
+    Decoder::new(
+        64,
+        code,
+        target_i386::decode::options(target_i386::Features::all()),
+    )
+    .decode()
 }
 
 fn disassembled(insn: &Instruction) -> String {
@@ -104,7 +109,13 @@ fn disassembled(insn: &Instruction) -> String {
 }
 
 /// Runs one case on both; the text of the difference if there is one.
-fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, memory: &[u8]) -> Option<String> {
+fn compare(
+    oracle: &mut Oracle,
+    bench: &mut Bench,
+    code: &[u8],
+    start: &State,
+    memory: &[u8],
+) -> Option<String> {
     let insn = decoded(code);
     let mut theirs = start.clone();
     oracle.data_mut().copy_from_slice(memory);
@@ -118,7 +129,9 @@ fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, m
         return None;
     }
     let mut ours = start.clone();
-    let fault = bench.run(code, &mut ours, memory).map(|(vector, addr)| (if vector == 16 { 19 } else { vector }, addr));
+    let fault = bench
+        .run(code, &mut ours, memory)
+        .map(|(vector, addr)| (if vector == 16 { 19 } else { vector }, addr));
     let mut found = Vec::new();
     if fault != host {
         found.push(format!("fault: ours {fault:x?}, host {host:x?}"));
@@ -126,13 +139,20 @@ fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, m
         found = differences(&ours, &theirs, is_approximate(insn.mnemonic()));
         let (our_memory, their_memory) = (bench.data(), oracle.data());
         if let Some(at) = (0..our_memory.len()).find(|&i| our_memory[i] != their_memory[i]) {
-            found.push(format!("memory at {at:#x}: ours {:#x}, host {:#x}", our_memory[at], their_memory[at]));
+            found.push(format!(
+                "memory at {at:#x}: ours {:#x}, host {:#x}",
+                our_memory[at], their_memory[at]
+            ));
         }
     }
     if found.is_empty() {
         return None;
     }
-    Some(format!("{code:02x?} {}\n    {}", disassembled(&insn), found.join("\n    ")))
+    Some(format!(
+        "{code:02x?} {}\n    {}",
+        disassembled(&insn),
+        found.join("\n    ")
+    ))
 }
 
 #[test]
@@ -145,7 +165,9 @@ fn every_simd_encoding_agrees_with_the_host() {
     let mut bench = Bench::new();
     let mut rng = Rng::new(setting("REPRISE_DIFF_SEED").unwrap_or(1));
     let cases = setting("REPRISE_DIFF_CASES").unwrap_or(24);
-    let only = std::env::var("REPRISE_DIFF_ONLY").unwrap_or_default().to_lowercase();
+    let only = std::env::var("REPRISE_DIFF_ONLY")
+        .unwrap_or_default()
+        .to_lowercase();
     let (mut total, mut mnemonics) = (0u64, BTreeMap::<String, u64>::new());
     let mut skipped = BTreeMap::<String, u64>::new();
     let mut failures = BTreeMap::<String, (u64, String)>::new();
@@ -171,7 +193,19 @@ fn every_simd_encoding_agrees_with_the_host() {
     for (feature, encodings) in &skipped {
         println!("skipped: {encodings} encodings, because this host lacks {feature}");
     }
-    assert!(!only.is_empty() || mnemonics.len() > 500, "the tables lost instructions: {}", mnemonics.len());
-    let report: Vec<_> = failures.iter().map(|(name, (count, text))| format!("{name} ({count} times): {text}")).collect();
-    assert!(report.is_empty(), "{} mnemonics differ:\n{}", report.len(), report.join("\n"));
+    assert!(
+        !only.is_empty() || mnemonics.len() > 500,
+        "the tables lost instructions: {}",
+        mnemonics.len()
+    );
+    let report: Vec<_> = failures
+        .iter()
+        .map(|(name, (count, text))| format!("{name} ({count} times): {text}"))
+        .collect();
+    assert!(
+        report.is_empty(),
+        "{} mnemonics differ:\n{}",
+        report.len(),
+        report.join("\n")
+    );
 }

@@ -65,10 +65,17 @@ pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
         *register = vector(rng);
     }
     if !host_oracle::features().avx {
-        state.ymm.iter_mut().for_each(|register| [register[2], register[3]] = [0, 0]);
+        state
+            .ymm
+            .iter_mut()
+            .for_each(|register| [register[2], register[3]] = [0, 0]);
     }
     for i in (0..16).filter(|&i| i != 4) {
-        state.gpr[i] = if rng.one_in(2) { rng.next() } else { rng.below(20).wrapping_sub(4) };
+        state.gpr[i] = if rng.one_in(2) {
+            rng.next()
+        } else {
+            rng.below(20).wrapping_sub(4)
+        };
     }
     for (i, st) in state.x87.st.iter_mut().enumerate() {
         *st = std::array::from_fn(|_| rng.next() as u8);
@@ -107,8 +114,16 @@ fn mxcsr(rng: &mut Rng) -> u32 {
     let any = rng.next() as u32 & 0x3f;
     let sticky = rng.pick(&[0, 0x20, 0x20, any]);
     let flush = rng.pick(&[0, 0, 0x8000, 0x0040, 0x8040]);
-    let masks = if rng.one_in(6) { rng.next() as u32 & 0x1f80 } else { 0x1f80 };
-    if rng.one_in(3) { 0x1fa0 } else { rounding | sticky | flush | masks }
+    let masks = if rng.one_in(6) {
+        rng.next() as u32 & 0x1f80
+    } else {
+        0x1f80
+    };
+    if rng.one_in(3) {
+        0x1fa0
+    } else {
+        rounding | sticky | flush | masks
+    }
 }
 
 /// Points the base registers so that the operand lies where the case wants it: aligned, unaligned, or at an edge
@@ -136,8 +151,18 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
         let index = insn.memory_index().number();
         let dwords = encoding.mnemonic_has_dword_indexes();
         for quad in &mut state.ymm[index] {
-            let mut small = || if rng.one_in(30) { rng.next() >> 32 } else { rng.below(32).wrapping_sub(8) };
-            *quad = if dwords { small() & 0xffff_ffff | small() << 32 } else { small() };
+            let mut small = || {
+                if rng.one_in(30) {
+                    rng.next() >> 32
+                } else {
+                    rng.below(32).wrapping_sub(8)
+                }
+            };
+            *quad = if dwords {
+                small() & 0xffff_ffff | small() << 32
+            } else {
+                small()
+            };
         }
         state.gpr[base] = target.wrapping_sub(insn.memory_displacement64());
         return;
@@ -149,7 +174,9 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
     } else {
         0
     };
-    state.gpr[base] = target.wrapping_sub(insn.memory_displacement64()).wrapping_sub(index);
+    state.gpr[base] = target
+        .wrapping_sub(insn.memory_displacement64())
+        .wrapping_sub(index);
 }
 
 fn is_sha(encoding: &Encoding) -> bool {
