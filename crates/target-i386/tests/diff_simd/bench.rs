@@ -6,8 +6,8 @@ use softmmu::lock::Solo;
 use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
 use target_i386::decode::{self, Context, Decoded};
-use target_i386::state::{Float80, Segment};
-use target_i386::{CpuSignals, Features, InstructionCount, Platform, Vcpu, VcpuParts};
+use target_i386::state::{Float80, Fpu, Segment};
+use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
 /// A board with nothing on it.
 struct Nothing;
@@ -130,6 +130,27 @@ impl Bench {
         };
         state.cpl = 3;
         self.cpu.refresh_mode();
+    }
+
+    /// As [`Bench::run`], on a machine that `setup` has changed.
+    pub fn run_after(
+        &mut self,
+        setup: fn(&mut CpuState),
+        code: &[u8],
+        state: &mut State,
+        memory: &[u8],
+    ) -> Option<(u8, u64)> {
+        self.enter_user_mode();
+        // `run` loads what `State` holds; what it holds of the x87 status and MXCSR, `setup` may change too.
+        setup(&mut self.cpu.state);
+        self.cpu.refresh_mode();
+        let (status, mxcsr) = (self.cpu.state.fpu.status, self.cpu.state.fpu.mxcsr);
+        state.x87.fsw = status;
+        state.mxcsr = mxcsr;
+        let result = self.run(code, state, memory);
+        self.cpu.state.fpu = Fpu::default();
+        self.enter_user_mode();
+        result
     }
 
     /// Executes one instruction; the vector and page-fault address if it faults.

@@ -5,6 +5,7 @@
 //! a few dozen; `REPRISE_DIFF_CASES=1000 cargo test -p target-i386 --test diff_simd` runs more, and
 //! `REPRISE_DIFF_SEED` another sequence. `REPRISE_DIFF_ONLY=pcmp` restricts to mnemonics containing a word.
 
+mod availability;
 mod bench;
 mod encodings;
 mod operands;
