@@ -5,6 +5,8 @@
 //! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
+pub mod control;
+pub mod cpuid;
 mod blocks;
 pub mod debug;
 pub mod decode;
@@ -14,21 +16,31 @@ pub mod features;
 pub mod flags;
 pub mod insn;
 pub mod interrupt;
+mod io;
 pub mod mem;
 pub mod mode;
+pub mod msr;
 pub mod paging;
 pub mod platform;
+mod privileged;
+pub mod reset;
+mod segment;
 mod run;
 pub mod signals;
 pub mod simd;
 pub mod state;
+mod syscall;
 pub mod system;
+mod task;
+mod transfer;
+pub mod tsc;
 pub mod vcpu;
 pub mod x87;
+mod xsave;
 
 pub use fault::{Exec, Fault, Vector};
 pub use features::Features;
-pub use insn::{Handler, Insn};
+pub use insn::{Handler, Insn, InsnFlags};
 pub use platform::Platform;
 pub use signals::CpuSignals;
 pub use state::CpuState;

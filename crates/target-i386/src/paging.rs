@@ -1,37 +1,101 @@
-//! Page walks: linear to physical, rights, accessed and dirty bits, TLB fills.
+//! Paging for one CPU: page walks on a TLB miss, #PF with its address, PAE pointers, look-ups for the monitor.
+//!
+//! A miss in [`crate::mem`] -> [`fill`] -> [`walk`] over the current view of physical memory -> an entry in the
+//! TLB, or #PF. A clean page is entered read-only, so that its first write walks again and sets the dirty bit.
 //! SDM vol. 3A, chapter 5.
 
-use crate::mem::Privilege;
-use crate::{Fault, Vcpu};
-use softmmu::{Access, GuestPhys, GuestVirt, Prot, TlbFill};
+mod entry;
+pub mod walk;
 
-/// Puts the page of `laddr` into the TLB of the MMU index that `privilege` means.
+#[cfg(test)]
+mod tests;
+
+use crate::features::Features;
+use crate::mem::Privilege;
+use crate::mode::{MMU_KERNEL_AC, MMU_USER};
+use crate::{Fault, Vcpu};
+use softmmu::{FlatView, GuestPhys, GuestVirt};
+use softmmu::tlb::{Access, Prot, TlbFill};
+use walk::{AccessKind, Context, Page, PhysMem, Rights};
+
+/// Page tables lie in RAM; elsewhere reads give ones and accessed bits are not kept.
+impl PhysMem for FlatView {
+    fn read_u32(&self, at: u64) -> u32 {
+        self.ram_load(GuestPhys(at)).unwrap_or(u32::MAX)
+    }
+
+    fn read_u64(&self, at: u64) -> u64 {
+        self.ram_load(GuestPhys(at)).unwrap_or(u64::MAX)
+    }
+
+    fn swap_u32(&self, at: u64, old: u32, new: u32) -> bool {
+        self.ram_cas(GuestPhys(at), old, new).is_none_or(|r| r.is_ok())
+    }
+
+    fn swap_u64(&self, at: u64, old: u64, new: u64) -> bool {
+        self.ram_cas(GuestPhys(at), old, new).is_none_or(|r| r.is_ok())
+    }
+}
+
+/// The registers that steer this CPU's translation.
+pub fn context(cpu: &Vcpu) -> Context {
+    let state = &cpu.state;
+    Context {
+        cr0: state.cr0,
+        cr3: state.cr3,
+        cr4: state.cr4,
+        efer: state.msr.efer,
+        pdpte: state.pdpte,
+        phys_mask: cpu.model.phys_mask(),
+        gigabyte_pages: cpu.has(Features::PDPE1GB),
+        pse36: cpu.has(Features::PSE36),
+    }
+}
+
+/// Puts the page of `laddr` into the TLB of the MMU index that `privilege` means (for a fetch: that of fetches).
 ///
 /// # Errors
 /// #PF, with `fault_addr` set.
 pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) -> Result<(), Fault> {
-    let idx = if access == Access::Fetch {
-        cpu.mode.fetch_mmu
-    } else {
-        cpu.mmu_index(privilege)
+    let idx = if access == Access::Fetch { cpu.mode.fetch_mmu } else { cpu.mmu_index(privilege) };
+    let rights = match idx {
+        MMU_USER => Rights::User,
+        MMU_KERNEL_AC => Rights::SupervisorAc,
+        _ => Rights::Supervisor,
     };
-    let paddr = GuestPhys(laddr);
-    let translation = cpu.view.view().translate(paddr);
-    let prot = Prot {
-        read: true,
-        write: true,
+    let kind = match access {
+        Access::Read => AccessKind::Read,
+        Access::Write => AccessKind::Write,
+        Access::Fetch => AccessKind::Fetch,
     };
-    cpu.tlb.fill(
-        idx,
-        &TlbFill {
-            vaddr: GuestVirt(laddr),
-            paddr,
-            access,
-            prot,
-            global: false,
-            page_size: 4096,
-            translation,
-        },
-    );
+    let view = cpu.view.view();
+    let page = match context(cpu).translate(view, laddr, kind, rights) {
+        Ok(page) => page,
+        Err(code) => {
+            cpu.state.fault_addr = laddr;
+            return Err(Fault::page(code));
+        }
+    };
+    let paddr = GuestPhys(page.phys);
+    let fill = TlbFill {
+        vaddr: GuestVirt(laddr),
+        paddr,
+        access,
+        prot: Prot { read: page.read, write: page.write },
+        global: page.global,
+        page_size: page.size,
+        translation: view.translate(paddr),
+    };
+    cpu.tlb.fill(idx, &fill);
     Ok(())
+}
+
+/// Where `laddr` lies, without rights, faults or accessed bits: for the monitor and debuggers.
+pub fn look_up(cpu: &Vcpu, laddr: u64) -> Option<Page> {
+    context(cpu).probe(cpu.view.view(), laddr).ok()
+}
+
+/// The four PAE pointers that CR3 value `cr3` points to; none if a reserved bit is set in one.
+pub(crate) fn read_pdptes(cpu: &Vcpu, cr3: u64) -> Option<[u64; 4]> {
+    walk::read_pdptes(cpu.view.view(), cr3, cpu.model.phys_mask())
 }

@@ -1,5 +1,6 @@
 //! One virtual CPU: architectural state, TLB, buses, and the lines that reach it from outside.
 
+use crate::cpuid::{Model, Topology};
 use crate::blocks::BlockCache;
 use crate::mode::{FastSegment, Mode};
 use crate::{CpuSignals, CpuState, Features, Platform};
@@ -71,8 +72,10 @@ pub struct VcpuParts {
     pub platform: Arc<dyn Platform>,
     /// Where the instruction count is published.
     pub count: Arc<InstructionCount>,
-    /// What the CPU model announces.
-    pub features: Features,
+    /// What kind of CPU it is.
+    pub model: Arc<Model>,
+    /// Where it stands among the others.
+    pub topology: Topology,
 }
 
 /// One virtual CPU.
@@ -83,6 +86,10 @@ pub struct Vcpu {
     pub icount: u64,
     /// The cached mode.
     pub mode: Mode,
+    /// What kind of CPU it is.
+    pub model: Arc<Model>,
+    /// Where it stands among the others.
+    pub topology: Topology,
     /// What the CPU model announces; decode refuses the rest.
     pub features: Features,
     /// Guest physical memory.
@@ -126,7 +133,9 @@ impl Vcpu {
             state: CpuState::default(),
             icount: 0,
             mode: Mode::default(),
-            features: parts.features,
+            features: parts.model.features,
+            model: parts.model,
+            topology: parts.topology,
             view: ViewCache::new(&parts.memory),
             memory: parts.memory,
             io: parts.io,

@@ -9,9 +9,6 @@ use crate::state::gpr::{RAX, RCX, RDX};
 use crate::{Exec, Fault, Handler, Insn, Vcpu, Vector};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
-/// Frequency of the time-stamp counter in Hz, the same on every host.
-pub const TSC_HZ: u64 = 1_000_000_000;
-
 const CR4_TSD: u64 = 1 << 2;
 const CR4_PCE: u64 = 1 << 8;
 /// Legacy performance counters of an AMD CPU.
@@ -41,14 +38,6 @@ fn bound<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     if (lower..=upper).contains(&index) { Ok(()) } else { Err(Fault::new(Vector::Br)) }
 }
 
-/// The time-stamp counter now, in ticks of [`TSC_HZ`].
-pub fn read_tsc(cpu: &Vcpu) -> u64 {
-    cpu.publish_count();
-    let ns = cpu.platform.virtual_ns().max(0) as u128;
-    let ticks = (ns * u128::from(TSC_HZ) / 1_000_000_000) as u64;
-    ticks.wrapping_add(cpu.state.msr.tsc_offset)
-}
-
 fn set_edx_eax(cpu: &mut Vcpu, value: u64) {
     cpu.set_reg(RAX as u8, value as u32);
     cpu.set_reg(RDX as u8, (value >> 32) as u32);
@@ -61,7 +50,7 @@ fn check_tsd(cpu: &Vcpu) -> Exec {
 
 fn rdtsc(cpu: &mut Vcpu, _: &Insn) -> Exec {
     check_tsd(cpu)?;
-    let now = read_tsc(cpu);
+    let now = crate::tsc::read(cpu);
     set_edx_eax(cpu, now);
     Ok(())
 }

@@ -19,7 +19,7 @@ mod stack;
 pub(crate) mod string;
 pub mod undefined;
 
-pub use misc::{TSC_HZ, read_tsc};
+pub use crate::tsc::{TSC_HZ, read as read_tsc};
 
 use crate::Handler;
 use iced_x86::{Instruction, Mnemonic, OpKind};

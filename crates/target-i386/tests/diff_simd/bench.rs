@@ -6,6 +6,7 @@ use softmmu::lock::Solo;
 use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
 use target_i386::decode::{self, Context, Decoded};
+use target_i386::cpuid::{Model, Topology};
 use target_i386::state::{Float80, Fpu, Segment};
 use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
@@ -62,15 +63,7 @@ impl Bench {
         let ram = RamBlock::new(&map, "ram", RAM).expect("host memory");
         let memory = AddressSpace::new(&map, "memory", root.clone());
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
-        map.transaction(|_| {
-            let region = MemoryRegion::ram(ram.clone());
-            root.add_subregion(0, &region, 0);
-            root.add_subregion(
-                DATA_BASE,
-                &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64),
-                0,
-            );
-        });
+        map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0));
         let features = Features::all();
         let cpu = Vcpu::new(VcpuParts {
             memory,
@@ -78,7 +71,8 @@ impl Bench {
             signals: Arc::new(CpuSignals::new()),
             platform: Arc::new(Nothing),
             count: Arc::new(InstructionCount::default()),
-            features,
+            model: Arc::new(Model::with_features(features)),
+            topology: Topology::default(),
         });
         let mut bench = Bench { cpu, ram, features };
         bench.map_pages();
