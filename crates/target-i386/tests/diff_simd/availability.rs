@@ -102,7 +102,11 @@ fn availability_and_alignment() {
         let fault = bench.run_after(setup, code, &mut state, &memory);
         assert_eq!(fault.map(|(vector, _)| vector), expected, "{name}");
         if expected.is_some() {
-            let unchanged = State { mxcsr: state.mxcsr, x87: state.x87, ..before };
+            let unchanged = State {
+                mxcsr: state.mxcsr,
+                x87: state.x87,
+                ..before
+            };
             assert_eq!(state, unchanged, "{name}: nothing else may change");
             assert_eq!(bench.data(), memory, "{name}: nor memory");
         }

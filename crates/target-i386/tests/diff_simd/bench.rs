@@ -5,8 +5,8 @@ use host_oracle::layout::{CODE_BASE, CODE_LEN, DATA_BASE, DATA_LEN};
 use softmmu::lock::Solo;
 use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
-use target_i386::decode::{self, Context, Decoded};
 use target_i386::cpuid::{Model, Topology};
+use target_i386::decode::{self, Context, Decoded};
 use target_i386::state::{Float80, Fpu, Segment};
 use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 

@@ -139,7 +139,9 @@ fn compare(
     } else {
         found = differences(&ours, &theirs, is_approximate(insn.mnemonic()));
         let (our_memory, their_memory) = (bench.data(), oracle.data());
-        if let Some(at) = (0..our_memory.len()).find(|&i| our_memory[i] != their_memory[i]) {
+        if our_memory != their_memory
+            && let Some(at) = (0..our_memory.len()).find(|&i| our_memory[i] != their_memory[i])
+        {
             found.push(format!(
                 "memory at {at:#x}: ours {:#x}, host {:#x}",
                 our_memory[at], their_memory[at]
