@@ -40,6 +40,10 @@ impl Platform for Nothing {
     fn set_ferr(&self, _: bool) {}
 }
 
+/// Attributes of a present, readable user code segment: L, or D.
+const CODE64: u32 = 0xa0_fb00;
+const CODE32: u32 = 0xc0_fb00;
+
 const RAM: u64 = 1 << 20;
 /// Physical places: page tables, then code, then data.
 const PML4: u64 = 0x1000;
@@ -54,6 +58,7 @@ pub struct Bench {
     cpu: Vcpu,
     ram: RamBlock,
     features: Features,
+    bits: u32,
 }
 
 impl Bench {
@@ -74,7 +79,12 @@ impl Bench {
             model: Arc::new(Model::with_features(features)),
             topology: Topology::default(),
         });
-        let mut bench = Bench { cpu, ram, features };
+        let mut bench = Bench {
+            cpu,
+            ram,
+            features,
+            bits: 64,
+        };
         bench.map_pages();
         bench.enter_user_mode();
         bench
@@ -119,10 +129,11 @@ impl Bench {
         state.seg = [flat; 6];
         state.seg[1] = Segment {
             selector: 0x33,
-            attr: 0xa0_fb00,
+            attr: CODE64,
             ..flat
         };
         state.cpl = 3;
+        self.bits = 64;
         self.cpu.refresh_mode();
     }
 
@@ -141,18 +152,23 @@ impl Bench {
         let (status, mxcsr) = (self.cpu.state.fpu.status, self.cpu.state.fpu.mxcsr);
         state.x87.fsw = status;
         state.mxcsr = mxcsr;
-        let result = self.run(code, state, memory);
+        let result = self.run(code, state, memory, 64);
         self.cpu.state.fpu = Fpu::default();
         self.enter_user_mode();
         result
     }
 
-    /// Executes one instruction; the vector and page-fault address if it faults.
-    pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8]) -> Option<(u8, u64)> {
+    /// Executes one instruction in 32-bit or 64-bit code; the vector and page-fault address if it faults.
+    pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8], bits: u32) -> Option<(u8, u64)> {
+        if bits != self.bits {
+            self.bits = bits;
+            self.cpu.state.seg[1].attr = if bits == 64 { CODE64 } else { CODE32 };
+            self.cpu.refresh_mode();
+        }
         self.ram.write(DATA, memory).expect("in RAM");
         self.load(state);
         let context = Context {
-            bits: 64,
+            bits,
             real_like: false,
             features: self.features,
         };
