@@ -45,7 +45,9 @@ fn lahf(cpu: &mut Vcpu, _: &Insn) -> Exec {
 
 fn sahf(cpu: &mut Vcpu, _: &Insn) -> Exec {
     let value = u64::from(cpu.reg::<u8>(AH));
-    cpu.state.flags.merge(bit::SF | bit::ZF | bit::AF | bit::PF | bit::CF, value);
+    cpu.state
+        .flags
+        .merge(bit::SF | bit::ZF | bit::AF | bit::PF | bit::CF, value);
     Ok(())
 }
 
@@ -60,7 +62,11 @@ fn interrupt_flag(cpu: &Vcpu) -> Result<u64, Fault> {
         return Ok(bit::IF);
     }
     let virtual_flag = if mode.v86 { CR4_VME } else { CR4_PVI };
-    if cpu.state.cpl == 3 && cpu.state.cr4 & virtual_flag != 0 { Ok(bit::VIF) } else { Err(Fault::GP0) }
+    if cpu.state.cpl == 3 && cpu.state.cr4 & virtual_flag != 0 {
+        Ok(bit::VIF)
+    } else {
+        Err(Fault::GP0)
+    }
 }
 
 fn cli(cpu: &mut Vcpu, _: &Insn) -> Exec {
@@ -151,16 +157,16 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
         Mnemonic::Sahf => sahf,
         Mnemonic::Cli => cli,
         Mnemonic::Sti => sti,
-        Mnemonic::Pushf => match raw.code() {
-            Code::Pushfw => pushf::<u16>,
-            Code::Pushfd => pushf::<u32>,
-            _ => pushf::<u64>,
-        },
-        Mnemonic::Popf => match raw.code() {
-            Code::Popfw => popf::<u16>,
-            Code::Popfd => popf::<u32>,
-            _ => popf::<u64>,
-        },
-        _ => return None,
+        _ => {
+            return Some(match raw.code() {
+                Code::Pushfw => pushf::<u16>,
+                Code::Pushfd => pushf::<u32>,
+                Code::Pushfq => pushf::<u64>,
+                Code::Popfw => popf::<u16>,
+                Code::Popfd => popf::<u32>,
+                Code::Popfq => popf::<u64>,
+                _ => return None,
+            });
+        }
     })
 }
