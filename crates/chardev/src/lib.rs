@@ -52,7 +52,7 @@ pub use ringbuf::Ringbuf;
 pub use socket::Socket;
 pub use spec::{Address, Kind, Spec, SpecError};
 pub use stdio::Stdio;
-pub use terminal::restore as restore_terminal;
+pub use terminal::{restore as restore_terminal, resume as resume_terminal};
 
 use std::sync::Weak;
 

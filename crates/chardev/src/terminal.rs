@@ -11,17 +11,31 @@ use rustix::termios::{
 use std::os::fd::OwnedFd;
 use std::sync::Once;
 
-/// What the terminal was like before we changed it.
-static BEFORE: Mutex<Option<(OwnedFd, Termios)>> = Mutex::new(None);
+struct Changed {
+    fd: OwnedFd,
+    before: Termios,
+    raw: Termios,
+}
+
+/// The terminal we changed, if any.
+static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
 
 /// Gives the terminal its former mode back, if it was changed. Safe to call at any time, any number of times; to be
 /// called before leaving by `std::process::exit`, which drops nothing.
 pub fn restore() {
     // Not waiting: a panic inside `enter` on this very thread must not turn into a hang.
-    if let Some(mut before) = BEFORE.try_lock()
-        && let Some((fd, termios)) = before.take()
+    if let Some(mut changed) = CHANGED.try_lock()
+        && let Some(Changed { fd, before, .. }) = changed.take()
     {
-        let _ = tcsetattr(&fd, OptionalActions::Now, &termios);
+        let _ = tcsetattr(&fd, OptionalActions::Now, &before);
+    }
+}
+
+/// Makes the terminal raw again, if it was: for `SIGCONT`, because the shell has set its own mode while the process
+/// was stopped.
+pub fn resume() {
+    if let Some(Changed { fd, raw, .. }) = &*CHANGED.lock() {
+        let _ = tcsetattr(fd, OptionalActions::Now, raw);
     }
 }
 
@@ -46,9 +60,9 @@ impl RawTerminal {
         });
         let before = tcgetattr(&fd)?;
         let raw = raw(&before, signals);
-        let mut slot = BEFORE.lock();
+        let mut changed = CHANGED.lock();
         tcsetattr(&fd, OptionalActions::Now, &raw)?;
-        *slot = Some((fd, before));
+        *changed = Some(Changed { fd, before, raw });
         Ok(Some(Self(())))
     }
 }

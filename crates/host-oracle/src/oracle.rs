@@ -250,8 +250,15 @@ fn is_prefix(byte: u8, mode: Mode) -> bool {
     legacy || mode == Mode::Long && byte & 0xf0 == 0x40
 }
 
-/// Whether the host traps after every iteration: a string instruction under REP.
+/// Whether the host may trap before the end: after an iteration of a string instruction under REP, or between the
+/// elements of a gather (AMD processors do, so that a debugger sees each).
 fn is_repeated(code: &[u8], mode: Mode) -> bool {
+    let vex = code.iter().position(|&byte| !is_prefix(byte, mode)).filter(|&at| code[at] == 0xc4);
+    if let Some(at) = vex
+        && matches!(code.get(at + 1..at + 4), Some([map, _, 0x90..=0x93]) if map & 0x1f == 2)
+    {
+        return true;
+    }
     let prefixes = code.iter().take_while(|&&byte| is_prefix(byte, mode)).count();
     let rep = code[..prefixes].iter().any(|byte| matches!(byte, 0xf2 | 0xf3));
     rep && matches!(code.get(prefixes), Some(0x6c..=0x6f | 0xa4..=0xa7 | 0xaa..=0xaf))

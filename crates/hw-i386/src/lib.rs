@@ -1,20 +1,32 @@
 //! The PC: devices, tables, direct boot and the pc machine
 
 pub mod a20;
+pub mod acpi_pm;
 pub mod apic;
 pub mod board_spec;
 pub mod boot;
 pub mod debug_ports;
+pub mod ferr;
+pub mod gsi;
+pub mod hpet;
 pub mod i440fx;
+pub mod i8042;
+pub mod ioapic;
+mod mini_post;
+pub mod pc;
 pub mod pc_memory;
 pub mod pci;
 pub mod pic;
 pub mod piix3;
+pub mod pit;
+pub mod platform;
 pub mod port92;
 pub mod ram_layout;
+mod requests;
 pub mod reset_control;
+pub mod rtc;
 pub mod serial;
 pub mod tables;
-mod requests;
 
+pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;

@@ -13,7 +13,7 @@
 use crate::a20::A20Gate;
 use crate::i440fx::Pam;
 use crate::pci::PciSpaces;
-use crate::ram_layout::{BIOS_SIZE, HIGH_START, RamLayout};
+use crate::ram_layout::{BIOS_SIZE, HIGH_START, MIB, RamLayout};
 use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 
@@ -74,7 +74,13 @@ impl PcMemory {
             let isa_bios =
                 MemoryRegion::alias("isa-bios", &bios_region, BIOS_SIZE - ISA_BIOS_SIZE, ISA_BIOS_SIZE);
             pci.add_subregion(HIGH_START - BIOS_SIZE, &bios_region, 0);
-            pci.add_subregion((1 << 20) - ISA_BIOS_SIZE, &isa_bios, 1);
+            pci.add_subregion(MIB - ISA_BIOS_SIZE, &isa_bios, 1);
+            // Where PCI has nothing below 1 MiB it must not let RAM shine through the windows.
+            pci.add_subregion(
+                VGA_WINDOW.0,
+                &MemoryRegion::reservation("empty", MIB - VGA_WINDOW.0),
+                -1,
+            );
             // There is no VGA; programs that write to its text memory find memory.
             pci.add_subregion(TEXT.0, &MemoryRegion::ram(text), 0);
 

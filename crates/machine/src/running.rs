@@ -4,16 +4,16 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
+use crate::digest;
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::CpuThread;
 use anyhow::Result;
-use hw_i386::boot::BootPlan;
 use hw_i386::pc::Pc;
 use std::sync::Arc;
 use target_i386::Vcpu;
-use util_mainloop::{BigLock, MainLoop, Period, Timeout};
+use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
 
 /// Whether the guest runs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +49,15 @@ pub struct EndPolicy {
 /// The assembled machine.
 pub struct Machine {
     pub(crate) name: Option<String>,
-    pub(crate) pc: Pc,
+    pub(crate) pc: Arc<Pc>,
     pub(crate) cpu: Arc<CpuThread>,
     pub(crate) lock: Arc<BigLock>,
     pub(crate) time: VirtualTime,
-    pub(crate) boot: Arc<BootPlan>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
+    /// Signals are watched as long as the machine lives.
+    pub(crate) _signals: FdToken,
 }
 
 impl Machine {
@@ -82,6 +83,7 @@ impl Machine {
             }
         };
         self.stop(&mut period, RunState::Shutdown);
+        self.report_digest(&mut period);
         drop(period);
         self.cpu.join();
         Ok(status)
@@ -113,9 +115,26 @@ impl Machine {
     /// Puts everything into its first state and loads the kernel again. The CPU must be stopped.
     fn reset(&mut self, period: &mut Period<'_>) {
         self.pc.reset();
-        let plan = Arc::clone(&self.boot);
-        self.pc.load(&plan);
-        self.on_cpu(period, move |vcpu| crate::assemble::reset_cpu(vcpu, &plan));
+        let pc = Arc::clone(&self.pc);
+        self.on_cpu(period, move |vcpu| {
+            target_i386::reset::reset(vcpu);
+            pc.reset_cpu(0, &mut vcpu.state);
+            vcpu.refresh_mode();
+        });
+    }
+
+    /// Logs the state's digests, if somebody listens.
+    fn report_digest(&self, period: &mut Period<'_>) {
+        if !tracing::enabled!(target: "machine::digest", tracing::Level::INFO) {
+            return;
+        }
+        let (icount, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+        let memory = digest::memory(self.pc.ram());
+        let devices = hw_core::digest(&self.pc.devices);
+        tracing::info!(
+            target: "machine::digest",
+            "digest after {icount} instructions: cpu {cpu:016x} memory {memory:016x} devices {devices:016x}"
+        );
     }
 
     /// Does what was asked since the last turn; the exit status, if that ends the emulator.

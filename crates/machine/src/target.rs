@@ -62,11 +62,11 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn system_powerdown(&mut self) {
-        self.machine.pc.press_power_button();
+        self.machine.pc.power_button();
     }
 
     fn nmi(&mut self) {
-        self.machine.pc.inject_nmi();
+        self.machine.pc.nmi();
     }
 
     fn info(&mut self, topic: InfoTopic) -> String {
@@ -80,10 +80,10 @@ impl Target for MonitorTarget<'_, '_> {
                 mappings::describe(&vcpu.state, vcpu.view.view())
             }),
             InfoTopic::Tlb => self.tlb(),
-            InfoTopic::Mtree => self.machine.pc.memory.map().describe(),
+            InfoTopic::Mtree => self.machine.pc.map().describe(),
             InfoTopic::Irq => self.machine.pc.describe_irq(),
             InfoTopic::Pic => self.machine.pc.describe_pic(),
-            InfoTopic::Lapic => self.machine.pc.describe_lapic(),
+            InfoTopic::Lapic => self.machine.pc.describe_lapic(0),
             InfoTopic::Pci => self.machine.pc.describe_pci(),
             InfoTopic::Cpus => self.machine.on_cpu(self.period, |vcpu| {
                 format!("* CPU #0: {:?}, pc={:#018x}, engine=interp\n", vcpu.state.activity, vcpu.state.rip)

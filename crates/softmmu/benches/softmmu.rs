@@ -72,7 +72,7 @@ fn tlb(c: &mut Criterion) {
     let mut group = c.benchmark_group("tlb");
     let mut at = 0u64;
     let mut next = move || {
-        at = (at + 0x1238) % (pages * PAGE_SIZE - 8) & !7;
+        at = ((at + 0x1238) % (pages * PAGE_SIZE - 8)) & !7;
         GuestVirt(at)
     };
     group.bench_function("load hit", |b| b.iter(|| tlb.load::<u64>(idx, black_box(next()))));

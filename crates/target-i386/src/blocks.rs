@@ -52,7 +52,11 @@ struct Jump {
 }
 
 impl Jump {
-    const NONE: Self = Self { pc: 0, tag: u64::MAX, block: 0 };
+    const NONE: Self = Self {
+        pc: 0,
+        tag: u64::MAX,
+        block: 0,
+    };
 }
 
 /// One multiplication: the keys are addresses.
@@ -118,7 +122,11 @@ impl BlockCache {
     #[inline(always)]
     pub fn jump(&self, pc: u64, tag: u64) -> Option<&Block> {
         let jump = &self.jumps[Self::slot(pc)];
-        if jump.pc == pc && jump.tag == tag { self.blocks.get(jump.block as usize) } else { None }
+        if jump.pc == pc && jump.tag == tag {
+            self.blocks.get(jump.block as usize)
+        } else {
+            None
+        }
     }
 
     /// A block by its index.
@@ -199,7 +207,8 @@ impl BlockCache {
             watch(cpu, other);
             let mut both = [0; MAX_LENGTH];
             both[..rest].copy_from_slice(&bytes[..rest]);
-            cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(next), &mut both[rest..]);
+            cpu.tlb
+                .fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(next), &mut both[rest..]);
             if let Decoded::Insn(insn) = decode::decode(&both, context) {
                 self.scratch.push(insn);
             }
@@ -211,11 +220,21 @@ impl BlockCache {
     /// Makes a block of `self.scratch`.
     fn insert(&mut self, cpu: &Vcpu, ram: RamAddr, second: Option<RamAddr>) -> BlockId {
         let id = self.blocks.len() as BlockId;
-        let recheck = self.scratch.last().is_some_and(|insn| insn.flags.contains(InsnFlags::RECHECK));
+        let recheck = self
+            .scratch
+            .last()
+            .is_some_and(|insn| insn.flags.contains(InsnFlags::RECHECK));
         let bytes = self.scratch.iter().map(|insn| u32::from(insn.len)).sum();
         self.total += self.scratch.len();
         let key = cpu.mode.key;
-        self.blocks.push(Block { insns: self.scratch.as_slice().into(), bytes, recheck, ram, key, second });
+        self.blocks.push(Block {
+            insns: self.scratch.as_slice().into(),
+            bytes,
+            recheck,
+            ram,
+            key,
+            second,
+        });
         if let Some(old) = self.by_ram.insert(map_key(ram, key), id) {
             self.bury(old);
         }
@@ -246,12 +265,17 @@ impl BlockCache {
         let context = cpu.decode_context();
         let mut bytes = [0; MAX_LENGTH];
         for have in 0..MAX_LENGTH {
-            let linear = if have < in_page { pc.wrapping_add(have as u64) } else { next + (have - in_page) as u64 };
+            let linear = if have < in_page {
+                pc.wrapping_add(have as u64)
+            } else {
+                next + (have - in_page) as u64
+            };
             bytes[have] = match fetch(cpu, linear)? {
                 Place::Other(at) => cpu.memory.load(at, 1).unwrap_or(0xff) as u8,
                 Place::Ram(_) => {
                     let mut byte = [0];
-                    cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(linear), &mut byte);
+                    cpu.tlb
+                        .fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(linear), &mut byte);
                     byte[0]
                 }
             };
@@ -376,7 +400,11 @@ fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
     let next = cpu.state.rip.wrapping_add(in_page);
     if cpu.mode.long() {
         let linear = pc.wrapping_add(in_page);
-        return if crate::mem::canonical(linear) { Ok(linear) } else { Err(Fault::GP0) };
+        return if crate::mem::canonical(linear) {
+            Ok(linear)
+        } else {
+            Err(Fault::GP0)
+        };
     }
     if next > u64::from(cpu.state.seg[1].limit) {
         return Err(Fault::GP0);

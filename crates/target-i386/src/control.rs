@@ -111,7 +111,10 @@ pub fn cr4_mask(cpu: &Vcpu) -> u64 {
         (Features::SMEP, cr4::SMEP),
         (Features::SMAP, cr4::SMAP),
     ];
-    TABLE.iter().filter(|(feature, _)| cpu.has(*feature)).fold(0, |mask, (_, bits)| mask | bits)
+    TABLE
+        .iter()
+        .filter(|(feature, _)| cpu.has(*feature))
+        .fold(0, |mask, (_, bits)| mask | bits)
 }
 
 /// Whether PAE paging (not 4-level) is in force with these registers.
@@ -136,7 +139,8 @@ pub fn write_cr0(cpu: &mut Vcpu, value: u64) -> Exec {
         if new & cr0::PG != 0 {
             if efer & efer::LME != 0 {
                 let code = &cpu.state.seg[seg::CS as usize];
-                let narrow_tss = matches!(cpu.state.tr.kind(), kind::TSS16 | kind::TSS16_BUSY) && cpu.state.tr.present();
+                let narrow_tss =
+                    matches!(cpu.state.tr.kind(), kind::TSS16 | kind::TSS16_BUSY) && cpu.state.tr.present();
                 if cr4 & cr4::PAE == 0 || code.attr & Segment::L != 0 || narrow_tss {
                     return Err(Fault::GP0);
                 }
@@ -179,7 +183,11 @@ pub fn write_cr3(cpu: &mut Vcpu, value: u64) -> Exec {
 /// Stores a CR3 that is known to be good and flushes what it must.
 pub(crate) fn load_cr3(cpu: &mut Vcpu, value: u64, keep: bool) {
     cpu.state.cr3 = value;
-    let asid = if cpu.state.cr4 & cr4::PCIDE != 0 { (value & 0xfff) as u16 } else { 0 };
+    let asid = if cpu.state.cr4 & cr4::PCIDE != 0 {
+        (value & 0xfff) as u16
+    } else {
+        0
+    };
     cpu.tlb.set_asid(asid);
     if !keep {
         cpu.tlb.flush_asid(asid);
@@ -208,7 +216,11 @@ pub fn write_cr4(cpu: &mut Vcpu, value: u64) -> Exec {
     cpu.state.cr4 = value;
     if changed & (reload | cr4::PCIDE | cr4::SMAP) != 0 {
         cpu.tlb.flush_all();
-        let asid = if value & cr4::PCIDE != 0 { (cpu.state.cr3 & 0xfff) as u16 } else { 0 };
+        let asid = if value & cr4::PCIDE != 0 {
+            (cpu.state.cr3 & 0xfff) as u16
+        } else {
+            0
+        };
         cpu.tlb.set_asid(asid);
     }
     cpu.refresh_mode();
@@ -217,7 +229,11 @@ pub fn write_cr4(cpu: &mut Vcpu, value: u64) -> Exec {
 
 /// #GP(0) unless CPL is 0.
 pub(crate) fn require_ring0(cpu: &Vcpu) -> Exec {
-    if cpu.state.cpl != 0 { Err(Fault::GP0) } else { Ok(()) }
+    if cpu.state.cpl != 0 {
+        Err(Fault::GP0)
+    } else {
+        Ok(())
+    }
 }
 
 /// MOV r32/r64, CRn.
@@ -234,7 +250,11 @@ pub(crate) fn mov_from_cr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         4 => cpu.state.cr4,
         _ => u64::from(cpu.platform.task_priority()),
     };
-    let value = if cpu.mode.long() { value } else { value & 0xffff_ffff };
+    let value = if cpu.mode.long() {
+        value
+    } else {
+        value & 0xffff_ffff
+    };
     cpu.state.gpr[insn.reg[0] as usize & 15] = value;
     Ok(())
 }
@@ -247,7 +267,11 @@ pub(crate) fn mov_to_cr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     }
     require_ring0(cpu)?;
     let value = cpu.state.gpr[insn.reg[1] as usize & 15];
-    let value = if cpu.mode.long() { value } else { value & 0xffff_ffff };
+    let value = if cpu.mode.long() {
+        value
+    } else {
+        value & 0xffff_ffff
+    };
     match number {
         0 => write_cr0(cpu, value),
         2 => {
@@ -289,5 +313,9 @@ pub(crate) fn smsw(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 /// #GP(0) for SGDT, SIDT, SLDT, SMSW and STR above ring 0 with CR4.UMIP.
 pub(crate) fn umip(cpu: &Vcpu) -> Exec {
-    if cpu.state.cpl > 0 && cpu.state.cr4 & cr4::UMIP != 0 { Err(Fault::GP0) } else { Ok(()) }
+    if cpu.state.cpl > 0 && cpu.state.cr4 & cr4::UMIP != 0 {
+        Err(Fault::GP0)
+    } else {
+        Ok(())
+    }
 }

@@ -137,7 +137,11 @@ pub(crate) fn mov_from_dr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         7 => cpu.state.dr.dr7,
         n => cpu.state.dr.addr[n as usize & 3],
     };
-    let value = if cpu.mode.long() { value } else { value & 0xffff_ffff };
+    let value = if cpu.mode.long() {
+        value
+    } else {
+        value & 0xffff_ffff
+    };
     cpu.state.gpr[insn.reg[0] as usize & 15] = value;
     Ok(())
 }
@@ -146,7 +150,11 @@ pub(crate) fn mov_from_dr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 pub(crate) fn mov_to_dr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let number = select(cpu, insn.reg[0])?;
     let value = cpu.state.gpr[insn.reg[1] as usize & 15];
-    let value = if cpu.mode.long() { value } else { value & 0xffff_ffff };
+    let value = if cpu.mode.long() {
+        value
+    } else {
+        value & 0xffff_ffff
+    };
     if number >= 6 && value >> 32 != 0 {
         return Err(Fault::GP0);
     }

@@ -41,12 +41,20 @@ pub(crate) struct Event {
 impl Event {
     /// An exception.
     pub fn exception(fault: Fault) -> Self {
-        Self { vector: fault.vector(), code: fault.code(), source: Source::Exception }
+        Self {
+            vector: fault.vector(),
+            code: fault.code(),
+            source: Source::Exception,
+        }
     }
 
     /// An interrupt from outside.
     pub fn external(vector: u8) -> Self {
-        Self { vector, code: None, source: Source::External }
+        Self {
+            vector,
+            code: None,
+            source: Source::External,
+        }
     }
 
     /// The EXT bit of error codes that its delivery raises.
@@ -125,7 +133,9 @@ fn settle(cpu: &mut Vcpu, mut event: Event) {
         if event.source == Source::Exception && event.vector == Vector::Pf as u8 {
             cpu.state.cr2 = cpu.state.fault_addr;
         }
-        let Err(second) = deliver::deliver(cpu, &event) else { return };
+        let Err(second) = deliver::deliver(cpu, &event) else {
+            return;
+        };
         tracing::trace!(target: "int", "{second:?} while delivering {event:?}");
         event = match classify(&event, second.vector()) {
             Outcome::Second => Event::exception(second),

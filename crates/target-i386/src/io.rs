@@ -23,7 +23,8 @@ fn permit(cpu: &mut Vcpu, port: u16, size: u64) -> Exec {
     if !tr.present() || !matches!(tr.kind(), kind::TSS32 | kind::TSS32_BUSY) || limit < 103 {
         return Err(Fault::GP0);
     }
-    let map = u64::from(cpu.read_linear::<u16>(cpu.truncate_linear(tr.base.wrapping_add(102)), Privilege::System)?);
+    let map =
+        u64::from(cpu.read_linear::<u16>(cpu.truncate_linear(tr.base.wrapping_add(102)), Privilege::System)?);
     let at = map + u64::from(port / 8);
     // Two bytes are always read, so the map needs a byte of ones behind its end.
     if at + 1 > limit {
@@ -31,14 +32,20 @@ fn permit(cpu: &mut Vcpu, port: u16, size: u64) -> Exec {
     }
     let bits = cpu.read_linear::<u16>(cpu.truncate_linear(tr.base.wrapping_add(at)), Privilege::System)?;
     let mask = (1 << size) - 1;
-    if bits >> (port & 7) & mask != 0 { Err(Fault::GP0) } else { Ok(()) }
+    if bits >> (port & 7) & mask != 0 {
+        Err(Fault::GP0)
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads `size` bytes (1, 2, 4) from a port. Nobody there: ones.
 fn port_read(cpu: &mut Vcpu, port: u16, size: u64) -> u64 {
     cpu.before_device();
     debug::watch_port(cpu, port, size);
-    cpu.io.load(GuestPhys(u64::from(port)), size as u32).unwrap_or(u64::MAX)
+    cpu.io
+        .load(GuestPhys(u64::from(port)), size as u32)
+        .unwrap_or(u64::MAX)
 }
 
 fn port_write(cpu: &mut Vcpu, port: u16, size: u64, value: u64) {
@@ -104,7 +111,13 @@ fn set_counter(cpu: &mut Vcpu, register: usize, mask: u64, value: u64) {
 
 /// One iteration of a (repeated) string instruction: `body` gets the index register's offset; then the index moves,
 /// and while the count lasts RIP goes back to the instruction.
-fn string(cpu: &mut Vcpu, insn: &Insn, size: u64, index: usize, body: impl FnOnce(&mut Vcpu, u64) -> Exec) -> Exec {
+fn string(
+    cpu: &mut Vcpu,
+    insn: &Insn,
+    size: u64,
+    index: usize,
+    body: impl FnOnce(&mut Vcpu, u64) -> Exec,
+) -> Exec {
     let mask = address_mask(insn);
     let repeated = insn.flags.intersects(InsnFlags::REP | InsnFlags::REPNE);
     let count = cpu.state.gpr[gpr::RCX] & mask;
@@ -113,7 +126,11 @@ fn string(cpu: &mut Vcpu, insn: &Insn, size: u64, index: usize, body: impl FnOnc
     }
     let offset = cpu.state.gpr[index] & mask;
     body(cpu, offset)?;
-    let step = if cpu.state.flags.has(bit::DF) { size.wrapping_neg() } else { size };
+    let step = if cpu.state.flags.has(bit::DF) {
+        size.wrapping_neg()
+    } else {
+        size
+    };
     set_counter(cpu, index, mask, offset.wrapping_add(step));
     if repeated {
         set_counter(cpu, gpr::RCX, mask, count - 1);

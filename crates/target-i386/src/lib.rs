@@ -5,9 +5,9 @@
 //! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
+mod blocks;
 pub mod control;
 pub mod cpuid;
-mod blocks;
 pub mod debug;
 pub mod decode;
 pub mod exec;
@@ -24,14 +24,15 @@ pub mod paging;
 pub mod platform;
 mod privileged;
 pub mod reset;
-mod segment;
 mod run;
+mod segment;
 pub mod signals;
 pub mod simd;
 pub mod state;
 mod syscall;
 pub mod system;
 mod task;
+pub mod testbench;
 mod transfer;
 pub mod tsc;
 pub mod vcpu;

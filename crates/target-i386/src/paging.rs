@@ -14,8 +14,8 @@ use crate::features::Features;
 use crate::mem::Privilege;
 use crate::mode::{MMU_KERNEL_AC, MMU_USER};
 use crate::{Fault, Vcpu};
-use softmmu::{FlatView, GuestPhys, GuestVirt};
 use softmmu::tlb::{Access, Prot, TlbFill};
+use softmmu::{FlatView, GuestPhys, GuestVirt};
 use walk::{AccessKind, Context, Page, PhysMem, Rights};
 
 /// Page tables lie in RAM; elsewhere reads give ones and accessed bits are not kept.
@@ -57,7 +57,11 @@ pub fn context(cpu: &Vcpu) -> Context {
 /// # Errors
 /// #PF, with `fault_addr` set.
 pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) -> Result<(), Fault> {
-    let idx = if access == Access::Fetch { cpu.mode.fetch_mmu } else { cpu.mmu_index(privilege) };
+    let idx = if access == Access::Fetch {
+        cpu.mode.fetch_mmu
+    } else {
+        cpu.mmu_index(privilege)
+    };
     let rights = match idx {
         MMU_USER => Rights::User,
         MMU_KERNEL_AC => Rights::SupervisorAc,
@@ -81,7 +85,10 @@ pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) ->
         vaddr: GuestVirt(laddr),
         paddr,
         access,
-        prot: Prot { read: page.read, write: page.write },
+        prot: Prot {
+            read: page.read,
+            write: page.write,
+        },
         global: page.global,
         page_size: page.size,
         translation: view.translate(paddr),

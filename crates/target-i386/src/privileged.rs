@@ -36,7 +36,11 @@ pub(crate) fn invlpg(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 /// INVPCID.
 pub(crate) fn invpcid(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     require_ring0(cpu)?;
-    let kind = if cpu.mode.long() { cpu.reg::<u64>(insn.reg[0]) } else { u64::from(cpu.reg::<u32>(insn.reg[0])) };
+    let kind = if cpu.mode.long() {
+        cpu.reg::<u64>(insn.reg[0])
+    } else {
+        u64::from(cpu.reg::<u32>(insn.reg[0]))
+    };
     let at = cpu.ea(insn);
     let [pcid, linear] = cpu.read_u128(insn.mem.seg, at)?;
     let pcide = cpu.state.cr4 & cr4::PCIDE != 0;
@@ -89,19 +93,31 @@ pub(crate) fn swapgs(cpu: &mut Vcpu, _: &Insn) -> Exec {
 }
 
 fn fsgsbase_allowed(cpu: &Vcpu) -> Exec {
-    if cpu.mode.long() && cpu.state.cr4 & cr4::FSGSBASE != 0 { Ok(()) } else { Err(Fault::UD) }
+    if cpu.mode.long() && cpu.state.cr4 & cr4::FSGSBASE != 0 {
+        Ok(())
+    } else {
+        Err(Fault::UD)
+    }
 }
 
 fn read_base(cpu: &mut Vcpu, insn: &Insn, index: u8) -> Exec {
     fsgsbase_allowed(cpu)?;
     let base = cpu.state.seg[index as usize].base;
-    if insn.osize == 4 { cpu.set_reg(insn.reg[0], base as u32) } else { cpu.set_reg(insn.reg[0], base) }
+    if insn.osize == 4 {
+        cpu.set_reg(insn.reg[0], base as u32)
+    } else {
+        cpu.set_reg(insn.reg[0], base)
+    }
     Ok(())
 }
 
 fn write_base(cpu: &mut Vcpu, insn: &Insn, index: u8) -> Exec {
     fsgsbase_allowed(cpu)?;
-    let base = if insn.osize == 4 { u64::from(cpu.reg::<u32>(insn.reg[0])) } else { cpu.reg::<u64>(insn.reg[0]) };
+    let base = if insn.osize == 4 {
+        u64::from(cpu.reg::<u32>(insn.reg[0]))
+    } else {
+        cpu.reg::<u64>(insn.reg[0])
+    };
     if !canonical(base) {
         return Err(Fault::GP0);
     }

@@ -35,7 +35,11 @@ pub fn init(cpu: &mut Vcpu) {
 /// The rest of both: who waits, and what is cached of the state.
 fn settle(cpu: &mut Vcpu) {
     let bootstrap = cpu.platform.apic_base() & APIC_BSP != 0 || cpu.topology.apic_id == 0;
-    cpu.state.activity = if bootstrap { Activity::Running } else { Activity::WaitForSipi };
+    cpu.state.activity = if bootstrap {
+        Activity::Running
+    } else {
+        Activity::WaitForSipi
+    };
     cpu.debug_hits = 0;
     cpu.tlb.set_asid(0);
     cpu.tlb.flush_all();
@@ -45,7 +49,11 @@ fn settle(cpu: &mut Vcpu) {
 /// A start-up IPI with `vector`: real mode at vector:0000.
 pub fn sipi(cpu: &mut Vcpu, vector: u8) {
     let selector = u16::from(vector) << 8;
-    let code = Segment { selector, base: u64::from(vector) << 12, ..cpu.state.seg[seg::CS as usize] };
+    let code = Segment {
+        selector,
+        base: u64::from(vector) << 12,
+        ..cpu.state.seg[seg::CS as usize]
+    };
     cpu.state.rip = 0;
     cpu.state.flags = Flags::default();
     cpu.state.shadow = Shadow::None;

@@ -76,7 +76,9 @@ impl Vcpu {
     fn step_slow(&mut self, cache: &mut BlockCache, pc: u64) -> bool {
         let fault = match self.find_code(cache, pc) {
             Ok(Found::Block(id)) => {
-                let Some(block) = cache.block(id) else { return false };
+                let Some(block) = cache.block(id) else {
+                    return false;
+                };
                 if block.recheck {
                     self.attention |= attention::LOOK;
                 }
@@ -94,6 +96,53 @@ impl Vcpu {
         false
     }
 
+    /// Executes the instruction at RIP, all chunks of a REP, without looking at events and without delivering
+    /// its fault: for tests and tools.
+    ///
+    /// # Errors
+    /// The fault, of the fetch or the instruction; RIP is as before.
+    pub fn step_raw(&mut self) -> crate::Exec {
+        let mut cache = self.blocks.take().unwrap_or_else(BlockCache::new);
+        let result = self.step_raw_in(&mut cache);
+        self.blocks = Some(cache);
+        self.refresh_attention();
+        result
+    }
+
+    fn step_raw_in(&mut self, cache: &mut BlockCache) -> crate::Exec {
+        let start = self.state.rip;
+        self.stop_at = u64::MAX;
+        loop {
+            if self.dirty.code_writes_pending() {
+                cache.invalidate_written(&self.dirty.clone());
+            }
+            let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(start) & self.mode.linear_mask;
+            let insn = match self.find_code(cache, pc)? {
+                Found::Uncached(insn) => insn,
+                Found::Block(id) => match cache.block(id).and_then(|block| block.insns.first()) {
+                    Some(insn) => *insn,
+                    None => continue,
+                },
+            };
+            if self.within_limit(&[insn]).is_empty() && !self.mode.flat_code {
+                return Err(Fault::GP0);
+            }
+            self.leave = false;
+            self.state.rip = start.wrapping_add(u64::from(insn.len)) & self.mode.ip_mask;
+            let result = (insn.exec)(self, &insn);
+            self.icount += u64::from(result.is_ok());
+            self.iterations = 0;
+            if result.is_err() {
+                self.state.rip = start;
+                return result;
+            }
+            // A REP that has iterations left stands at its own address; a jump to itself does, too.
+            if self.state.rip != start || !crate::exec::string::repeated(&insn) {
+                return Ok(());
+            }
+        }
+    }
+
     fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
         let rip = self.state.rip;
         let inside = if self.mode.long() {
@@ -101,7 +150,11 @@ impl Vcpu {
         } else {
             self.mode.flat_code || rip <= u64::from(self.state.seg[seg::CS as usize].limit)
         };
-        if inside { cache.find(self, pc) } else { Err(Fault::GP0) }
+        if inside {
+            cache.find(self, pc)
+        } else {
+            Err(Fault::GP0)
+        }
     }
 
     /// Runs instructions within the budget and the code limit. False if the first did not complete.
@@ -109,9 +162,14 @@ impl Vcpu {
     fn execute(&mut self, insns: &[Insn], bytes: u32) -> bool {
         let start = self.icount;
         let room = self.stop_at - start;
-        let mut insns = if (insns.len() as u64) <= room { insns } else { &insns[..room as usize] };
+        let mut insns = if (insns.len() as u64) <= room {
+            insns
+        } else {
+            &insns[..room as usize]
+        };
         let mut rip = self.state.rip;
-        if !self.mode.flat_code && rip + u64::from(bytes) > u64::from(self.state.seg[seg::CS as usize].limit) {
+        if !self.mode.flat_code && rip + u64::from(bytes) > u64::from(self.state.seg[seg::CS as usize].limit)
+        {
             insns = self.within_limit(insns);
             if insns.is_empty() {
                 interrupt::raise(self, Fault::GP0);
@@ -156,7 +214,7 @@ impl Vcpu {
         let limit = u64::from(self.state.seg[seg::CS as usize].limit);
         let mut end = self.state.rip;
         let fit = insns.iter().take_while(|insn| {
-            end += u64::from(insn.len);
+            end = end.saturating_add(u64::from(insn.len));
             end <= limit + 1
         });
         &insns[..fit.count()]
@@ -202,7 +260,11 @@ impl Vcpu {
             Activity::Shutdown => return Step::Stop(StopReason::Shutdown),
         }
         self.refresh_attention();
-        if self.attention == 0 { Step::Run } else { Step::Single }
+        if self.attention == 0 {
+            Step::Run
+        } else {
+            Step::Single
+        }
     }
 
     /// One instruction with everything that can surround it: shadows, RF, breakpoints, TF.

@@ -14,7 +14,12 @@ use crate::{Exec, Fault, Insn, Vcpu};
 
 /// A flat segment of a fast system call; `access` is the type and DPL byte.
 fn flat(selector: u16, access: u32, size: u32) -> Segment {
-    Segment { selector, base: 0, limit: u32::MAX, attr: access << 8 | size | Segment::G }
+    Segment {
+        selector,
+        base: 0,
+        limit: u32::MAX,
+        attr: access << 8 | size | Segment::G,
+    }
 }
 
 const CODE: u32 = 0x9b;
@@ -22,7 +27,11 @@ const DATA: u32 = 0x93;
 const RING3: u32 = 0x60;
 
 fn syscall_enabled(cpu: &Vcpu) -> Exec {
-    if cpu.state.msr.efer & efer::SCE != 0 { Ok(()) } else { Err(Fault::UD) }
+    if cpu.state.msr.efer & efer::SCE != 0 {
+        Ok(())
+    } else {
+        Err(Fault::UD)
+    }
 }
 
 /// SYSCALL.
@@ -36,7 +45,11 @@ pub(crate) fn syscall(cpu: &mut Vcpu, _: &Insn) -> Exec {
     let lma = cpu.mode.lma;
     cpu.state.gpr[gpr::RCX] = cpu.state.rip;
     if lma {
-        let target = if cpu.mode.long() { cpu.state.msr.lstar } else { cpu.state.msr.cstar };
+        let target = if cpu.mode.long() {
+            cpu.state.msr.lstar
+        } else {
+            cpu.state.msr.cstar
+        };
         let flags = cpu.state.flags.get();
         // The saved image never has RF.
         cpu.state.gpr[11] = flags & !bit::RF;
@@ -70,7 +83,11 @@ pub(crate) fn sysret<const WIDE: bool>(cpu: &mut Vcpu, _: &Insn) -> Exec {
         return Err(Fault::GP0);
     }
     let selector = (cpu.state.msr.star >> 48) as u16;
-    let code = if to_long { selector.wrapping_add(16) } else { selector };
+    let code = if to_long {
+        selector.wrapping_add(16)
+    } else {
+        selector
+    };
     if cpu.mode.lma {
         let saved = cpu.state.gpr[11];
         // RF and VM come back clear; bit 1 set.

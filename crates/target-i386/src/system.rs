@@ -4,10 +4,10 @@
 //! ends its block, since it may change the mode, the mapping or what is accepted next.
 
 use crate::insn::seg;
+use crate::interrupt::{iret, software};
 use crate::segment::{load, query, tables};
 use crate::{Exec, Fault, Handler, Insn, Vcpu};
 use crate::{control, debug, io, msr, privileged, reset, syscall, transfer, xsave};
-use crate::interrupt::{iret, software};
 use iced_x86::{Code, Instruction};
 
 /// The handler of `instruction`, if it belongs here.

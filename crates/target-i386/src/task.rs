@@ -130,7 +130,10 @@ fn begin(cpu: &mut Vcpu, selector: u16, d: Descriptor, reason: Reason) -> Result
         new.flags |= bit::NT;
     }
 
-    cpu.state.tr = Segment { attr: new_tss.attr | 2 << 8, ..new_tss };
+    cpu.state.tr = Segment {
+        attr: new_tss.attr | 2 << 8,
+        ..new_tss
+    };
     cpu.state.cr0 |= cr0::TS;
     // Local breakpoint enables belong to the task that is left.
     cpu.state.dr.dr7 &= !0x155;
@@ -150,9 +153,16 @@ fn begin(cpu: &mut Vcpu, selector: u16, d: Descriptor, reason: Reason) -> Result
     for (index, segment) in cpu.state.seg.iter_mut().enumerate() {
         *segment = null_segment(new.segments[index]);
     }
-    cpu.state.ldtr = Segment { selector: new.ldt, ..Segment::default() };
+    cpu.state.ldtr = Segment {
+        selector: new.ldt,
+        ..Segment::default()
+    };
     // Until SS and CS are loaded the new task runs with the rights of its CS selector.
-    cpu.state.cpl = if new.flags & bit::VM != 0 { 3 } else { (new.segments[seg::CS as usize] & 3) as u8 };
+    cpu.state.cpl = if new.flags & bit::VM != 0 {
+        3
+    } else {
+        (new.segments[seg::CS as usize] & 3) as u8
+    };
     cpu.refresh_mode();
     Ok(new.trap)
 }
@@ -162,7 +172,11 @@ fn finish(cpu: &mut Vcpu) -> Exec {
     let result = load_segments(cpu);
     cpu.refresh_mode();
     result?;
-    if cpu.state.rip > u64::from(cpu.state.seg[seg::CS as usize].limit) { Err(Fault::GP0) } else { Ok(()) }
+    if cpu.state.rip > u64::from(cpu.state.seg[seg::CS as usize].limit) {
+        Err(Fault::GP0)
+    } else {
+        Ok(())
+    }
 }
 
 fn load_segments(cpu: &mut Vcpu) -> Exec {
@@ -180,7 +194,12 @@ fn load_segments(cpu: &mut Vcpu) -> Exec {
         return Err(bad);
     }
     let d = get(cpu, cs, Vector::Ts)?;
-    let allowed = d.is_code() && if d.is_conforming() { d.dpl() <= cpl } else { d.dpl() == cpl };
+    let allowed = d.is_code()
+        && if d.is_conforming() {
+            d.dpl() <= cpl
+        } else {
+            d.dpl() == cpl
+        };
     if !allowed {
         return Err(bad);
     }

@@ -3,9 +3,9 @@
 //! All processors read the one virtual clock, so their counters agree for ever; the counter never stops and never
 //! changes its rate (CPUID 80000007h EDX.8). SDM vol. 3B, 19.17.
 
+use crate::Vcpu;
 use crate::features::Features;
 use crate::msr::number;
-use crate::Vcpu;
 
 /// Ticks per second: 1 GHz, so that a tick is a nanosecond of virtual time. Announced in kHz by CPUID 40000001h EAX.
 pub const TSC_HZ: u64 = 1_000_000_000;
@@ -41,7 +41,11 @@ pub(crate) fn moved(cpu: &Vcpu) {
     if !cpu.has(Features::TSC_DEADLINE) {
         return;
     }
-    if let Some(tsc) = cpu.platform.apic_msr(number::TSC_DEADLINE).filter(|tsc| *tsc != 0) {
+    if let Some(tsc) = cpu
+        .platform
+        .apic_msr(number::TSC_DEADLINE)
+        .filter(|tsc| *tsc != 0)
+    {
         cpu.platform.set_tsc_deadline(tsc, deadline_ns(cpu, tsc));
     }
 }

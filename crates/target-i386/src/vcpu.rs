@@ -1,7 +1,7 @@
 //! One virtual CPU: architectural state, TLB, buses, and the lines that reach it from outside.
 
-use crate::cpuid::{Model, Topology};
 use crate::blocks::BlockCache;
+use crate::cpuid::{Model, Topology};
 use crate::mode::{FastSegment, Mode};
 use crate::{CpuSignals, CpuState, Features, Platform};
 use softmmu::tlb::Tlb;

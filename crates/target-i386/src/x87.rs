@@ -172,7 +172,8 @@ pub fn lookup(instruction: &Instruction) -> Option<Handler> {
         C::Fisttp_m64int   => store::memory::<store::TruncatedQword, true>,
         C::Fbstp_m80bcd    => store::memory::<store::Decimal, true>,
         C::Fst_sti         => store::register::<false>,
-        C::Fstp_sti | C::Fstp_sti_DFD0 | C::Fstp_sti_DFD8 | C::Fstpnce_sti => store::register::<true>,
+        C::Fstp_sti | C::Fstp_sti_DFD0 | C::Fstp_sti_DFD8 => store::register::<true>,
+        C::Fstpnce_sti     => store::without_check,
 
         // One operand, and the two of FSCALE and the remainders.
         C::Fchs            => arithmetic::fchs,

@@ -6,7 +6,7 @@
 
 use crate::control::{cr0, cr4, require_ring0};
 use crate::features::Features;
-use crate::state::{Fpu, Float80, gpr};
+use crate::state::{Float80, Fpu, gpr};
 use crate::x87::image;
 use crate::{Exec, Fault, Insn, Vcpu, Vector};
 use iced_x86::Code;
@@ -43,7 +43,11 @@ pub(crate) fn in_use(fpu: &Fpu) -> u64 {
 }
 
 fn enabled(cpu: &Vcpu) -> Exec {
-    if cpu.state.cr4 & cr4::OSXSAVE != 0 { Ok(()) } else { Err(Fault::UD) }
+    if cpu.state.cr4 & cr4::OSXSAVE != 0 {
+        Ok(())
+    } else {
+        Err(Fault::UD)
+    }
 }
 
 /// Segment, offset and REX.W of an area that may be used. Errors: #UD, #NM, #GP(0).
@@ -179,7 +183,10 @@ fn restore(cpu: &mut Vcpu, (segment, at, wide): (u8, u64, bool), supervisor: boo
     let compact = layout & COMPACT != 0;
     let form = layout & !COMPACT;
     let bad = if compact {
-        !cpu.has(Features::XSAVEC) || form & !xcr0 != 0 || present & !form != 0 || (2..8).any(|n| word(n) != 0)
+        !cpu.has(Features::XSAVEC)
+            || form & !xcr0 != 0
+            || present & !form != 0
+            || (2..8).any(|n| word(n) != 0)
     } else {
         supervisor || layout != 0 || word(2) != 0 || present & !xcr0 != 0
     };
@@ -193,7 +200,11 @@ fn restore(cpu: &mut Vcpu, (segment, at, wide): (u8, u64, bool), supervisor: boo
     if load & X87 != 0 {
         cpu.read_bytes(segment, at, &mut x87)?;
     }
-    let load_mxcsr = if compact { load & SSE != 0 } else { rfbm & (SSE | AVX) != 0 };
+    let load_mxcsr = if compact {
+        load & SSE != 0
+    } else {
+        rfbm & (SSE | AVX) != 0
+    };
     let mxcsr = if load_mxcsr {
         let value = cpu.read::<u32>(segment, at.wrapping_add(MXCSR_AT))?;
         if value & !MXCSR_MASK != 0 {

@@ -2,7 +2,7 @@
 
 mod signal;
 
-pub use signal::{SIGHUP, SIGINT, SIGTERM, SIGWINCH, Signal, SignalFd};
+pub use signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, Signal, SignalFd};
 
 use crate::wake::Bell;
 use rustix::event::{EventfdFlags, eventfd};

@@ -8,13 +8,12 @@
 mod tests;
 
 use crate::clock::{ClockKind, ClockSource, Clocks};
+use crate::sync::{AtomicU64, Condvar, Mutex, Ordering};
 use crate::thread;
-use parking_lot::{Condvar, Mutex};
 use slab::Slab;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a timer does when it expires.
 pub type Callback = Box<dyn FnMut() + Send>;
@@ -154,8 +153,11 @@ impl TimerList {
         drop(state);
         // Ends the run also when a callback panics, so that nobody waits for it for ever.
         let _running = Running(self);
-        while self.run_one(now) {}
-        true
+        let mut ran = false;
+        while self.run_one(now) {
+            ran = true;
+        }
+        ran
     }
 
     /// Runs the first timer if it expired at or before `now`.

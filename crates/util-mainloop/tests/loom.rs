@@ -10,6 +10,7 @@ use util_mainloop::bh::BottomHalves;
 use util_mainloop::clock::{ClockSource, HostClock};
 use util_mainloop::lock::{BigCondvar, BigLock, Gate, TicketLock, Witness};
 use util_mainloop::sync::{Condvar, Mutex};
+use util_mainloop::timer::TimerList;
 use util_mainloop::wake::{Bell, Wakeup};
 
 /// A bell to wait on: a level, as an eventfd is.
@@ -305,5 +306,69 @@ fn a_stopping_clock_never_goes_back() {
             (0..10).contains(&first) && first <= second && second <= last,
             "{first} {second} {last}"
         );
+    });
+}
+
+/// M11: when disabling returns, no callback runs or begins to.
+#[test]
+fn disabling_a_clock_waits_out_callbacks() {
+    loom::model(|| {
+        let list = TimerList::new(Arc::new(util_mainloop::clock::ManualClock::new(5)));
+        let running = Arc::new(AtomicBool::new(false));
+        let timer = list.timer(Box::new({
+            let running = running.clone();
+            move || {
+                running.store(true, Ordering::Relaxed);
+                thread::yield_now();
+                running.store(false, Ordering::Relaxed);
+            }
+        }));
+        timer.arm(1);
+        let runner = thread::spawn({
+            let list = list.clone();
+            move || list.run_expired()
+        });
+        list.set_enabled(false);
+        assert!(!running.load(Ordering::Relaxed));
+        assert_eq!(list.deadline(), None);
+        let ran = runner.join().unwrap();
+        assert_eq!(timer.is_pending(), !ran);
+    });
+}
+
+/// Arming on one thread while another runs the list: fires once, now or at the next run, and the owner of the clock
+/// is told of the new head.
+#[test]
+fn armed_during_a_run() {
+    loom::model(|| {
+        let list = TimerList::new(Arc::new(util_mainloop::clock::ManualClock::new(5)));
+        let fired = Arc::new(AtomicUsize::new(0));
+        let told = Arc::new(AtomicUsize::new(0));
+        list.set_notify(Arc::new({
+            let told = told.clone();
+            move || {
+                told.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+        let timer = list.timer(Box::new({
+            let fired = fired.clone();
+            move || {
+                fired.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+        let epoch = list.deadline_epoch();
+        let armer = thread::spawn(move || {
+            timer.arm(3);
+            timer
+        });
+        let first = list.run_expired();
+        let timer = armer.join().unwrap();
+        assert_ne!(list.deadline_epoch(), epoch);
+        assert!(first != list.run_expired());
+        assert_eq!(
+            (fired.load(Ordering::Relaxed), told.load(Ordering::Relaxed)),
+            (1, 1)
+        );
+        assert!(!timer.is_pending());
     });
 }

@@ -129,7 +129,7 @@ fn mistakes() {
         ("vc", "'vc' is not supported"),
         ("vc:80Cx24C", "'vc' is not supported"),
         ("telnet::1234,server", "'telnet' is not supported"),
-        ("stdio:x", "unknown character device"),
+        ("stdio:x", "unknown character device, did you mean 'stdio'?"),
         ("mon:mon:stdio", "the monitor cannot be multiplexed with itself"),
         ("mon:", "no character device given"),
         ("file:", "'file' needs a path"),

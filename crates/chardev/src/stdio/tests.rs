@@ -118,10 +118,18 @@ fn the_terminal_is_raw_and_restored() {
     let log = Log::on(&stdio, 100);
     rustix::io::write(&master, b"\x03\x01\r").unwrap();
     bench.until(|| log.data() == b"\x03\x01\r"); // Ctrl-C and a carriage return as they are
+    // Stopped and continued: the shell had its own mode meanwhile.
+    let raw = tcgetattr(&slave).unwrap();
+    let mut cooked = raw.clone();
+    cooked.local_modes = before;
+    rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &cooked).unwrap();
+    crate::resume_terminal();
+    assert_eq!(tcgetattr(&slave).unwrap().local_modes, raw.local_modes);
     // The way out by a signal: no drop, only the function.
     crate::restore_terminal();
     assert_eq!(tcgetattr(&slave).unwrap().local_modes, before);
     crate::restore_terminal();
+    crate::resume_terminal(); // nothing to make raw again
     drop(stdio);
     assert_eq!(tcgetattr(&slave).unwrap().local_modes, before);
 }

@@ -35,7 +35,7 @@ pub(super) fn finish<F: Format>(x: Exact, ctx: &mut Ctx) -> F {
         };
     }
     if r.exp < t.emin {
-        return tiny(x, ctx);
+        return tiny(x, r.inexact, ctx);
     }
     if r.inexact {
         ctx.flags |= Flags::INEXACT;
@@ -43,15 +43,17 @@ pub(super) fn finish<F: Format>(x: Exact, ctx: &mut Ctx) -> F {
     pack(x.sign, r.exp, r.sig)
 }
 
+/// `inexact` tells of the rounding with unbounded exponent: that is the result PE speaks of when underflow is
+/// unmasked (SDM vol. 1, 4.9.1.5).
 #[cold]
-fn tiny<F: Format>(x: Exact, ctx: &mut Ctx) -> F {
+fn tiny<F: Format>(x: Exact, inexact: bool, ctx: &mut Ctx) -> F {
     let masked = ctx.masks.contains(Flags::UNDERFLOW);
     if ctx.ftz && masked {
         ctx.flags |= Flags::UNDERFLOW | Flags::INEXACT;
         return zero(x.sign);
     }
     let r = round_denormal(x, target::<F>(), ctx.rounding);
-    if r.inexact {
+    if if masked { r.inexact } else { inexact } {
         ctx.flags |= Flags::INEXACT;
     }
     if r.inexact || !masked {

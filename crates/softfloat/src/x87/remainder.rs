@@ -12,8 +12,9 @@ use crate::kernel::{Exact, Num};
 pub struct Remainder {
     /// The new ST(0).
     pub value: F80,
-    /// The low three quotient bits: bit 2 is C0, bit 1 is C3, bit 0 is C1. Zero when partial.
-    pub quotient: u8,
+    /// The low three quotient bits: bit 2 is C0, bit 1 is C3, bit 0 is C1. Zero when partial; none when
+    /// there is no quotient because of a NaN, an invalid operation or an unmasked DE.
+    pub quotient: Option<u8>,
     /// C2: the reduction is not complete.
     pub partial: bool,
 }
@@ -28,24 +29,34 @@ pub fn fprem1(a: F80, b: F80, ctx: &mut Ctx) -> Remainder {
     remainder(a, b, true, ctx)
 }
 
+/// No quotient: the condition codes stay.
+fn without_quotient(value: F80) -> Remainder {
+    Remainder {
+        value,
+        quotient: None,
+        partial: false,
+    }
+}
+
+/// The dividend is the remainder.
 fn done(value: F80) -> Remainder {
     Remainder {
         value,
-        quotient: 0,
+        quotient: Some(0),
         partial: false,
     }
 }
 
 fn remainder(a: F80, b: F80, nearest: bool, ctx: &mut Ctx) -> Remainder {
     if let Some(nan) = nan_of(a, b, ctx) {
-        return done(nan);
+        return without_quotient(nan);
     }
     let (x, y) = (real(a), real(b));
     if let (Infinite(_), _) | (_, Zero(_)) = (x, y) {
-        return done(invalid(ctx));
+        return without_quotient(invalid(ctx));
     }
     if ctx.denormal(Operand::from(a).denormal || Operand::from(b).denormal) {
-        return done(a);
+        return without_quotient(a);
     }
     let (x, y) = match (x, y) {
         (Finite(x), Finite(y)) => (x, y),
@@ -59,7 +70,7 @@ fn remainder(a: F80, b: F80, nearest: bool, ctx: &mut Ctx) -> Remainder {
         let value = integer(x.sign, rest, x.exp - bits as i32, ctx);
         return Remainder {
             value,
-            quotient: 0,
+            quotient: Some(0),
             partial: true,
         };
     }
@@ -88,7 +99,7 @@ fn remainder(a: F80, b: F80, nearest: bool, ctx: &mut Ctx) -> Remainder {
     };
     Remainder {
         value,
-        quotient: (quotient.wrapping_add(u64::from(up)) & 7) as u8,
+        quotient: Some((quotient.wrapping_add(u64::from(up)) & 7) as u8),
         partial: false,
     }
 }

@@ -168,6 +168,24 @@ impl FetchTable {
     }
 
     pub(super) fn fill(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+        let vpage = fill.vaddr.page().0;
+        // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
+        if self.find(idx, vpage, asid).is_some() {
+            let other = |entry: &FetchEntry| {
+                entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid)
+            };
+            self.local.retain(other);
+            self.global.retain(other);
+            self.generation += 1;
+        }
+        if self.local.entries.len() + self.global.entries.len() >= LIMIT {
+            self.clear();
+        }
+        self.enter(idx, fill, asid);
+    }
+
+    /// Adds an entry that is known to be wanted beside those there.
+    pub(super) fn enter(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
         let full = Full::new(fill, asid);
         let ram = match &fill.translation {
             Translation::Io => None,
@@ -180,18 +198,6 @@ impl FetchTable {
                 Some((host.cast_const(), hit.block().base().add(offset)))
             }
         };
-        // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
-        if self.find(idx, full.vpage, asid).is_some() {
-            let other = |entry: &FetchEntry| {
-                entry.idx != idx || entry.full.vpage != full.vpage || !entry.full.visible(asid)
-            };
-            self.local.retain(other);
-            self.global.retain(other);
-            self.generation += 1;
-        }
-        if self.local.entries.len() + self.global.entries.len() >= LIMIT {
-            self.clear();
-        }
         let half = if full.global {
             &mut self.global
         } else {

@@ -75,7 +75,7 @@ impl Tlb {
             let full = Full::new(&fill, saved.asid);
             let table = &mut self.tables[saved.idx.raw()];
             match saved.part {
-                TlbPart::Fetch => self.fetch.fill(saved.idx, &fill, saved.asid),
+                TlbPart::Fetch => self.fetch.enter(saved.idx, &fill, saved.asid),
                 TlbPart::Main(slot) if usize::from(slot) == super::slot_of(full.vpage) => {
                     table.put(usize::from(slot), entry(), full);
                 }

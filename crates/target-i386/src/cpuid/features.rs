@@ -91,43 +91,131 @@ const NEEDS: &[(F, F)] = &[
 
 /// Other spellings of names in the feature table.
 const ALIASES: &[(&str, F)] = &[
-    ("clfsh", F::CLFLUSH), ("sse3", F::SSE3), ("pclmuldq", F::PCLMULQDQ), ("xd", F::NX), ("i64", F::LM),
-    ("lzcnt", F::ABM), ("sha", F::SHA),
+    ("clfsh", F::CLFLUSH),
+    ("sse3", F::SSE3),
+    ("pclmuldq", F::PCLMULQDQ),
+    ("xd", F::NX),
+    ("i64", F::LM),
+    ("lzcnt", F::ABM),
+    ("sha", F::SHA),
 ];
 
 /// Names that `-cpu` understands, of features that do not exist here: asking for one warns, or fails with
 /// `enforce`.
 pub const KNOWN_UNSUPPORTED: &[&str] = &[
-    "3dnow", "3dnowext", "acpi", "amx-bf16", "amx-int8", "amx-tile", "arch-capabilities", "avx-vnni", "avx512-bf16",
-    "avx512-fp16", "avx512-vpopcntdq", "avx512bitalg", "avx512bw", "avx512cd", "avx512dq", "avx512er", "avx512f",
-    "avx512ifma", "avx512pf", "avx512vbmi", "avx512vbmi2", "avx512vl", "avx512vnni", "bus-lock-detect", "cldemote",
-    "dca", "ds", "ds-cpl", "dtes64", "est", "extapic", "fma4", "gfni", "hle", "ia64", "ibpb", "ibrs", "ibs",
-    "intel-pt", "la57", "lwp", "md-clear", "movdir64b", "movdiri", "mpx", "nodeid-msr", "npt", "nrip-save", "osvw",
-    "pbe", "pcommit", "pdcm", "perfctr-core", "pks", "pku", "pn", "rtm", "serialize", "skinit", "smx", "spec-ctrl",
-    "ssbd", "stibp", "svm", "tbm", "tm", "tm2", "virt-ssbd", "vmx", "waitpkg", "wdt", "xop", "xtpr",
+    "3dnow",
+    "3dnowext",
+    "acpi",
+    "amx-bf16",
+    "amx-int8",
+    "amx-tile",
+    "arch-capabilities",
+    "avx-vnni",
+    "avx512-bf16",
+    "avx512-fp16",
+    "avx512-vpopcntdq",
+    "avx512bitalg",
+    "avx512bw",
+    "avx512cd",
+    "avx512dq",
+    "avx512er",
+    "avx512f",
+    "avx512ifma",
+    "avx512pf",
+    "avx512vbmi",
+    "avx512vbmi2",
+    "avx512vl",
+    "avx512vnni",
+    "bus-lock-detect",
+    "cldemote",
+    "dca",
+    "ds",
+    "ds-cpl",
+    "dtes64",
+    "est",
+    "extapic",
+    "fma4",
+    "gfni",
+    "hle",
+    "ia64",
+    "ibpb",
+    "ibrs",
+    "ibs",
+    "intel-pt",
+    "la57",
+    "lwp",
+    "md-clear",
+    "movdir64b",
+    "movdiri",
+    "mpx",
+    "nodeid-msr",
+    "npt",
+    "nrip-save",
+    "osvw",
+    "pbe",
+    "pcommit",
+    "pdcm",
+    "perfctr-core",
+    "pks",
+    "pku",
+    "pn",
+    "rtm",
+    "serialize",
+    "skinit",
+    "smx",
+    "spec-ctrl",
+    "ssbd",
+    "stibp",
+    "svm",
+    "tbm",
+    "tm",
+    "tm2",
+    "virt-ssbd",
+    "vmx",
+    "waitpkg",
+    "wdt",
+    "xop",
+    "xtpr",
 ];
 
 /// Lower case, with '_' for '-' and '.': how names are compared.
 pub fn canonical(name: &str) -> String {
-    name.chars().map(|c| if matches!(c, '-' | '.') { '_' } else { c.to_ascii_lowercase() }).collect()
+    name.chars()
+        .map(|c| {
+            if matches!(c, '-' | '.') {
+                '_'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect()
 }
 
 /// The feature `-cpu` calls `name`, implemented or not.
 pub fn by_name(name: &str) -> Option<F> {
     let name = canonical(name);
     let table = F::WORDS.iter().map(|row| (row.1, row.0));
-    table.chain(ALIASES.iter().copied()).find(|(n, _)| canonical(n) == name).map(|(_, feature)| feature)
+    table
+        .chain(ALIASES.iter().copied())
+        .find(|(n, _)| canonical(n) == name)
+        .map(|(_, feature)| feature)
 }
 
 /// Every name that [`by_name`] finds.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    F::WORDS.iter().map(|row| row.1).chain(ALIASES.iter().map(|row| row.0))
+    F::WORDS
+        .iter()
+        .map(|row| row.1)
+        .chain(ALIASES.iter().map(|row| row.0))
 }
 
 /// `set` and everything its members need.
 pub fn with_needs(mut set: F) -> F {
     loop {
-        let more = NEEDS.iter().filter(|(f, _)| set.intersects(*f)).fold(set, |all, (_, needs)| all | *needs);
+        let more = NEEDS
+            .iter()
+            .filter(|(f, _)| set.intersects(*f))
+            .fold(set, |all, (_, needs)| all | *needs);
         if more == set {
             return set;
         }
@@ -139,7 +227,10 @@ pub fn with_needs(mut set: F) -> F {
 pub fn without(set: F, feature: F) -> F {
     let mut gone = feature;
     loop {
-        let more = NEEDS.iter().filter(|(_, needs)| gone.intersects(*needs)).fold(gone, |all, (f, _)| all | *f);
+        let more = NEEDS
+            .iter()
+            .filter(|(_, needs)| gone.intersects(*needs))
+            .fold(gone, |all, (f, _)| all | *f);
         if more == gone {
             return set - gone;
         }
@@ -168,7 +259,12 @@ mod tests {
 
     #[test]
     fn names_are_found() {
-        for (name, expected) in [("sse4_2", F::SSE42), ("SSE4.2", F::SSE42), ("tsc_deadline", F::TSC_DEADLINE), ("lzcnt", F::ABM)] {
+        for (name, expected) in [
+            ("sse4_2", F::SSE42),
+            ("SSE4.2", F::SSE42),
+            ("tsc_deadline", F::TSC_DEADLINE),
+            ("lzcnt", F::ABM),
+        ] {
             assert_eq!(by_name(name), Some(expected), "{name}");
         }
         assert!(KNOWN_UNSUPPORTED.iter().all(|n| by_name(n).is_none()));

@@ -21,7 +21,11 @@ pub struct Topology {
 
 impl Default for Topology {
     fn default() -> Self {
-        Self { apic_id: 0, threads: 1, cores: 1 }
+        Self {
+            apic_id: 0,
+            threads: 1,
+            cores: 1,
+        }
     }
 }
 
@@ -93,7 +97,12 @@ fn basic(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, suble
         4 if model.vendor == Vendor::Intel => caches(topology, subleaf),
         // ARAT: the APIC timer never stops.
         6 => [if features.contains(Features::APIC) { 4 } else { 0 }, 0, 0, 0],
-        7 if subleaf == 0 => [0, features.word(Word::L7Ebx), features.word(Word::L7Ecx), features.word(Word::L7Edx)],
+        7 if subleaf == 0 => [
+            0,
+            features.word(Word::L7Ebx),
+            features.word(Word::L7Ecx),
+            features.word(Word::L7Edx),
+        ],
         0xb => extended_topology(topology, subleaf),
         0xd => xsave(model, dynamic, subleaf),
         _ => [0; 4],
@@ -121,7 +130,12 @@ fn extended_topology(topology: &Topology, subleaf: u32) -> Regs {
     let core_bits = topology.cores.next_power_of_two().trailing_zeros();
     match subleaf {
         0 => [thread_bits, topology.threads, 1 << 8, topology.apic_id],
-        1 => [thread_bits + core_bits, topology.threads * topology.cores, 2 << 8 | 1, topology.apic_id],
+        1 => [
+            thread_bits + core_bits,
+            topology.threads * topology.cores,
+            2 << 8 | 1,
+            topology.apic_id,
+        ],
         _ => [0, 0, subleaf & 0xff, topology.apic_id],
     }
 }
@@ -130,10 +144,19 @@ fn xsave(model: &Model, dynamic: &Dynamic, subleaf: u32) -> Regs {
     let supported = model.xcr0_mask();
     match subleaf {
         _ if supported == 0 => [0; 4],
-        0 => [supported as u32, xsave_size(dynamic.xcr0, false), xsave_size(supported, false), 0],
+        0 => [
+            supported as u32,
+            xsave_size(dynamic.xcr0, false),
+            xsave_size(supported, false),
+            0,
+        ],
         1 => {
             let compact = model.has(Features::XSAVEC) || model.has(Features::XSAVES);
-            let size = if compact { xsave_size(dynamic.xcr0 | dynamic.xss, true) } else { 0 };
+            let size = if compact {
+                xsave_size(dynamic.xcr0 | dynamic.xss, true)
+            } else {
+                0
+            };
             [model.features.word(Word::LDEax), size, 0, 0]
         }
         2 if supported & 4 != 0 => [256, 576, 0, 0],
@@ -158,7 +181,11 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
     let amd = model.vendor == Vendor::Amd;
     match leaf {
         0x8000_0000 => {
-            let [ebx, edx, ecx] = if amd { three_words(model.vendor.signature()) } else { [0; 3] };
+            let [ebx, edx, ecx] = if amd {
+                three_words(model.vendor.signature())
+            } else {
+                [0; 3]
+            };
             [model.xlevel, ebx, ecx, edx]
         }
         0x8000_0001 => {
@@ -196,7 +223,11 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
             let eax = u32::from(model.phys_bits) | linear << 8;
             let logical = topology.threads * topology.cores;
             let bits = logical.next_power_of_two().trailing_zeros();
-            let ecx = if amd { bits << 12 | (logical - 1).min(255) } else { 0 };
+            let ecx = if amd {
+                bits << 12 | (logical - 1).min(255)
+            } else {
+                0
+            };
             let ebx = if amd { features.word(Word::X8Ebx) } else { 0 };
             [eax, ebx, ecx, 0]
         }
@@ -205,7 +236,9 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
 }
 
 fn three_words(text: &[u8; 12]) -> [u32; 3] {
-    std::array::from_fn(|i| u32::from_le_bytes([text[i * 4], text[i * 4 + 1], text[i * 4 + 2], text[i * 4 + 3]]))
+    std::array::from_fn(|i| {
+        u32::from_le_bytes([text[i * 4], text[i * 4 + 1], text[i * 4 + 2], text[i * 4 + 3]])
+    })
 }
 
 #[cfg(test)]
@@ -213,7 +246,13 @@ mod tests {
     use super::*;
 
     fn ask(model: &str, leaf_: u32, subleaf: u32, dynamic: Dynamic) -> Regs {
-        leaf(&Model::named(model).unwrap(), &Topology::default(), &dynamic, leaf_, subleaf)
+        leaf(
+            &Model::named(model).unwrap(),
+            &Topology::default(),
+            &dynamic,
+            leaf_,
+            subleaf,
+        )
     }
 
     #[test]

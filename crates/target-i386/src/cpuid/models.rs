@@ -65,7 +65,10 @@ impl Model {
 
     /// `max` with exactly `features`, for tests of a feature's absence.
     pub fn with_features(features: Features) -> Self {
-        Self { features, ..Self::max() }
+        Self {
+            features,
+            ..Self::max()
+        }
     }
 
     /// The model called `name`.
@@ -87,9 +90,21 @@ impl Model {
 
     /// CPUID leaf 1 EAX, also EDX after reset: family, model and stepping.
     pub const fn signature(&self) -> u32 {
-        let (family, extended) = if self.family >= 15 { (15, self.family - 15) } else { (self.family, 0) };
-        let extended_model = if self.family >= 15 || self.family == 6 { self.model >> 4 } else { 0 };
-        extended << 20 | (extended_model & 15) << 16 | family << 8 | (self.model & 15) << 4 | self.stepping & 15
+        let (family, extended) = if self.family >= 15 {
+            (15, self.family - 15)
+        } else {
+            (self.family, 0)
+        };
+        let extended_model = if self.family >= 15 || self.family == 6 {
+            self.model >> 4
+        } else {
+            0
+        };
+        extended << 20
+            | (extended_model & 15) << 16
+            | family << 8
+            | (self.model & 15) << 4
+            | self.stepping & 15
     }
 
     /// Physical address bits that exist, as a mask.
@@ -121,27 +136,49 @@ struct Spec {
 
 use Features as F;
 
-const I486: F = 
-    F::FPU.union(F::VME).union(F::PSE)
-;
-const PENTIUM3: F = 
-    F::FPU.union(F::VME).union(F::DE).union(F::PSE).union(F::TSC).union(F::MSR).union(F::PAE).union(F::MCE)
-        .union(F::CX8).union(F::APIC).union(F::SEP).union(F::MTRR).union(F::PGE).union(F::MCA).union(F::CMOV)
-        .union(F::PAT).union(F::PSE36).union(F::MMX).union(F::FXSR).union(F::SSE)
-;
-const QEMU32: F = PENTIUM3.union(
-    F::SSE2.union(F::SSE3).union(F::CLFLUSH).union(F::HYPERVISOR)
-);
+const I486: F = F::FPU.union(F::VME).union(F::PSE);
+const PENTIUM3: F = F::FPU
+    .union(F::VME)
+    .union(F::DE)
+    .union(F::PSE)
+    .union(F::TSC)
+    .union(F::MSR)
+    .union(F::PAE)
+    .union(F::MCE)
+    .union(F::CX8)
+    .union(F::APIC)
+    .union(F::SEP)
+    .union(F::MTRR)
+    .union(F::PGE)
+    .union(F::MCA)
+    .union(F::CMOV)
+    .union(F::PAT)
+    .union(F::PSE36)
+    .union(F::MMX)
+    .union(F::FXSR)
+    .union(F::SSE);
+const QEMU32: F = PENTIUM3.union(F::SSE2.union(F::SSE3).union(F::CLFLUSH).union(F::HYPERVISOR));
 const QEMU64: F = QEMU32.union(
-    F::LM.union(F::SYSCALL).union(F::NX).union(F::CX16).union(F::LAHF_LM).union(F::INVTSC).union(F::TSC_DEADLINE)
-        .union(F::XSAVEERPTR)
+    F::LM
+        .union(F::SYSCALL)
+        .union(F::NX)
+        .union(F::CX16)
+        .union(F::LAHF_LM)
+        .union(F::INVTSC)
+        .union(F::TSC_DEADLINE)
+        .union(F::XSAVEERPTR),
 );
-const V2: F = QEMU64.union(
-    F::SSSE3.union(F::SSE41).union(F::SSE42).union(F::POPCNT)
-);
+const V2: F = QEMU64.union(F::SSSE3.union(F::SSE41).union(F::SSE42).union(F::POPCNT));
 const V3: F = V2.union(
-    F::XSAVE.union(F::AVX).union(F::AVX2).union(F::BMI1).union(F::BMI2).union(F::F16C).union(F::FMA).union(F::ABM)
-        .union(F::MOVBE)
+    F::XSAVE
+        .union(F::AVX)
+        .union(F::AVX2)
+        .union(F::BMI1)
+        .union(F::BMI2)
+        .union(F::F16C)
+        .union(F::FMA)
+        .union(F::ABM)
+        .union(F::MOVBE),
 );
 
 const BRAND: &str = "Reprise virtual CPU";
@@ -171,7 +208,11 @@ mod tests {
     #[test]
     fn signatures() {
         for (name, expected) in [
-            ("max", 0x663), ("qemu64", 0x0006_0fb1), ("qemu32", 0x663), ("pentium3", 0x683), ("486", 0x480),
+            ("max", 0x663),
+            ("qemu64", 0x0006_0fb1),
+            ("qemu32", 0x663),
+            ("pentium3", 0x683),
+            ("486", 0x480),
         ] {
             assert_eq!(Model::named(name).unwrap().signature(), expected, "{name}");
         }
@@ -181,7 +222,11 @@ mod tests {
     fn every_model_is_closed_under_needs() {
         for (name, _) in models() {
             let model = Model::named(name).unwrap();
-            assert_eq!(super::super::features::with_needs(model.features), model.features, "{name}");
+            assert_eq!(
+                super::super::features::with_needs(model.features),
+                model.features,
+                "{name}"
+            );
             assert!(IMPLEMENTED.contains(model.features), "{name}");
         }
     }

@@ -41,7 +41,10 @@ pub enum CpuOptionError {
 }
 
 fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|n| format!(" (did you mean '{n}'?)")).unwrap_or_default()
+    nearest
+        .as_ref()
+        .map(|n| format!(" (did you mean '{n}'?)"))
+        .unwrap_or_default()
 }
 
 /// A parsed `-cpu` argument.
@@ -73,19 +76,28 @@ pub fn parse(argument: &str) -> Result<CpuChoice, CpuOptionError> {
     let mut unsupported = Vec::new();
     let mut enforce = false;
     for word in words.filter(|w| !w.is_empty()) {
-        let (name, on) = match (word.strip_prefix('+'), word.strip_prefix('-'), word.split_once('=')) {
+        let (name, on) = match (
+            word.strip_prefix('+'),
+            word.strip_prefix('-'),
+            word.split_once('='),
+        ) {
             (Some(name), _, _) => (name, true),
             (_, Some(name), _) => (name, false),
             (_, _, Some((name, "on"))) => (name, true),
             (_, _, Some((name, "off"))) => (name, false),
             (_, _, Some((name, value))) => {
-                return Err(CpuOptionError::BadValue { name: name.to_owned(), value: value.to_owned() });
+                return Err(CpuOptionError::BadValue {
+                    name: name.to_owned(),
+                    value: value.to_owned(),
+                });
             }
             (None, None, None) => (word, true),
         };
         match by_name(name) {
             Some(feature) if !on => model.features = without(model.features, feature),
-            Some(feature) if IMPLEMENTED.contains(feature) => model.features = with_needs(model.features | feature),
+            Some(feature) if IMPLEMENTED.contains(feature) => {
+                model.features = with_needs(model.features | feature)
+            }
             Some(_) => unsupported.push(name.to_owned()),
             None if name == "enforce" => enforce = on,
             None if name == "check" => {}
@@ -96,7 +108,10 @@ pub fn parse(argument: &str) -> Result<CpuChoice, CpuOptionError> {
             }
             None => {
                 let nearest = nearest(name, names().chain(KNOWN_UNSUPPORTED.iter().copied()));
-                return Err(CpuOptionError::UnknownFeature { name: name.to_owned(), nearest });
+                return Err(CpuOptionError::UnknownFeature {
+                    name: name.to_owned(),
+                    nearest,
+                });
             }
         }
     }
@@ -143,7 +158,10 @@ mod tests {
             ("qemu65", "unable to find CPU model 'qemu65' (did you mean 'qemu64'?)"),
             ("", "unable to find CPU model ''"),
             ("max,+avx3", "CPU feature 'avx3' not found (did you mean 'avx'?)"),
-            ("max,avx=maybe", "CPU feature 'avx' expects 'on' or 'off', not 'maybe'"),
+            (
+                "max,avx=maybe",
+                "CPU feature 'avx' expects 'on' or 'off', not 'maybe'",
+            ),
             ("max,+svm,enforce", "CPU feature 'svm' is not supported"),
         ] {
             assert_eq!(parse(argument).unwrap_err().to_string(), message, "{argument}");
@@ -164,7 +182,11 @@ mod tests {
             ("qemu64", Features::SSSE3, false),
             ("x86-64-v3", Features::AVX2, true),
         ] {
-            assert_eq!(parse(argument).unwrap().model.has(feature), expected, "{argument}");
+            assert_eq!(
+                parse(argument).unwrap().model.has(feature),
+                expected,
+                "{argument}"
+            );
         }
         assert_eq!(parse("max,+svm,-vmx").unwrap().unsupported, ["svm"]);
     }

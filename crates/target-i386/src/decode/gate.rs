@@ -13,9 +13,13 @@ fn has(feature: CpuidFeature, features: Features) -> bool {
     use CpuidFeature as C;
     use Features as F;
     let needed = match feature {
-        C::INTEL8086 | C::INTEL8086_ONLY | C::INTEL186 | C::INTEL286 | C::INTEL386 | C::INTEL486 => return true,
+        C::INTEL8086 | C::INTEL8086_ONLY | C::INTEL186 | C::INTEL286 | C::INTEL386 | C::INTEL486 => {
+            return true;
+        }
         // 386 and 486 models are not told apart below the 486; these have no feature bit.
-        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::HLE | C::RTM | C::HLE_or_RTM | C::SMM | C::CLDEMOTE => return true,
+        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::HLE | C::RTM | C::HLE_or_RTM | C::SMM | C::CLDEMOTE => {
+            return true;
+        }
         // x87 without a unit is #NM or ignored, as CR0 says, not #UD.
         C::FPU | C::FPU287 | C::FPU287XL_ONLY | C::FPU387 | C::FPU387SL_ONLY => return true,
         C::CET_IBT | C::CET_SS | C::MPX | C::PREFETCHWT1 | C::PREFETCHITI => return true,

@@ -59,7 +59,11 @@ pub fn decode(bytes: &[u8], context: Context) -> Decoded {
         if decoder.last_error() == DecoderError::NoMoreBytes && bytes.len() < MAX_LENGTH {
             return Decoded::Incomplete;
         }
-        let handler = if too_long(bytes, context) { raise_gp } else { raise_ud };
+        let handler = if too_long(bytes, context) {
+            raise_gp
+        } else {
+            raise_ud
+        };
         return Decoded::Insn(stub(handler, raw.len().max(1) as u8));
     }
     if !gate::allowed(&raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
@@ -73,7 +77,11 @@ pub fn decode(bytes: &[u8], context: Context) -> Decoded {
 pub fn lookup(raw: &Instruction) -> Option<(Handler, InsnFlags)> {
     if let Some(handler) = exec::lookup(raw) {
         let ends = raw.flow_control() != FlowControl::Next || exec::ends_block(raw);
-        let mut flags = if ends { InsnFlags::ENDS_BLOCK } else { InsnFlags::empty() };
+        let mut flags = if ends {
+            InsnFlags::ENDS_BLOCK
+        } else {
+            InsnFlags::empty()
+        };
         if exec::changes_acceptance(raw) {
             flags |= InsnFlags::ENDS_BLOCK | InsnFlags::RECHECK;
         }
@@ -82,7 +90,9 @@ pub fn lookup(raw: &Instruction) -> Option<(Handler, InsnFlags)> {
     if let Some(handler) = system::lookup(raw) {
         return Some((handler, InsnFlags::ENDS_BLOCK | InsnFlags::RECHECK));
     }
-    x87::lookup(raw).or_else(|| simd::lookup(raw)).map(|handler| (handler, InsnFlags::empty()))
+    x87::lookup(raw)
+        .or_else(|| simd::lookup(raw))
+        .map(|handler| (handler, InsnFlags::empty()))
 }
 
 fn convert(raw: &Instruction, context: Context) -> Insn {
@@ -109,7 +119,10 @@ fn too_long(bytes: &[u8], context: Context) -> bool {
         matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3)
             || context.bits == 64 && byte & 0xf0 == 0x40
     };
-    let prefixes = bytes[..MAX_LENGTH].iter().take_while(|&&byte| is_prefix(byte)).count();
+    let prefixes = bytes[..MAX_LENGTH]
+        .iter()
+        .take_while(|&&byte| is_prefix(byte))
+        .count();
     if prefixes == MAX_LENGTH {
         return true;
     }

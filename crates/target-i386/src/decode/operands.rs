@@ -9,7 +9,15 @@ pub fn convert(raw: &Instruction) -> Insn {
     let mut insn = Insn {
         exec: unset,
         imm: 0,
-        mem: MemOperand { disp: 0, base: NO_REG, index: NO_REG, shift: 0, seg: seg::DS, asize: 8, trunc: 0 },
+        mem: MemOperand {
+            disp: 0,
+            base: NO_REG,
+            index: NO_REG,
+            shift: 0,
+            seg: seg::DS,
+            asize: 8,
+            trunc: 0,
+        },
         code: raw.code(),
         flags: InsnFlags::empty(),
         reg: [0; 4],
@@ -126,13 +134,21 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
     let rip_relative = matches!(base, Register::RIP | Register::EIP);
     insn.mem = MemOperand {
         // iced gives the target of a RIP-relative operand of an instruction at address 0.
-        disp: if rip_relative { displacement.wrapping_sub(raw.len() as u64) } else { displacement } as i32,
+        disp: if rip_relative {
+            displacement.wrapping_sub(raw.len() as u64)
+        } else {
+            displacement
+        } as i32,
         base: match base {
             Register::None => NO_REG,
             _ if rip_relative => RIP_BASE,
             register => number(register),
         },
-        index: if index == Register::None { NO_REG } else { number(index) },
+        index: if index == Register::None {
+            NO_REG
+        } else {
+            number(index)
+        },
         shift: raw.memory_index_scale().trailing_zeros() as u8,
         seg: segment(raw.memory_segment()),
         asize,

@@ -187,7 +187,11 @@ fn unary_m<O: Unary, T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 fn select_unary<O: Unary>(raw: &Instruction) -> Handler {
     let size = operand_size(raw);
-    if raw.op0_kind() == OpKind::Memory { by_size!(size, unary_m::<O>) } else { by_size!(size, unary_r::<O>) }
+    if raw.op0_kind() == OpKind::Memory {
+        by_size!(size, unary_m::<O>)
+    } else {
+        by_size!(size, unary_r::<O>)
+    }
 }
 
 pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {

@@ -66,8 +66,9 @@ fn cmpxchg_mr<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let offset = cpu.ea(insn);
     let lock = insn.flags.contains(InsnFlags::LOCK);
     let (new, accumulator) = (cpu.reg::<T>(insn.reg[1]), cpu.reg::<T>(RAX as u8));
-    let old =
-        cpu.rmw::<T, _>(insn.mem.seg, offset, lock, |old| (if old == accumulator { new } else { old }, old))?;
+    let old = cpu.rmw::<T, _>(insn.mem.seg, offset, lock, |old| {
+        (if old == accumulator { new } else { old }, old)
+    })?;
     Cmp::apply(&mut cpu.state.flags, accumulator, old);
     if old != accumulator {
         cpu.set_reg(RAX as u8, old);
@@ -82,7 +83,9 @@ fn cmpxchg8b(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         u64::from(cpu.reg::<u32>(high as u8)) << 32 | u64::from(cpu.reg::<u32>(low as u8))
     };
     let (expected, new) = (pair(cpu, RDX, RAX), pair(cpu, RCX, RBX));
-    let old = cpu.rmw::<u64, _>(insn.mem.seg, offset, lock, |old| (if old == expected { new } else { old }, old))?;
+    let old = cpu.rmw::<u64, _>(insn.mem.seg, offset, lock, |old| {
+        (if old == expected { new } else { old }, old)
+    })?;
     cpu.state.flags.set_zf(old == expected);
     if old != expected {
         cpu.set_reg(RAX as u8, old as u32);
@@ -98,7 +101,9 @@ fn cmpxchg16b(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let gpr = &cpu.state.gpr;
     let pair = |high: usize, low: usize| u128::from(gpr[high]) << 64 | u128::from(gpr[low]);
     let (expected, new) = (pair(RDX, RAX), pair(RCX, RBX));
-    let old = cpu.rmw::<u128, _>(insn.mem.seg, offset, lock, |old| (if old == expected { new } else { old }, old))?;
+    let old = cpu.rmw::<u128, _>(insn.mem.seg, offset, lock, |old| {
+        (if old == expected { new } else { old }, old)
+    })?;
     cpu.state.flags.set_zf(old == expected);
     if old != expected {
         cpu.set_reg(RAX as u8, old as u64);

@@ -67,7 +67,11 @@ fn decimal_adjust<const SUBTRACT: bool>(cpu: &mut Vcpu, _: &Insn) -> Exec {
     let low = old & 0xf > 9 || cpu.state.flags.af();
     let high = old > 0x99 || old_cf;
     let by = if low { 6 } else { 0 } + if high { 0x60 } else { 0 };
-    let al = if SUBTRACT { old.wrapping_sub(by) } else { old.wrapping_add(by) };
+    let al = if SUBTRACT {
+        old.wrapping_sub(by)
+    } else {
+        old.wrapping_add(by)
+    };
     // DAS also carries when subtracting the 6 borrows.
     let cf = high || SUBTRACT && low && old < 6;
     cpu.set_reg(AL, al);

@@ -58,7 +58,9 @@ fn on_memory<O: BitOp, T: Word>(cpu: &mut Vcpu, insn: &Insn, at: u64, offset: u6
     let mask = 1 << (offset as u32 % T::BITS);
     let old = if O::WRITES {
         let lock = insn.flags.contains(InsnFlags::LOCK);
-        cpu.rmw::<T, _>(insn.mem.seg, at, lock, |a| (T::from_u64(O::apply(a.zext(), mask)), a))?
+        cpu.rmw::<T, _>(insn.mem.seg, at, lock, |a| {
+            (T::from_u64(O::apply(a.zext(), mask)), a)
+        })?
     } else {
         cpu.read::<T>(insn.mem.seg, at)?
     };
@@ -111,7 +113,11 @@ impl Count for Bsf {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, old: u64) -> T {
         cpu.state.flags.set_zf(a.zext() == 0);
-        if a.zext() == 0 { T::from_u64(old) } else { T::from_u64(u64::from(a.zext().trailing_zeros())) }
+        if a.zext() == 0 {
+            T::from_u64(old)
+        } else {
+            T::from_u64(u64::from(a.zext().trailing_zeros()))
+        }
     }
 }
 
@@ -120,7 +126,11 @@ impl Count for Bsr {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, old: u64) -> T {
         cpu.state.flags.set_zf(a.zext() == 0);
-        if a.zext() == 0 { T::from_u64(old) } else { T::from_u64(63 - u64::from(a.zext().leading_zeros())) }
+        if a.zext() == 0 {
+            T::from_u64(old)
+        } else {
+            T::from_u64(63 - u64::from(a.zext().leading_zeros()))
+        }
     }
 }
 
@@ -151,7 +161,9 @@ impl Count for Popcnt {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, _: u64) -> T {
         let count = u64::from(a.zext().count_ones());
-        cpu.state.flags.set_status(if count == 0 { crate::flags::bit::ZF } else { 0 });
+        cpu.state
+            .flags
+            .set_status(if count == 0 { crate::flags::bit::ZF } else { 0 });
         T::from_u64(count)
     }
 }

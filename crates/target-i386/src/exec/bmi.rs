@@ -10,7 +10,11 @@ use iced_x86::{Instruction, Mnemonic, OpKind};
 /// Operand `op`, which may be the memory operand.
 #[inline(always)]
 fn operand<T: Word>(cpu: &mut Vcpu, insn: &Insn, op: usize) -> Result<T, Fault> {
-    if insn.has_mem() { cpu.read::<T>(insn.mem.seg, cpu.ea(insn)) } else { Ok(cpu.reg::<T>(insn.reg[op])) }
+    if insn.has_mem() {
+        cpu.read::<T>(insn.mem.seg, cpu.ea(insn))
+    } else {
+        Ok(cpu.reg::<T>(insn.reg[op]))
+    }
 }
 
 fn andn<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
@@ -26,7 +30,11 @@ fn bextr<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let control = cpu.reg::<T>(insn.reg[2]).zext();
     let (start, len) = (control as u32 & 0xff, control as u32 >> 8 & 0xff);
     let shifted = a.checked_shr(start).unwrap_or(0);
-    let result = T::from_u64(if len < 64 { shifted & ((1 << len) - 1) } else { shifted });
+    let result = T::from_u64(if len < 64 {
+        shifted & ((1 << len) - 1)
+    } else {
+        shifted
+    });
     cpu.state.flags.set_logic(result.sext());
     cpu.set_reg(insn.reg[0], result);
     Ok(())
@@ -123,7 +131,11 @@ macro_rules! by_vex_size {
 }
 
 pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
-    let size = if raw.op0_kind() == OpKind::Register { operand_size(raw) } else { 0 };
+    let size = if raw.op0_kind() == OpKind::Register {
+        operand_size(raw)
+    } else {
+        0
+    };
     Some(match raw.mnemonic() {
         Mnemonic::Andn => by_vex_size!(size, andn),
         Mnemonic::Bextr => by_vex_size!(size, bextr),

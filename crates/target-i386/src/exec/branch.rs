@@ -20,7 +20,11 @@ fn jmp<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn jcc<T: Word, const C: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    if cpu.state.flags.condition(C) { cpu.jump(target::<T>(cpu, insn)) } else { Ok(()) }
+    if cpu.state.flags.condition(C) {
+        cpu.jump(target::<T>(cpu, insn))
+    } else {
+        Ok(())
+    }
 }
 
 fn call<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
@@ -95,7 +99,11 @@ fn loop_<T: Word, const KIND: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn jcxz<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    if cpu.state.gpr[RCX] & count_mask(insn) == 0 { cpu.jump(target::<T>(cpu, insn)) } else { Ok(()) }
+    if cpu.state.gpr[RCX] & count_mask(insn) == 0 {
+        cpu.jump(target::<T>(cpu, insn))
+    } else {
+        Ok(())
+    }
 }
 
 macro_rules! by_branch_size {
@@ -116,7 +124,10 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
         OpKind::Register => raw.op0_register().size(),
         _ => raw.memory_size().size(),
     };
-    let relative = matches!(raw.op0_kind(), OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64);
+    let relative = matches!(
+        raw.op0_kind(),
+        OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+    );
     let register = raw.op0_kind() == OpKind::Register;
     Some(match raw.mnemonic() {
         Mnemonic::Jmp if relative => by_branch_size!(size, jmp),

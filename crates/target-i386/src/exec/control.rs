@@ -45,7 +45,9 @@ fn lahf(cpu: &mut Vcpu, _: &Insn) -> Exec {
 
 fn sahf(cpu: &mut Vcpu, _: &Insn) -> Exec {
     let value = u64::from(cpu.reg::<u8>(AH));
-    cpu.state.flags.merge(bit::SF | bit::ZF | bit::AF | bit::PF | bit::CF, value);
+    cpu.state
+        .flags
+        .merge(bit::SF | bit::ZF | bit::AF | bit::PF | bit::CF, value);
     Ok(())
 }
 
@@ -60,7 +62,11 @@ fn interrupt_flag(cpu: &Vcpu) -> Result<u64, Fault> {
         return Ok(bit::IF);
     }
     let virtual_flag = if mode.v86 { CR4_VME } else { CR4_PVI };
-    if cpu.state.cpl == 3 && cpu.state.cr4 & virtual_flag != 0 { Ok(bit::VIF) } else { Err(Fault::GP0) }
+    if cpu.state.cpl == 3 && cpu.state.cr4 & virtual_flag != 0 {
+        Ok(bit::VIF)
+    } else {
+        Err(Fault::GP0)
+    }
 }
 
 fn cli(cpu: &mut Vcpu, _: &Insn) -> Exec {

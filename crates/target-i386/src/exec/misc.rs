@@ -34,8 +34,14 @@ fn bound<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let mask = u64::MAX >> (insn.mem.trunc & 63);
     let index = cpu.reg::<T>(insn.reg[0]).sext() as i64;
     let lower = cpu.read::<T>(insn.mem.seg, offset)?.sext() as i64;
-    let upper = cpu.read::<T>(insn.mem.seg, offset.wrapping_add(T::SIZE) & mask)?.sext() as i64;
-    if (lower..=upper).contains(&index) { Ok(()) } else { Err(Fault::new(Vector::Br)) }
+    let upper = cpu
+        .read::<T>(insn.mem.seg, offset.wrapping_add(T::SIZE) & mask)?
+        .sext() as i64;
+    if (lower..=upper).contains(&index) {
+        Ok(())
+    } else {
+        Err(Fault::new(Vector::Br))
+    }
 }
 
 fn set_edx_eax(cpu: &mut Vcpu, value: u64) {

@@ -121,7 +121,11 @@ fn swap<T: Word>(value: T) -> T {
 
 fn bswap<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     // With a 16-bit operand the result is undefined; AMD and Intel CPUs write zero.
-    let value = if T::BITS == 16 { T::from_u64(0) } else { swap(cpu.reg::<T>(insn.reg[0])) };
+    let value = if T::BITS == 16 {
+        T::from_u64(0)
+    } else {
+        swap(cpu.reg::<T>(insn.reg[0]))
+    };
     cpu.set_reg(insn.reg[0], value);
     Ok(())
 }
@@ -138,7 +142,11 @@ fn movbe_mr<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 fn cmov_rr<T: Word, const C: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     // The destination is written either way: a 32-bit form clears the upper half.
-    let from = if cpu.state.flags.condition(C) { insn.reg[1] } else { insn.reg[0] };
+    let from = if cpu.state.flags.condition(C) {
+        insn.reg[1]
+    } else {
+        insn.reg[0]
+    };
     let value = cpu.reg::<T>(from);
     cpu.set_reg(insn.reg[0], value);
     Ok(())
@@ -146,7 +154,11 @@ fn cmov_rr<T: Word, const C: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 fn cmov_rm<T: Word, const C: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let read = cpu.read::<T>(insn.mem.seg, cpu.ea(insn))?;
-    let value = if cpu.state.flags.condition(C) { read } else { cpu.reg::<T>(insn.reg[0]) };
+    let value = if cpu.state.flags.condition(C) {
+        read
+    } else {
+        cpu.reg::<T>(insn.reg[0])
+    };
     cpu.set_reg(insn.reg[0], value);
     Ok(())
 }

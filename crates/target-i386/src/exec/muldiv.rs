@@ -84,7 +84,8 @@ fn idiv<T: Word>(cpu: &mut Vcpu, b: T) -> Exec {
     // Twice the operand's width, sign-extended to 128 bits.
     let unused = 128 - 2 * T::BITS;
     let dividend = (wide::<T>(cpu) << unused) as i128 >> unused;
-    let (Some(quotient), Some(remainder)) = (dividend.checked_div(divisor), dividend.checked_rem(divisor)) else {
+    let (Some(quotient), Some(remainder)) = (dividend.checked_div(divisor), dividend.checked_rem(divisor))
+    else {
         return Err(Fault::DE);
     };
     let result = T::from_u64(quotient as u64);

@@ -65,7 +65,11 @@ impl ShiftOp for Rol {
     #[inline(always)]
     fn apply<T: Word>(flags: &mut Flags, a: T, count: u32) -> T {
         let (wide, by) = (a.zext(), count % T::BITS);
-        let result = if by == 0 { a } else { T::from_u64(wide << by | wide >> (T::BITS - by)) };
+        let result = if by == 0 {
+            a
+        } else {
+            T::from_u64(wide << by | wide >> (T::BITS - by))
+        };
         let cf = result.zext() & 1 != 0;
         flags.set_cf_of(cf, cf != top(result));
         result
@@ -77,7 +81,11 @@ impl ShiftOp for Ror {
     #[inline(always)]
     fn apply<T: Word>(flags: &mut Flags, a: T, count: u32) -> T {
         let (wide, by) = (a.zext(), count % T::BITS);
-        let result = if by == 0 { a } else { T::from_u64(wide >> by | wide << (T::BITS - by)) };
+        let result = if by == 0 {
+            a
+        } else {
+            T::from_u64(wide >> by | wide << (T::BITS - by))
+        };
         let cf = top(result);
         flags.set_cf_of(cf, cf != bit::<T>(result.zext(), T::BITS - 2));
         result
@@ -94,7 +102,11 @@ fn with_carry<T: Word>(flags: &Flags, a: T) -> u128 {
 #[inline(always)]
 fn rotate(value: u128, bits: u32, by: u32) -> u128 {
     let mask = (1u128 << bits) - 1;
-    if by == 0 { value } else { (value << by | value >> (bits - by)) & mask }
+    if by == 0 {
+        value
+    } else {
+        (value << by | value >> (bits - by)) & mask
+    }
 }
 
 struct Rcl;
@@ -131,7 +143,11 @@ fn register<O: ShiftOp, T: Word>(cpu: &mut Vcpu, insn: &Insn, count: u64) -> Exe
     let count = masked::<T>(count);
     let a = cpu.reg::<T>(insn.reg[0]);
     // A 32-bit register is written, hence its upper half cleared, even by a count of zero.
-    let result = if count == 0 { a } else { O::apply(&mut cpu.state.flags, a, count) };
+    let result = if count == 0 {
+        a
+    } else {
+        O::apply(&mut cpu.state.flags, a, count)
+    };
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }
@@ -143,7 +159,11 @@ fn memory<O: ShiftOp, T: Word>(cpu: &mut Vcpu, insn: &Insn, count: u64) -> Exec 
     let flags = cpu.state.flags;
     cpu.state.flags = cpu.rmw::<T, _>(insn.mem.seg, offset, false, |a| {
         let mut flags = flags;
-        let result = if count == 0 { a } else { O::apply(&mut flags, a, count) };
+        let result = if count == 0 {
+            a
+        } else {
+            O::apply(&mut flags, a, count)
+        };
         (result, flags)
     })?;
     Ok(())
@@ -184,12 +204,23 @@ fn double<T: Word, const LEFT: bool>(flags: &mut Flags, a: T, b: T, count: u32) 
     let bits = T::BITS;
     let (x, y) = (u128::from(a.zext()), u128::from(b.zext()));
     let (result, cf) = if LEFT {
-        let wide = if bits == 16 { (x << 16 | y) << 16 | x } else { x << bits | y };
+        let wide = if bits == 16 {
+            (x << 16 | y) << 16 | x
+        } else {
+            x << bits | y
+        };
         let width = if bits == 16 { 48 } else { 2 * bits };
         // The bit shifted out last, and the `bits` bits that are now on top.
-        (T::from_u64((wide << count >> (width - bits)) as u64), wide >> (width - count) & 1 != 0)
+        (
+            T::from_u64((wide << count >> (width - bits)) as u64),
+            wide >> (width - count) & 1 != 0,
+        )
     } else {
-        let wide = if bits == 16 { (x << 16 | y) << 16 | x } else { y << bits | x };
+        let wide = if bits == 16 {
+            (x << 16 | y) << 16 | x
+        } else {
+            y << bits | x
+        };
         (T::from_u64((wide >> count) as u64), wide >> (count - 1) & 1 != 0)
     };
     flags.set_result_cf_of(result.sext(), cf, top(result) != top(a));
@@ -204,7 +235,11 @@ fn double_count<T: Word>(cpu: &Vcpu, insn: &Insn, by_cl: bool) -> u32 {
 fn double_r<T: Word, const LEFT: bool, const CL: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let count = double_count::<T>(cpu, insn, CL);
     let (a, b) = (cpu.reg::<T>(insn.reg[0]), cpu.reg::<T>(insn.reg[1]));
-    let result = if count == 0 { a } else { double::<T, LEFT>(&mut cpu.state.flags, a, b, count) };
+    let result = if count == 0 {
+        a
+    } else {
+        double::<T, LEFT>(&mut cpu.state.flags, a, b, count)
+    };
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }
@@ -216,7 +251,11 @@ fn double_m<T: Word, const LEFT: bool, const CL: bool>(cpu: &mut Vcpu, insn: &In
     let flags = cpu.state.flags;
     cpu.state.flags = cpu.rmw::<T, _>(insn.mem.seg, offset, false, |a| {
         let mut flags = flags;
-        let result = if count == 0 { a } else { double::<T, LEFT>(&mut flags, a, b, count) };
+        let result = if count == 0 {
+            a
+        } else {
+            double::<T, LEFT>(&mut flags, a, b, count)
+        };
         (result, flags)
     })?;
     Ok(())

@@ -55,7 +55,11 @@ fn pusha<T: Word>(cpu: &mut Vcpu, _: &Insn) -> Exec {
     }
     for n in 0..8u8 {
         let value = cpu.reg::<T>(n);
-        cpu.write(seg::SS, old.wrapping_sub((u64::from(n) + 1) * T::SIZE) & mask, value)?;
+        cpu.write(
+            seg::SS,
+            old.wrapping_sub((u64::from(n) + 1) * T::SIZE) & mask,
+            value,
+        )?;
     }
     cpu.set_sp(bottom);
     Ok(())

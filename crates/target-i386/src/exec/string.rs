@@ -120,7 +120,11 @@ fn stretch(cpu: &mut Vcpu, insn: &Insn, segment: u8, offset: u64, access: Access
         return None;
     };
     let to_wrap = address_mask(insn).wrapping_sub(offset).saturating_add(1);
-    Some(Stretch { linear, ram: ram.0, bytes: (PAGE_SIZE - linear % PAGE_SIZE).min(to_wrap) })
+    Some(Stretch {
+        linear,
+        ram: ram.0,
+        bytes: (PAGE_SIZE - linear % PAGE_SIZE).min(to_wrap),
+    })
 }
 
 /// Elements a bulk path may do: count, budget and page ends permitting. Small numbers are not worth it.
@@ -161,10 +165,14 @@ fn movs_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Option<Exec> {
         let (source, target) = (from.linear + done, to.linear + done);
         let copied = if bytes - done >= 8 {
             let value = cpu.read_linear::<u64>(source, Privilege::Current);
-            value.and_then(|value| cpu.write_linear(target, Privilege::Current, value)).map(|()| 8)
+            value
+                .and_then(|value| cpu.write_linear(target, Privilege::Current, value))
+                .map(|()| 8)
         } else {
             let value = cpu.read_linear::<T>(source, Privilege::Current);
-            value.and_then(|value| cpu.write_linear(target, Privilege::Current, value)).map(|()| T::SIZE)
+            value
+                .and_then(|value| cpu.write_linear(target, Privilege::Current, value))
+                .map(|()| T::SIZE)
         };
         match copied {
             Ok(step) => done += step,
@@ -193,7 +201,8 @@ fn stos_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Option<Exec> {
         let stored = if bytes - done >= 8 {
             cpu.write_linear(target, Privilege::Current, pattern).map(|()| 8)
         } else {
-            cpu.write_linear(target, Privilege::Current, value).map(|()| T::SIZE)
+            cpu.write_linear(target, Privilege::Current, value)
+                .map(|()| T::SIZE)
         };
         match stored {
             Ok(step) => done += step,

@@ -29,7 +29,13 @@ pub fn undefined_flags(raw: &Instruction, cl: u8) -> u64 {
     let bits = 8 * super::operand_size(raw) as u32;
     let by_register = |op| !super::is_immediate(raw.op_kind(op));
     let mask = if bits == 64 { 63 } else { 31 };
-    let masked = |op| (if by_register(op) { u32::from(cl) } else { raw.immediate(op) as u32 }) & mask;
+    let masked = |op| {
+        (if by_register(op) {
+            u32::from(cl)
+        } else {
+            raw.immediate(op) as u32
+        }) & mask
+    };
     match mnemonic {
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => match masked(1) {
             0 => 0,
@@ -58,7 +64,12 @@ pub fn undefined_result(raw: &Instruction, cl: u8) -> bool {
     match raw.mnemonic() {
         Mnemonic::Shld | Mnemonic::Shrd if bits == 16 => {
             let by_register = !super::is_immediate(raw.op_kind(2));
-            (if by_register { u32::from(cl) } else { raw.immediate(2) as u32 }) & 31 > 16
+            (if by_register {
+                u32::from(cl)
+            } else {
+                raw.immediate(2) as u32
+            }) & 31
+                > 16
         }
         Mnemonic::Bswap => bits == 16,
         _ => false,

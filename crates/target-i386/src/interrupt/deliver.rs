@@ -26,8 +26,12 @@ pub(crate) fn deliver(cpu: &mut Vcpu, event: &Event) -> Exec {
 
 /// ORs EXT into the error codes that have it.
 fn with_ext(fault: Fault, ext: u16) -> Fault {
-    const CARRIERS: [(u8, Vector); 4] =
-        [(10, Vector::Ts), (11, Vector::Np), (12, Vector::Ss), (13, Vector::Gp)];
+    const CARRIERS: [(u8, Vector); 4] = [
+        (10, Vector::Ts),
+        (11, Vector::Np),
+        (12, Vector::Ss),
+        (13, Vector::Gp),
+    ];
     let carrier = CARRIERS.iter().find(|(number, _)| *number == fault.vector());
     match (carrier, fault.code()) {
         (Some((_, vector)), Some(code)) => Fault::with_code(*vector, code | ext),

@@ -29,7 +29,11 @@ pub(crate) fn iret<const OSIZE: u8>(cpu: &mut Vcpu, _: &Insn) -> Exec {
         return virtual_8086(cpu, size);
     }
     if cpu.state.flags.has(bit::NT) {
-        return if cpu.mode.lma { Err(Fault::GP0) } else { task::return_to_previous(cpu) };
+        return if cpu.mode.lma {
+            Err(Fault::GP0)
+        } else {
+            task::return_to_previous(cpu)
+        };
     }
     protected(cpu, size)
 }
@@ -141,7 +145,13 @@ fn to_virtual_8086(cpu: &mut Vcpu, stack: &Stack, ip: u64, cs: u16, flags: u64) 
         return Err(Fault::GP0);
     }
     let sp = stack.peek(cpu, 4, 12)?;
-    let mut selectors = [(seg::SS, 0), (seg::ES, 0), (seg::DS, 0), (seg::FS, 0), (seg::GS, 0)];
+    let mut selectors = [
+        (seg::SS, 0),
+        (seg::ES, 0),
+        (seg::DS, 0),
+        (seg::FS, 0),
+        (seg::GS, 0),
+    ];
     for (n, (_, selector)) in selectors.iter_mut().enumerate() {
         *selector = stack.peek(cpu, 4, 16 + 4 * n as u64)? as u16;
     }

@@ -34,12 +34,28 @@ pub(super) fn deliver(cpu: &mut Vcpu, event: &Event) -> Exec {
     if !code.present() {
         return Err(Fault::with_code(Vector::Np, gate.selector & !3));
     }
-    let cpl = if code.is_conforming() { cpu.state.cpl } else { code.dpl() };
-    let target = Target { selector: gate.selector, descriptor: code, cpl };
+    let cpl = if code.is_conforming() {
+        cpu.state.cpl
+    } else {
+        code.dpl()
+    };
+    let target = Target {
+        selector: gate.selector,
+        descriptor: code,
+        cpl,
+    };
     let inner = cpl < cpu.state.cpl;
     let old_ss = cpu.state.seg[seg::SS as usize];
-    let ss = if inner { null_segment(u16::from(cpl)) } else { old_ss };
-    let sp = if inner || gate.ist != 0 { long_stack(cpu, cpl, gate.ist)? } else { cpu.state.gpr[RSP] };
+    let ss = if inner {
+        null_segment(u16::from(cpl))
+    } else {
+        old_ss
+    };
+    let sp = if inner || gate.ist != 0 {
+        long_stack(cpu, cpl, gate.ist)?
+    } else {
+        cpu.state.gpr[RSP]
+    };
     if !canonical(gate.offset) {
         return Err(Fault::GP0);
     }

@@ -48,7 +48,11 @@ pub(super) fn deliver(cpu: &mut Vcpu, event: &Event) -> Exec {
         return Err(bad);
     }
     let cpl = if inner { code.dpl() } else { cpu.state.cpl };
-    let target = Target { selector: gate.selector, descriptor: code, cpl };
+    let target = Target {
+        selector: gate.selector,
+        descriptor: code,
+        cpl,
+    };
     let mut stack = if inner {
         let (selector, sp) = ring_stack(cpu, cpl)?;
         let ss = stack_segment(cpu, selector, cpl, Vector::Ts)?;

@@ -35,7 +35,9 @@ pub(super) fn redirected(cpu: &mut Vcpu, vector: u8) -> Exec {
     };
     through_table(cpu, u64::from(vector) * 4, image)?;
     let interrupt_flag = if trusted { bit::IF } else { bit::VIF };
-    cpu.state.flags.put(bit::TF | bit::NT | bit::RF | interrupt_flag, false);
+    cpu.state
+        .flags
+        .put(bit::TF | bit::NT | bit::RF | interrupt_flag, false);
     cpu.refresh_mode();
     Ok(())
 }

@@ -10,7 +10,14 @@ use crate::{Exec, Fault, Insn, Vcpu, Vector};
 fn software(cpu: &mut Vcpu, vector: u8, source: Source) -> Exec {
     // The handler starts with TF clear and nothing pending of the step that the instruction would have been.
     cpu.inhibit_trap = true;
-    deliver::deliver(cpu, &Event { vector, code: None, source })
+    deliver::deliver(
+        cpu,
+        &Event {
+            vector,
+            code: None,
+            source,
+        },
+    )
 }
 
 /// INT imm8.
@@ -50,7 +57,11 @@ pub(crate) fn int3(cpu: &mut Vcpu, _: &Insn) -> Exec {
 
 /// INTO.
 pub(crate) fn into(cpu: &mut Vcpu, _: &Insn) -> Exec {
-    if cpu.state.flags.of() { software(cpu, Vector::Of as u8, Source::Software) } else { Ok(()) }
+    if cpu.state.flags.of() {
+        software(cpu, Vector::Of as u8, Source::Software)
+    } else {
+        Ok(())
+    }
 }
 
 /// INT1 (F1): #DB without a cause in DR6.

@@ -96,7 +96,13 @@ fn plain(cpu: &Vcpu, msr: u32) -> u64 {
     let stored = &cpu.state.msr.plain;
     stored.binary_search_by_key(&msr, |e| e.0).map_or_else(
         // Banks and MCG_CTL power on with every error enabled.
-        |_| if msr == n::MCG_CTL || msr >= n::MC0_CTL && msr <= 0x4ff && msr & 3 == 0 { u64::MAX } else { 0 },
+        |_| {
+            if msr == n::MCG_CTL || msr >= n::MC0_CTL && msr <= 0x4ff && msr & 3 == 0 {
+                u64::MAX
+            } else {
+                0
+            }
+        },
         |i| stored[i].1,
     )
 }
@@ -148,7 +154,14 @@ pub fn read(cpu: &Vcpu, msr: u32) -> Result<u64, Fault> {
             0
         }
         n::TSC_DEADLINE | n::X2APIC..0x900 => {
-            need(cpu, if msr == n::TSC_DEADLINE { Features::TSC_DEADLINE } else { Features::X2APIC })?;
+            need(
+                cpu,
+                if msr == n::TSC_DEADLINE {
+                    Features::TSC_DEADLINE
+                } else {
+                    Features::X2APIC
+                },
+            )?;
             cpu.platform.apic_msr(msr).ok_or(Fault::GP0)?
         }
         n::EFER => m.efer,
@@ -174,7 +187,13 @@ pub fn read(cpu: &Vcpu, msr: u32) -> Result<u64, Fault> {
 /// Writes an MSR. Errors: #GP(0).
 pub fn write(cpu: &mut Vcpu, msr: u32, value: u64) -> Exec {
     let long = cpu.has(Features::LM);
-    let base = |value: u64| if canonical(value) { Ok(value) } else { Err(Fault::GP0) };
+    let base = |value: u64| {
+        if canonical(value) {
+            Ok(value)
+        } else {
+            Err(Fault::GP0)
+        }
+    };
     match msr {
         n::TSC => {
             let old = tsc::read(cpu);
@@ -192,7 +211,8 @@ pub fn write(cpu: &mut Vcpu, msr: u32, value: u64) -> Exec {
         }
         n::APIC_BASE => {
             need(cpu, Features::APIC)?;
-            let reserved = 0x2ff | !cpu.model.phys_mask() | if cpu.has(Features::X2APIC) { 0 } else { 1 << 10 };
+            let reserved =
+                0x2ff | !cpu.model.phys_mask() | if cpu.has(Features::X2APIC) { 0 } else { 1 << 10 };
             if value & reserved != 0 || !cpu.platform.set_apic_base(value) {
                 return Err(Fault::GP0);
             }
@@ -204,7 +224,9 @@ pub fn write(cpu: &mut Vcpu, msr: u32, value: u64) -> Exec {
         n::MTRR_CAP | n::MCG_CAP => return Err(Fault::GP0),
         n::MCG_STATUS if value & !7 != 0 => return Err(Fault::GP0),
         // Banks: CTL all or nothing; STATUS and ADDR, MISC only zero (APM vol. 2, 9.3.2).
-        n::MC0_CTL.. if msr < n::MC0_CTL + 4 * MC_BANKS && msr & 3 != 0 && value != 0 => return Err(Fault::GP0),
+        n::MC0_CTL.. if msr < n::MC0_CTL + 4 * MC_BANKS && msr & 3 != 0 && value != 0 => {
+            return Err(Fault::GP0);
+        }
         n::MISC_ENABLE => cpu.state.msr.misc_enable = value,
         n::PAT => {
             if !mtrr::valid_pat(value) {
@@ -262,13 +284,21 @@ pub fn write(cpu: &mut Vcpu, msr: u32, value: u64) -> Exec {
 fn write_mtrr(cpu: &mut Vcpu, msr: u32, value: u64) -> Exec {
     need(cpu, Features::MTRR)?;
     let phys_mask = cpu.model.phys_mask();
-    if mtrr::write(&mut cpu.state.msr, msr, value, phys_mask) { Ok(()) } else { Err(Fault::GP0) }
+    if mtrr::write(&mut cpu.state.msr, msr, value, phys_mask) {
+        Ok(())
+    } else {
+        Err(Fault::GP0)
+    }
 }
 
 /// IA32_EFER: unknown bits are refused, LME cannot change under paging, LMA is read-only.
 fn write_efer(cpu: &mut Vcpu, value: u64) -> Exec {
     let mut known = efer::LMA;
-    for (feature, bit) in [(Features::SYSCALL, efer::SCE), (Features::LM, efer::LME), (Features::NX, efer::NXE)] {
+    for (feature, bit) in [
+        (Features::SYSCALL, efer::SCE),
+        (Features::LM, efer::LME),
+        (Features::NX, efer::NXE),
+    ] {
         if cpu.has(feature) {
             known |= bit;
         }

@@ -4,7 +4,9 @@
 use crate::state::Msrs;
 
 /// Numbers of the fixed-range registers, in the order of [`Msrs::mtrr_fixed`].
-const FIXED: [u32; 11] = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f];
+const FIXED: [u32; 11] = [
+    0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
+];
 
 /// MTRRCAP: eight variable ranges, fixed ranges, write combining.
 const CAP: u64 = 8 | 1 << 8 | 1 << 10;
@@ -54,7 +56,9 @@ pub fn write(m: &mut Msrs, msr: u32, value: u64, phys_mask: u64) -> bool {
             }
         }
         _ => {
-            let Some(i) = FIXED.iter().position(|n| *n == msr) else { return false };
+            let Some(i) = FIXED.iter().position(|n| *n == msr) else {
+                return false;
+            };
             let good = value.to_le_bytes().into_iter().all(valid_type);
             if good {
                 m.mtrr_fixed[i] = value;
@@ -70,7 +74,10 @@ fn valid_type(kind: u8) -> bool {
 
 /// Whether every byte of an IA32_PAT value is a memory type.
 pub fn valid_pat(value: u64) -> bool {
-    value.to_le_bytes().into_iter().all(|kind| matches!(kind, 0 | 1 | 4..=7))
+    value
+        .to_le_bytes()
+        .into_iter()
+        .all(|kind| matches!(kind, 0 | 1 | 4..=7))
 }
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ impl Format {
 
     /// Where an entry keeps the address of a table or 4 KiB page.
     pub fn address_mask(self) -> u64 {
-        if self == Self::Legacy { 0xffff_f000 } else { 0x000f_ffff_ffff_f000 }
+        if self == Self::Legacy {
+            0xffff_f000
+        } else {
+            0x000f_ffff_ffff_f000
+        }
     }
 
     /// Bytes that an entry of `level` maps as a page.

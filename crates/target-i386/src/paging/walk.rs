@@ -184,7 +184,8 @@ impl Context {
     /// would get.
     pub fn probe(&self, memory: &impl PhysMem, linear: u64) -> Result<Page, u16> {
         let rights = Rights::SupervisorAc;
-        self.walk(memory, linear, AccessKind::Read, rights, false).expect("a walk that swaps nothing loses no race")
+        self.walk(memory, linear, AccessKind::Read, rights, false)
+            .expect("a walk that swaps nothing loses no race")
     }
 
     /// One attempt; none if an entry changed between reading and marking it.
@@ -198,7 +199,14 @@ impl Context {
     ) -> Option<Result<Page, u16>> {
         if self.cr0 & PG == 0 {
             let phys = linear & 0xffff_ffff & self.phys_mask;
-            return Some(Ok(Page { phys, size: 4096, read: true, write: true, fetch: true, global: false }));
+            return Some(Ok(Page {
+                phys,
+                size: 4096,
+                read: true,
+                write: true,
+                fetch: true,
+                global: false,
+            }));
         }
         let format = self.format();
         let fault = self.access_code(kind, rights);
@@ -262,7 +270,8 @@ impl Context {
             phys: (base & !(size - 1) | linear & (size - 1)) & self.phys_mask,
             size,
             read: self.allows(AccessKind::Read, rights, user, writable, nx),
-            write: (dirty || leaf & pte::D != 0) && self.allows(AccessKind::Write, rights, user, writable, nx),
+            write: (dirty || leaf & pte::D != 0)
+                && self.allows(AccessKind::Write, rights, user, writable, nx),
             fetch: self.allows(AccessKind::Fetch, rights, user, writable, nx),
             global: leaf & pte::G != 0 && self.cr4 & PGE != 0,
         }))

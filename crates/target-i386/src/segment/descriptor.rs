@@ -109,12 +109,21 @@ impl Descriptor {
     /// Limit in bytes: the highest offset of an expand-up segment.
     pub const fn limit(self) -> u32 {
         let raw = (self.0 & 0xffff) as u32 | self.high() & 0xf_0000;
-        if self.high() & Segment::G != 0 { raw << 12 | 0xfff } else { raw }
+        if self.high() & Segment::G != 0 {
+            raw << 12 | 0xfff
+        } else {
+            raw
+        }
     }
 
     /// The segment register contents for `selector`.
     pub const fn segment(self, selector: u16) -> Segment {
-        Segment { selector, base: self.base(), limit: self.limit(), attr: self.attr() }
+        Segment {
+            selector,
+            base: self.base(),
+            limit: self.limit(),
+            attr: self.attr(),
+        }
     }
 }
 
@@ -135,14 +144,28 @@ impl Gate {
     /// A legacy gate of eight bytes; a 16-bit one has a 16-bit offset.
     pub const fn legacy(d: Descriptor) -> Self {
         let low = d.0 & 0xffff;
-        let offset = if d.kind() & 8 != 0 { low | (d.0 >> 48) << 16 } else { low };
-        Self { selector: (d.0 >> 16) as u16, offset, params: (d.0 >> 32 & 31) as u8, ist: 0 }
+        let offset = if d.kind() & 8 != 0 {
+            low | (d.0 >> 48) << 16
+        } else {
+            low
+        };
+        Self {
+            selector: (d.0 >> 16) as u16,
+            offset,
+            params: (d.0 >> 32 & 31) as u8,
+            ist: 0,
+        }
     }
 
     /// A 64-bit gate of sixteen bytes.
     pub const fn long(d: Descriptor, second: u64) -> Self {
         let offset = d.0 & 0xffff | (d.0 >> 48) << 16 | second << 32;
-        Self { selector: (d.0 >> 16) as u16, offset, params: 0, ist: (d.0 >> 32 & 7) as u8 }
+        Self {
+            selector: (d.0 >> 16) as u16,
+            offset,
+            params: 0,
+            ist: (d.0 >> 32 & 7) as u8,
+        }
     }
 }
 

@@ -10,7 +10,12 @@ use crate::{Exec, Fault, Insn, Vcpu, Vector};
 
 /// A data segment as it is in virtual-8086 mode.
 pub(crate) fn v86_segment(selector: u16) -> Segment {
-    Segment { selector, base: u64::from(selector) << 4, limit: 0xffff, attr: 0xf300 }
+    Segment {
+        selector,
+        base: u64::from(selector) << 4,
+        limit: 0xffff,
+        attr: 0xf300,
+    }
 }
 
 /// Loads a segment register in real-address mode: limit and size stay (so a 4 GiB limit set in protected mode
@@ -19,17 +24,35 @@ pub(crate) fn set_real(cpu: &mut Vcpu, index: u8, selector: u16) {
     let old = cpu.state.seg[index as usize];
     let access = if index == seg::CS { 0x9b00 } else { 0x9300 };
     let attr = old.attr & (Segment::DB | Segment::G) | access;
-    cpu.set_segment(index, Segment { selector, base: u64::from(selector) << 4, limit: old.limit, attr });
+    cpu.set_segment(
+        index,
+        Segment {
+            selector,
+            base: u64::from(selector) << 4,
+            limit: old.limit,
+            attr,
+        },
+    );
 }
 
 /// A null segment register: unusable. SS keeps the privilege level it runs at.
 pub(crate) fn null_segment(selector: u16) -> Segment {
-    Segment { selector, base: 0, limit: 0, attr: u32::from(selector & 3) << 13 }
+    Segment {
+        selector,
+        base: 0,
+        limit: 0,
+        attr: u32::from(selector & 3) << 13,
+    }
 }
 
 /// Checks a stack segment for privilege level `cpl` and marks it accessed. A null `selector` is refused.
 /// Errors: `vector`(selector), #SS(selector) if not present, #PF.
-pub(crate) fn stack_segment(cpu: &mut Vcpu, selector: u16, cpl: u8, vector: Vector) -> Result<Segment, Fault> {
+pub(crate) fn stack_segment(
+    cpu: &mut Vcpu,
+    selector: u16,
+    cpl: u8,
+    vector: Vector,
+) -> Result<Segment, Fault> {
     let fault = Fault::with_code(vector, selector & !3);
     if is_null(selector) {
         return Err(fault);

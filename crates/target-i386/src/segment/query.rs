@@ -7,7 +7,11 @@ use crate::{Exec, Fault, Insn, Vcpu};
 
 /// #UD in real and virtual-8086 mode.
 fn protected_only(cpu: &Vcpu) -> Exec {
-    if cpu.mode.protected && !cpu.mode.v86 { Ok(()) } else { Err(Fault::UD) }
+    if cpu.mode.protected && !cpu.mode.v86 {
+        Ok(())
+    } else {
+        Err(Fault::UD)
+    }
 }
 
 /// The descriptor, if the selector is within its table and visible at CPL and RPL.
@@ -100,7 +104,13 @@ pub(crate) fn verw(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 pub(crate) fn arpl(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     protected_only(cpu)?;
     let source = cpu.reg::<u16>(insn.reg[1]) & 3;
-    let adjust = |old: u16| if old & 3 < source { (old & !3 | source, true) } else { (old, false) };
+    let adjust = |old: u16| {
+        if old & 3 < source {
+            (old & !3 | source, true)
+        } else {
+            (old, false)
+        }
+    };
     let raised = if insn.has_mem() {
         let at = cpu.ea(insn);
         cpu.rmw::<u16, bool>(insn.mem.seg, at, false, adjust)?

@@ -46,7 +46,11 @@ pub(crate) fn get_upper(cpu: &mut Vcpu, selector: u16, vector: Vector) -> Result
     let fault = Fault::with_code(vector, selector & !3);
     let at = entry_address(cpu, selector, 16).ok_or(fault)?;
     let upper = cpu.read_linear::<u64>(at.wrapping_add(8), Privilege::System)?;
-    if upper >> 40 & 0x1f != 0 { Err(fault) } else { Ok(upper) }
+    if upper >> 40 & 0x1f != 0 {
+        Err(fault)
+    } else {
+        Ok(upper)
+    }
 }
 
 /// Sets the accessed bit of a code or data descriptor that does not have it yet. Errors: #PF.
@@ -63,6 +67,8 @@ pub(crate) fn set_busy(cpu: &mut Vcpu, selector: u16, busy: bool) -> Exec {
 }
 
 fn change_type(cpu: &mut Vcpu, selector: u16, f: impl Fn(u8) -> u8) -> Exec {
-    let Some(at) = entry_address(cpu, selector, 8) else { return Ok(()) };
+    let Some(at) = entry_address(cpu, selector, 8) else {
+        return Ok(());
+    };
     cpu.rmw_linear::<u8, ()>(at.wrapping_add(5), Privilege::System, true, |byte| (f(byte), ()))
 }

@@ -64,7 +64,11 @@ pub(crate) fn sidt(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn protected_only(cpu: &Vcpu) -> Exec {
-    if cpu.mode.protected && !cpu.mode.v86 { Ok(()) } else { Err(Fault::UD) }
+    if cpu.mode.protected && !cpu.mode.v86 {
+        Ok(())
+    } else {
+        Err(Fault::UD)
+    }
 }
 
 /// LLDT.
@@ -79,7 +83,10 @@ pub(crate) fn lldt(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 /// Checks an LDT selector (null allowed). Errors: `bad`(selector), `absent`(selector), #PF.
 pub(crate) fn ldt(cpu: &mut Vcpu, selector: u16, bad: Vector, absent: Vector) -> Result<Segment, Fault> {
     if is_null(selector) {
-        return Ok(Segment { selector, ..Segment::default() });
+        return Ok(Segment {
+            selector,
+            ..Segment::default()
+        });
     }
     let fault = Fault::with_code(bad, selector & !3);
     if selector & 4 != 0 {

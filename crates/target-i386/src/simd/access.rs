@@ -5,10 +5,10 @@
 //! VEX instructions) and vol. 3A, 15.1 and 15.6 (control bits for SSE and AVX).
 
 use super::lane::{Lane, lanes, quads};
+use crate::Vcpu;
 use crate::fault::{Exec, Fault, Vector};
 use crate::flags::bit;
 use crate::insn::{Insn, InsnFlags};
-use crate::Vcpu;
 use softfloat::sse::Ctx;
 
 /// CR0 and CR4 bits that decide about SIMD (SDM vol. 3A, 2.5).
@@ -57,7 +57,11 @@ pub fn check_vex(cpu: &Vcpu) -> Exec {
 /// The check for an instruction that exists in both encodings.
 #[inline]
 pub fn check(cpu: &Vcpu, insn: &Insn) -> Exec {
-    if is_vex(insn) { check_vex(cpu) } else { check_sse(cpu) }
+    if is_vex(insn) {
+        check_vex(cpu)
+    } else {
+        check_sse(cpu)
+    }
 }
 
 /// MMX: #UD under emulation, #NM, then a pending x87 exception.
@@ -250,13 +254,21 @@ pub fn source_full(cpu: &mut Vcpu, insn: &Insn, position: usize) -> Result<[Lane
     if !is_wide(insn) {
         return Ok([source(cpu, insn, position, 16)?, 0]);
     }
-    if insn.has_mem() { load_wide(cpu, insn) } else { Ok(ymm(cpu, insn.reg[position])) }
+    if insn.has_mem() {
+        load_wide(cpu, insn)
+    } else {
+        Ok(ymm(cpu, insn.reg[position]))
+    }
 }
 
 /// The MMX source operand at position 1: a register, or `bytes` (4 or 8) from memory.
 #[inline(always)]
 pub fn source_mm(cpu: &mut Vcpu, insn: &Insn, bytes: usize) -> Result<u64, Fault> {
-    if insn.has_mem() { Ok(load(cpu, insn, bytes)? as u64) } else { Ok(mm(cpu, insn.reg[1])) }
+    if insn.has_mem() {
+        Ok(load(cpu, insn, bytes)? as u64)
+    } else {
+        Ok(mm(cpu, insn.reg[1]))
+    }
 }
 
 /// Runs float code under MXCSR: sticky flags are stored in any case, and an unmasked one is #XM (or #UD while
@@ -275,7 +287,11 @@ pub fn float<R>(cpu: &mut Vcpu, code: impl FnOnce(&mut Ctx) -> R) -> Result<R, F
         return Ok(result);
     }
     let handled = cpu.state.cr4 & control::OSXMMEXCPT != 0;
-    Err(if handled { Fault::new(Vector::Xm) } else { Fault::UD })
+    Err(if handled {
+        Fault::new(Vector::Xm)
+    } else {
+        Fault::UD
+    })
 }
 
 /// Lowers the XINUSE bit of AVX state where all upper halves are zero again, so that XSAVEOPT and XSAVEC may

@@ -93,9 +93,10 @@ mod tests {
         for step in 0..1_000_000u32 {
             let bits = (0x0080_0000 + step.wrapping_mul(2_654_435_761) % 0x7e00_0000) & !SIGN;
             let x = f64::from(f32::from_bits(bits));
-            for (name, approximate, exact) in
-                [("rcp", reciprocal(bits), 1.0 / x), ("rsqrt", reciprocal_root(bits), 1.0 / x.sqrt())]
-            {
+            for (name, approximate, exact) in [
+                ("rcp", reciprocal(bits), 1.0 / x),
+                ("rsqrt", reciprocal_root(bits), 1.0 / x.sqrt()),
+            ] {
                 let approximate = f64::from(f32::from_bits(approximate));
                 if exact < f64::from(f32::MIN_POSITIVE) {
                     continue;

@@ -56,7 +56,11 @@ fn from_gpr<T: Float>(insn: &Instruction) -> Handler {
         OpKind::Memory => insn.memory_size().size() == 8,
         _ => insn.op_register(last).is_gpr64(),
     };
-    if long { int_to_scalar::<T, true> } else { int_to_scalar::<T, false> }
+    if long {
+        int_to_scalar::<T, true>
+    } else {
+        int_to_scalar::<T, false>
+    }
 }
 
 fn to_gpr<T: Float, const TRUNCATE: bool>(insn: &Instruction) -> Handler {
@@ -86,7 +90,11 @@ fn scalar_to_int<T: Float, const TRUNCATE: bool, const LONG: bool>(cpu: &mut Vcp
     let a = T::element(source(cpu, insn, 1, T::BYTES)?, 0);
     let value = float(cpu, |ctx| {
         let rounding = direction::<TRUNCATE>(ctx);
-        if LONG { a.to_i64(rounding, ctx) as u64 } else { u64::from(a.to_i32(rounding, ctx) as u32) }
+        if LONG {
+            a.to_i64(rounding, ctx) as u64
+        } else {
+            u64::from(a.to_i32(rounding, ctx) as u32)
+        }
     })?;
     set_gpr(cpu, insn.reg[0], value);
     Ok(())
@@ -148,7 +156,9 @@ impl<const TRUNCATE: bool> Convert for PdToDq<TRUNCATE> {
 
 impl Convert for DqToPs {
     fn convert(bits: u64, ctx: &mut Ctx) -> u64 {
-        <F32 as softfloat::Ieee>::from_i64((bits as i32).into(), ctx).0.into()
+        <F32 as softfloat::Ieee>::from_i64((bits as i32).into(), ctx)
+            .0
+            .into()
     }
 }
 
@@ -195,53 +205,58 @@ fn halve<C: Convert>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let a = source_full(cpu, insn, 1)?;
     let result = float(cpu, |ctx| {
         let mut one = |i: usize| C::convert((a[i / 2] >> (i % 2 * 64)) as u64, ctx) as u32;
-        u32::join(if wide { [one(0), one(1), one(2), one(3)] } else { [one(0), one(1), 0, 0] })
+        u32::join(if wide {
+            [one(0), one(1), one(2), one(3)]
+        } else {
+            [one(0), one(1), 0, 0]
+        })
     })?;
     set_low(cpu, insn, insn.reg[0], result);
     Ok(())
 }
 
-/// The MMX or memory source of CVTPI2PS and CVTPI2PD.
+/// The source of CVTPI2PS and CVTPI2PD: only an MMX register has to do with the x87 state (as on AMD processors;
+/// the SDM says so of CVTPI2PD).
 fn mmx_source(cpu: &mut Vcpu, insn: &Insn) -> Result<u64, Fault> {
     check_sse(cpu)?;
+    if insn.has_mem() {
+        return Ok(load(cpu, insn, 8)? as u64);
+    }
     check_mmx(cpu)?;
-    source_mm(cpu, insn, 8)
+    enter_mmx(cpu);
+    Ok(mm(cpu, insn.reg[1]))
 }
 
 /// CVTPI2PS: two doublewords to the low half; the high half stays.
 fn mmx_to_ps(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let a = mmx_source(cpu, insn)?;
-    enter_mmx(cpu);
-    let low = float(cpu, |ctx| DqToPs::convert(a, ctx) | DqToPs::convert(a >> 32, ctx) << 32)?;
+    let low = float(cpu, |ctx| {
+        DqToPs::convert(a, ctx) | DqToPs::convert(a >> 32, ctx) << 32
+    })?;
     let old = xmm(cpu, insn.reg[0]);
     set_xmm(cpu, insn.reg[0], F64::merge(old, F64(low)));
     Ok(())
 }
 
-/// CVTPI2PD: exact. From memory it does not touch the x87 state (SDM vol. 2, CVTPI2PD).
+/// CVTPI2PD: always exact.
 fn mmx_to_pd(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    let a = if insn.has_mem() {
-        check_sse(cpu)?;
-        load(cpu, insn, 8)? as u64
-    } else {
-        mmx_source(cpu, insn)?
-    };
-    if !insn.has_mem() {
-        enter_mmx(cpu);
-    }
-    let result = float(cpu, |ctx| u64::join([DqToPd::convert(a, ctx), DqToPd::convert(a >> 32, ctx)]))?;
+    let a = mmx_source(cpu, insn)?;
+    let result = float(cpu, |ctx| {
+        u64::join([DqToPd::convert(a, ctx), DqToPd::convert(a >> 32, ctx)])
+    })?;
     set_xmm(cpu, insn.reg[0], result);
     Ok(())
 }
 
+/// CVTPS2PI and kin. The transition to MMX happens even when the conversion then raises #XM.
 fn ps_to_mmx<const TRUNCATE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_sse(cpu)?;
     check_mmx(cpu)?;
     let a = source(cpu, insn, 1, 8)? as u64;
+    enter_mmx(cpu);
     let result = float(cpu, |ctx| {
         PsToDq::<TRUNCATE>::convert(a, ctx) | PsToDq::<TRUNCATE>::convert(a >> 32, ctx) << 32
     })?;
-    enter_mmx(cpu);
     set_mm(cpu, insn.reg[0], result);
     Ok(())
 }
@@ -250,10 +265,10 @@ fn pd_to_mmx<const TRUNCATE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_sse(cpu)?;
     check_mmx(cpu)?;
     let a = source(cpu, insn, 1, 16)?;
+    enter_mmx(cpu);
     let result = float(cpu, |ctx| {
         PdToDq::<TRUNCATE>::convert(a as u64, ctx) | PdToDq::<TRUNCATE>::convert((a >> 64) as u64, ctx) << 32
     })?;
-    enter_mmx(cpu);
     set_mm(cpu, insn.reg[0], result);
     Ok(())
 }
@@ -279,13 +294,19 @@ fn to_half(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         cpu.probe_write(insn.mem.seg, cpu.ea(insn), bytes as u64)?;
     }
     let result: Lane = float(cpu, |ctx| {
-        let rounding = if imm & 4 != 0 { ctx.rounding } else { Rounding::from_bits(imm) };
-        build(|i| match wide || i < 4 {
-            true => F32(dword(a[i / 4], i % 4) as u32),
-            false => F32(0),
-        }
-        .to_f16(rounding, &mut *ctx)
-        .0)
+        let rounding = if imm & 4 != 0 {
+            ctx.rounding
+        } else {
+            Rounding::from_bits(imm)
+        };
+        build(|i| {
+            match wide || i < 4 {
+                true => F32(dword(a[i / 4], i % 4) as u32),
+                false => F32(0),
+            }
+            .to_f16(rounding, &mut *ctx)
+            .0
+        })
     })?;
     if insn.has_mem() {
         return store(cpu, insn, bytes, result);

@@ -116,7 +116,9 @@ fn half(lane: Lane, which: u8) -> u64 {
 
 /// PCLMULQDQ: product of polynomials over GF(2).
 fn carryless(a: u64, b: u64) -> Lane {
-    (0..64).filter(|i| b >> i & 1 != 0).fold(0, |product, i| product ^ Lane::from(a) << i)
+    (0..64)
+        .filter(|i| b >> i & 1 != 0)
+        .fold(0, |product, i| product ^ Lane::from(a) << i)
 }
 
 /// CRC-32C (polynomial 11EDC6F41h, bits reflected) by bytes.
@@ -174,13 +176,18 @@ mod tests {
     #[test]
     fn known_values() {
         // FIPS 197, figure 7.
-        assert_eq!((SBOX[0x00], SBOX[0x01], SBOX[0x53], SBOX[0xff]), (0x63, 0x7c, 0xed, 0x16));
+        assert_eq!(
+            (SBOX[0x00], SBOX[0x01], SBOX[0x53], SBOX[0xff]),
+            (0x63, 0x7c, 0xed, 0x16)
+        );
         assert_eq!(INVERSE_SBOX[0xed], 0x53);
         let state: Lane = 0x0123_4567_89ab_cdef_fedc_ba98_7654_3210;
         assert_eq!(unmix_columns(mix_columns(state)), state);
         assert_eq!(unshift_rows(shift_rows(state)), state);
         assert_eq!(carryless(3, 3), 5);
-        let crc = b"123456789".iter().fold(!0u32, |crc, byte| CRC_TABLE[usize::from(crc as u8 ^ byte)] ^ crc >> 8);
+        let crc = b"123456789".iter().fold(!0u32, |crc, byte| {
+            CRC_TABLE[usize::from(crc as u8 ^ byte)] ^ crc >> 8
+        });
         assert_eq!(!crc, 0xe306_9283);
     }
 }

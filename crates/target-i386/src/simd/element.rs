@@ -57,7 +57,12 @@ fn insert<const BYTES: u32>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         false => gpr(cpu, insn.reg[position], true).into(),
     };
     let old = xmm(cpu, insn.reg[position - 1]);
-    set_low(cpu, insn, insn.reg[0], with_element::<BYTES>(old, insn.imm as u8, value));
+    set_low(
+        cpu,
+        insn,
+        insn.reg[0],
+        with_element::<BYTES>(old, insn.imm as u8, value),
+    );
     Ok(())
 }
 
@@ -74,7 +79,11 @@ fn extract<const BYTES: u32>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 fn insert_mmx(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_mmx(cpu)?;
-    let value = if insn.has_mem() { load(cpu, insn, 2)? as u64 } else { gpr(cpu, insn.reg[1], true) };
+    let value = if insn.has_mem() {
+        load(cpu, insn, 2)? as u64
+    } else {
+        gpr(cpu, insn.reg[1], true)
+    };
     let at = (insn.imm & 3) * 16;
     let old = mm(cpu, insn.reg[0]);
     enter_mmx(cpu);
@@ -112,7 +121,9 @@ fn insertps(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 /// The top bits of the elements of `BYTES` of one lane.
 fn signs<const BYTES: u32>(lane: Lane) -> u64 {
-    (0..16 / BYTES).fold(0, |mask, i| mask | ((lane >> (8 * BYTES * (i + 1) - 1)) as u64 & 1) << i)
+    (0..16 / BYTES).fold(0, |mask, i| {
+        mask | ((lane >> (8 * BYTES * (i + 1) - 1)) as u64 & 1) << i
+    })
 }
 
 /// PMOVMSKB, MOVMSKPS, MOVMSKPD: sign bits to a general register.

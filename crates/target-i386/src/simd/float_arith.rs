@@ -148,7 +148,11 @@ impl Op1 for Sqrt {
 impl Op1 for Round {
     /// Bit 2: direction from MXCSR; bit 3: inexactness goes unreported.
     fn apply<T: Float>(a: T, imm: u8, ctx: &mut Ctx) -> T {
-        let rounding = if imm & 4 != 0 { ctx.rounding } else { Rounding::from_bits(imm.into()) };
+        let rounding = if imm & 4 != 0 {
+            ctx.rounding
+        } else {
+            Rounding::from_bits(imm.into())
+        };
         a.round_to_int(rounding, imm & 8 == 0, ctx)
     }
 }

@@ -51,12 +51,17 @@ fn set_element<const BYTES: usize>(register: &mut [u64; 4], i: usize, value: u64
 /// `COUNT` elements of `DATA` bytes at base + index * scale + displacement, indexes of `INDEX` bytes.
 fn gather<const INDEX: usize, const DATA: usize, const COUNT: usize>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_vex(cpu)?;
-    let [destination, mask, index] = [insn.reg[0], insn.reg[2], insn.mem.index].map(|reg| usize::from(reg & 15));
+    let [destination, mask, index] =
+        [insn.reg[0], insn.reg[2], insn.mem.index].map(|reg| usize::from(reg & 15));
     if destination == mask || destination == index || mask == index {
         return Err(Fault::UD);
     }
     let mem = &insn.mem;
-    let base = if mem.base == RIP_BASE { cpu.state.rip } else { cpu.state.gpr[usize::from(mem.base & 31)] };
+    let base = if mem.base == RIP_BASE {
+        cpu.state.rip
+    } else {
+        cpu.state.gpr[usize::from(mem.base & 31)]
+    };
     let base = base.wrapping_add(mem.disp as i64 as u64);
     let ones = u64::MAX >> (mem.trunc & 63);
     let indexes = cpu.state.fpu.ymm[index];

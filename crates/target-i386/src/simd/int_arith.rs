@@ -99,7 +99,11 @@ fn madd_bytes(a: Lane, b: Lane) -> Lane {
 /// PSADBW: sum of absolute differences of eight bytes, in each quadword.
 fn sad(a: Lane, b: Lane) -> Lane {
     let (a, b) = (u8::split(a), u8::split(b));
-    build(|i| (8 * i..8 * i + 8).map(|j| u64::from(a[j].abs_diff(b[j]))).sum::<u64>())
+    build(|i| {
+        (8 * i..8 * i + 8)
+            .map(|j| u64::from(a[j].abs_diff(b[j])))
+            .sum::<u64>()
+    })
 }
 
 /// MPSADBW: four bytes of `b` against eight overlapping groups of `a`; `imm` is the lane's three bits.
@@ -107,13 +111,21 @@ fn multiple_sad(a: Lane, b: Lane, imm: u8) -> Lane {
     let (a, b) = (u8::split(a), u8::split(b));
     let a_start = usize::from(imm >> 2 & 1) * 4;
     let b_start = usize::from(imm & 3) * 4;
-    build(|i| (0..4).map(|j| u16::from(a[a_start + i + j].abs_diff(b[b_start + j]))).sum::<u16>())
+    build(|i| {
+        (0..4)
+            .map(|j| u16::from(a[a_start + i + j].abs_diff(b[b_start + j])))
+            .sum::<u16>()
+    })
 }
 
 /// PHMINPOSUW: the smallest word and the first place where it stands.
 fn min_position(a: Lane) -> Lane {
     let words = u16::split(a);
-    let (position, minimum) = words.iter().enumerate().min_by_key(|(_, word)| **word).unwrap_or((0, &0));
+    let (position, minimum) = words
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, word)| **word)
+        .unwrap_or((0, &0));
     Lane::from(*minimum) | (position as Lane) << 16
 }
 
@@ -124,8 +136,14 @@ mod tests {
     #[test]
     fn corner_cases() {
         let most_negative = i16::join([i16::MIN; 8]);
-        assert_eq!(madd_words(most_negative, most_negative), u32::join([0x8000_0000; 4]));
-        assert_eq!(madd_bytes(Lane::MAX, i8::join([127; 16])), i16::join([i16::MAX; 8]));
+        assert_eq!(
+            madd_words(most_negative, most_negative),
+            u32::join([0x8000_0000; 4])
+        );
+        assert_eq!(
+            madd_bytes(Lane::MAX, i8::join([127; 16])),
+            i16::join([i16::MAX; 8])
+        );
         assert_eq!(min_position(u16::join([5, 4, 3, 3, 9, 9, 9, 9])), 0x2_0003);
         assert_eq!(sad(0, Lane::MAX), u64::join([8 * 255; 2]));
     }

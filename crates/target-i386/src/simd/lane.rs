@@ -88,7 +88,12 @@ pub fn lanes(ymm: [u64; 4]) -> [Lane; 2] {
 /// A YMM register from its lanes.
 #[inline(always)]
 pub fn quads(lanes: [Lane; 2]) -> [u64; 4] {
-    [lanes[0] as u64, (lanes[0] >> 64) as u64, lanes[1] as u64, (lanes[1] >> 64) as u64]
+    [
+        lanes[0] as u64,
+        (lanes[0] >> 64) as u64,
+        lanes[1] as u64,
+        (lanes[1] >> 64) as u64,
+    ]
 }
 
 #[cfg(test)]

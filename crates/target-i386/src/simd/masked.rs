@@ -6,6 +6,7 @@ use super::lane::{Lane, quads};
 use crate::Vcpu;
 use crate::fault::Exec;
 use crate::insn::{Handler, Insn};
+use crate::state::gpr::RDI;
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 /// The handler, if the instruction is of this family.
@@ -26,7 +27,11 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
 fn element<const BYTES: usize>(value: [Lane; 2], i: usize) -> u64 {
     let at = i * BYTES;
     let quad = quads(value)[at / 8] >> (at % 8 * 8);
-    if BYTES == 8 { quad } else { quad & ((1 << (8 * BYTES % 64)) - 1) }
+    if BYTES == 8 {
+        quad
+    } else {
+        quad & ((1 << (8 * BYTES % 64)) - 1)
+    }
 }
 
 fn selected<const BYTES: usize>(mask: [Lane; 2], i: usize) -> bool {
@@ -77,8 +82,7 @@ fn load_masked<const BYTES: usize>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     Ok(())
 }
 
-/// MASKMOVDQU: bytes of the first operand selected by the second, to DS:rDI (decode gives it as the memory
-/// operand).
+/// MASKMOVDQU: bytes of the first operand selected by the second, to DS:rDI (decode gives segment and address size).
 fn mask_move(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check(cpu, insn)?;
     let (value, mask) = (xmm(cpu, insn.reg[1]), xmm(cpu, insn.reg[2]));
@@ -95,7 +99,7 @@ fn mask_move_mmx(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn mask_move_bytes(cpu: &mut Vcpu, insn: &Insn, count: usize, value: Lane, mask: Lane) -> Exec {
-    let (start, seg) = (cpu.ea(insn), insn.mem.seg);
+    let (start, seg) = (cpu.state.gpr[RDI], insn.mem.seg);
     let ones = u64::MAX >> (insn.mem.trunc & 63);
     let address = |i: usize| start.wrapping_add(i as u64) & ones;
     store_elements::<1>(cpu, seg, address, count, [value, 0], [mask, 0])

@@ -59,5 +59,8 @@ pub fn lookup(instruction: &Instruction) -> Option<Handler> {
         sha::lookup,
     ];
     table::Form::of(instruction)?;
-    FAMILIES.iter().find_map(|family| family(instruction)).or_else(|| control::lookup(instruction))
+    FAMILIES
+        .iter()
+        .find_map(|family| family(instruction))
+        .or_else(|| control::lookup(instruction))
 }

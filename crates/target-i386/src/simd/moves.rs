@@ -42,7 +42,11 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
 }
 
 fn whole<const ALIGNED: bool>(to_memory: bool) -> Handler {
-    if to_memory { store_whole::<ALIGNED> } else { load_whole::<ALIGNED> }
+    if to_memory {
+        store_whole::<ALIGNED>
+    } else {
+        load_whole::<ALIGNED>
+    }
 }
 
 /// MOVUPS, MOVAPS and kin, to a register from register or memory.
@@ -79,7 +83,11 @@ fn store_whole<const ALIGNED: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         check_aligned(cpu, insn, if wide { 32 } else { 16 })?;
     }
     let value = ymm(cpu, insn.reg[1]);
-    if wide { store_wide(cpu, insn, value) } else { store(cpu, insn, 16, value[0]) }
+    if wide {
+        store_wide(cpu, insn, value)
+    } else {
+        store(cpu, insn, 16, value[0])
+    }
 }
 
 /// MOVSS and MOVSD: a load clears the rest of the XMM register, a register move merges, a store stores.
@@ -101,14 +109,26 @@ fn quad(insn: &Instruction, form: Form) -> Handler {
     match (form == Form::Mmx, to_memory, long) {
         (true, true, true) => store_mm,
         (true, true, false) => store_mm_low,
-        (true, false, _) if to.is_gpr() => if long { mm_to_gpr::<true> } else { mm_to_gpr::<false> },
+        (true, false, _) if to.is_gpr() => {
+            if long {
+                mm_to_gpr::<true>
+            } else {
+                mm_to_gpr::<false>
+            }
+        }
         (true, false, true) if from.is_gpr() => gpr_to_mm::<true>,
         (true, false, true) => load_mm::<8>,
         (true, false, false) if from.is_gpr() => gpr_to_mm::<false>,
         (true, false, false) => load_mm::<4>,
         (false, true, true) => store_low::<8>,
         (false, true, false) => store_low::<4>,
-        (false, false, _) if to.is_gpr() => if long { xmm_to_gpr::<true> } else { xmm_to_gpr::<false> },
+        (false, false, _) if to.is_gpr() => {
+            if long {
+                xmm_to_gpr::<true>
+            } else {
+                xmm_to_gpr::<false>
+            }
+        }
         (false, false, true) if from.is_gpr() => gpr_to_xmm::<true>,
         (false, false, true) => load_low::<8>,
         (false, false, false) if from.is_gpr() => gpr_to_xmm::<false>,
@@ -149,7 +169,12 @@ fn load_half<const SHIFT: u32>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check(cpu, insn)?;
     let value = load(cpu, insn, 8)?;
     let old = xmm(cpu, insn.reg[if is_vex(insn) { 1 } else { 0 }]);
-    set_low(cpu, insn, insn.reg[0], old & !(low_mask::<8>() << SHIFT) | value << SHIFT);
+    set_low(
+        cpu,
+        insn,
+        insn.reg[0],
+        old & !(low_mask::<8>() << SHIFT) | value << SHIFT,
+    );
     Ok(())
 }
 

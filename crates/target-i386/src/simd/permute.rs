@@ -62,7 +62,11 @@ fn permilpd_imm(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         let a = u64::split(lane);
         halves(a[(imm & 1) as usize], a[(imm >> 1 & 1) as usize])
     };
-    let high = if is_wide(insn) { choose(a[1], insn.imm >> 2) } else { 0 };
+    let high = if is_wide(insn) {
+        choose(a[1], insn.imm >> 2)
+    } else {
+        0
+    };
     set_ymm(cpu, insn.reg[0], [choose(a[0], insn.imm), high]);
     Ok(())
 }
@@ -88,7 +92,11 @@ fn permq(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_vex(cpu)?;
     let a = quads(source_full(cpu, insn, 1)?);
     let choose = |i: u32| a[(insn.imm >> (2 * i) & 3) as usize];
-    set_ymm(cpu, insn.reg[0], [halves(choose(0), choose(1)), halves(choose(2), choose(3))]);
+    set_ymm(
+        cpu,
+        insn.reg[0],
+        [halves(choose(0), choose(1)), halves(choose(2), choose(3))],
+    );
     Ok(())
 }
 
@@ -127,7 +135,11 @@ fn extract128(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 /// How many registers the mode can name: outside 64-bit mode the upper eight keep their contents.
 fn registers(insn: &Insn) -> usize {
-    if insn.flags.contains(InsnFlags::LONG) { 16 } else { 8 }
+    if insn.flags.contains(InsnFlags::LONG) {
+        16
+    } else {
+        8
+    }
 }
 
 fn zero_upper(cpu: &mut Vcpu, insn: &Insn) -> Exec {

@@ -1,8 +1,10 @@
 //! SHA-1 and SHA-256 instructions. SDM vol. 1, 5.20; vol. 2, SHA1RNDS4 to SHA256MSG2; FIPS 180-4.
+//!
+//! Their memory operand may be unaligned, as on AMD processors (the SDM asks for 16 bytes).
 
 use super::access::*;
 use super::lane::{Element, Lane};
-use super::table::rows;
+
 use crate::Vcpu;
 use crate::fault::Exec;
 use crate::insn::{Handler, Insn};
@@ -11,17 +13,31 @@ use iced_x86::{Instruction, Mnemonic};
 /// The handler, if the instruction is of this family.
 #[rustfmt::skip]
 pub fn lookup(insn: &Instruction) -> Option<Handler> {
-    if insn.mnemonic() == Mnemonic::Sha256rnds2 {
-        return Some(sha256_rounds);
-    }
-    rows! { insn;
-        binary:     Sha1nexte  => |a, b| u32::join({ let mut b = u32::split(b); b[3] = b[3].wrapping_add(u32::split(a)[3].rotate_left(30)); b });
-        binary:     Sha1msg1   => sha1_message1;
-        binary:     Sha1msg2   => sha1_message2;
-        binary:     Sha256msg1 => sha256_message1;
-        binary:     Sha256msg2 => sha256_message2;
-        binary_imm: Sha1rnds4  => |a, b, imm, _| sha1_rounds(a, b, imm);
-    }
+    use Mnemonic as M;
+    Some(match insn.mnemonic() {
+        M::Sha1nexte   => |cpu, insn| apply(cpu, insn, |a, b, _| sha1_next_e(a, b)),
+        M::Sha1msg1    => |cpu, insn| apply(cpu, insn, |a, b, _| sha1_message1(a, b)),
+        M::Sha1msg2    => |cpu, insn| apply(cpu, insn, |a, b, _| sha1_message2(a, b)),
+        M::Sha1rnds4   => |cpu, insn| apply(cpu, insn, |a, b, _| sha1_rounds(a, b, insn.imm as u8)),
+        M::Sha256msg1  => |cpu, insn| apply(cpu, insn, |a, b, _| sha256_message1(a, b)),
+        M::Sha256msg2  => |cpu, insn| apply(cpu, insn, |a, b, _| sha256_message2(a, b)),
+        M::Sha256rnds2 => |cpu, insn| apply(cpu, insn, sha256_rounds),
+        _ => return None,
+    })
+}
+
+/// Destination lane from destination, source and XMM0.
+#[inline(always)]
+fn apply(cpu: &mut Vcpu, insn: &Insn, f: impl Fn(Lane, Lane, Lane) -> Lane) -> Exec {
+    check_sse(cpu)?;
+    let b = if insn.has_mem() {
+        load(cpu, insn, 16)?
+    } else {
+        xmm(cpu, insn.reg[1])
+    };
+    let (a, implicit) = (xmm(cpu, insn.reg[0]), xmm(cpu, 0));
+    set_xmm(cpu, insn.reg[0], f(a, b, implicit));
+    Ok(())
 }
 
 /// A lane as the manual numbers it here: word 0 is the most significant.
@@ -46,10 +62,20 @@ fn sha1_rounds(state: Lane, message: Lane, imm: u8) -> Lane {
     };
     let mut e = 0u32;
     for w in words(message) {
-        let next = f(b, c, d).wrapping_add(a.rotate_left(5)).wrapping_add(w).wrapping_add(e).wrapping_add(k);
+        let next = f(b, c, d)
+            .wrapping_add(a.rotate_left(5))
+            .wrapping_add(w)
+            .wrapping_add(e)
+            .wrapping_add(k);
         (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
     }
     lane([a, b, c, d])
+}
+
+/// SHA1NEXTE: the rotated A of four rounds ago becomes E, added to the first message word.
+fn sha1_next_e(a: Lane, b: Lane) -> Lane {
+    let ([e, ..], [w, x, y, z]) = (words(a), words(b));
+    lane([w.wrapping_add(e.rotate_left(30)), x, y, z])
 }
 
 fn choose(x: u32, y: u32, z: u32) -> u32 {
@@ -72,7 +98,12 @@ fn sha1_message1(a: Lane, b: Lane) -> Lane {
 fn sha1_message2(a: Lane, b: Lane) -> Lane {
     let ([a0, a1, a2, a3], [_, w13, w14, w15]) = (words(a), words(b));
     let w16 = (a0 ^ w13).rotate_left(1);
-    lane([w16, (a1 ^ w14).rotate_left(1), (a2 ^ w15).rotate_left(1), (a3 ^ w16).rotate_left(1)])
+    lane([
+        w16,
+        (a1 ^ w14).rotate_left(1),
+        (a2 ^ w15).rotate_left(1),
+        (a3 ^ w16).rotate_left(1),
+    ])
 }
 
 fn sigma0(x: u32) -> u32 {
@@ -97,24 +128,29 @@ fn sha256_message2(a: Lane, b: Lane) -> Lane {
     let ([a0, a1, a2, a3], [.., w14, w15]) = (u32::split(a), u32::split(b));
     let w16 = a0.wrapping_add(sigma1(w14));
     let w17 = a1.wrapping_add(sigma1(w15));
-    u32::join([w16, w17, a2.wrapping_add(sigma1(w16)), a3.wrapping_add(sigma1(w17))])
+    u32::join([
+        w16,
+        w17,
+        a2.wrapping_add(sigma1(w16)),
+        a3.wrapping_add(sigma1(w17)),
+    ])
 }
 
 /// SHA256RNDS2: two rounds; the sums of message words and constants are in XMM0.
-fn sha256_rounds(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    check_sse(cpu)?;
-    let source = source(cpu, insn, 1, 16)?;
-    let [mut a, mut b, mut e, mut f] = words(source);
-    let [mut c, mut d, mut g, mut h] = words(xmm(cpu, insn.reg[0]));
-    let [wk0, wk1, ..] = u32::split(xmm(cpu, 0));
+fn sha256_rounds(cdgh: Lane, abef: Lane, sums: Lane) -> Lane {
+    let [mut a, mut b, mut e, mut f] = words(abef);
+    let [mut c, mut d, mut g, mut h] = words(cdgh);
+    let [wk0, wk1, ..] = u32::split(sums);
     for wk in [wk0, wk1] {
         let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let t1 = h.wrapping_add(sum1).wrapping_add(choose(e, f, g)).wrapping_add(wk);
+        let t1 = h
+            .wrapping_add(sum1)
+            .wrapping_add(choose(e, f, g))
+            .wrapping_add(wk);
         let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
         let t2 = sum0.wrapping_add(majority(a, b, c));
         (h, g, f, e) = (g, f, e, d.wrapping_add(t1));
         (d, c, b, a) = (c, b, a, t1.wrapping_add(t2));
     }
-    set_xmm(cpu, insn.reg[0], lane([a, b, e, f]));
-    Ok(())
+    lane([a, b, e, f])
 }

@@ -74,7 +74,13 @@ fn high(lane: Lane) -> u64 {
 /// PSHUFB: bytes of `a` where `b` says; a set top bit gives zero.
 fn pshufb(a: Lane, b: Lane) -> Lane {
     let (bytes, index) = (a.to_le_bytes(), b.to_le_bytes());
-    build(|i| if index[i] & 0x80 != 0 { 0 } else { bytes[usize::from(index[i] & 15)] })
+    build(|i| {
+        if index[i] & 0x80 != 0 {
+            0
+        } else {
+            bytes[usize::from(index[i] & 15)]
+        }
+    })
 }
 
 /// PSHUFD: each doubleword chosen by two bits of the immediate.
@@ -86,7 +92,13 @@ pub(super) fn select(a: Lane, imm: u8) -> Lane {
 /// PSHUFLW: the low four words chosen, the high half kept.
 fn low_words(a: Lane, imm: u8) -> Lane {
     let words = u16::split(a);
-    build(|i| if i < 4 { words[usize::from(imm >> (2 * i) & 3)] } else { words[i] })
+    build(|i| {
+        if i < 4 {
+            words[usize::from(imm >> (2 * i) & 3)]
+        } else {
+            words[i]
+        }
+    })
 }
 
 fn shufps(a: Lane, b: Lane, imm: u8) -> Lane {
@@ -116,7 +128,15 @@ fn palignr_mmx(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let both = halves(b, a);
     let bytes = insn.imm as u8;
     enter_mmx(cpu);
-    set_mm(cpu, insn.reg[0], if bytes < 16 { (both >> (8 * bytes)) as u64 } else { 0 });
+    set_mm(
+        cpu,
+        insn.reg[0],
+        if bytes < 16 {
+            (both >> (8 * bytes)) as u64
+        } else {
+            0
+        },
+    );
     Ok(())
 }
 
@@ -129,7 +149,11 @@ fn interleave<const N: usize, T: Element<N>>(a: Lane, b: Lane, from: usize) -> L
 
 /// PACK: the elements of `a`, then those of `b`, each made narrower.
 #[inline(always)]
-fn pack<const N: usize, const M: usize, S: Element<N>, D: Element<M>>(a: Lane, b: Lane, f: impl Fn(S) -> D) -> Lane {
+fn pack<const N: usize, const M: usize, S: Element<N>, D: Element<M>>(
+    a: Lane,
+    b: Lane,
+    f: impl Fn(S) -> D,
+) -> Lane {
     let (a, b) = (S::split(a), S::split(b));
     build(|i: usize| f(if i < N { a[i] } else { b[i - N] }))
 }
@@ -184,7 +208,11 @@ fn blend_variable<const BITS: u32>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     }
     let b = source_full(cpu, insn, 2)?;
     let (a, mask) = (ymm(cpu, insn.reg[1]), ymm(cpu, insn.reg[3]));
-    let high = if is_wide(insn) { blend_lane::<BITS>(a[1], b[1], mask[1]) } else { 0 };
+    let high = if is_wide(insn) {
+        blend_lane::<BITS>(a[1], b[1], mask[1])
+    } else {
+        0
+    };
     set_ymm(cpu, insn.reg[0], [blend_lane::<BITS>(a[0], b[0], mask[0]), high]);
     Ok(())
 }
@@ -199,10 +227,22 @@ mod tests {
         let b: Lane = 0x1f1e_1d1c_1b1a_1918_1716_1514_1312_1110;
         assert_eq!(palignr(b, a, 4), 0x1312_1110_0f0e_0d0c_0b0a_0908_0706_0504);
         assert_eq!(interleave::<16, u8>(a, b, 8) as u32, 0x1909_1808);
-        assert_eq!(shufps(a, b, 0b00_01_10_11), 0x1312_1110_1716_1514_0b0a_0908_0f0e_0d0c);
-        assert_eq!(pack(i16::join([300, -300, 5, -5, 0, 0, 0, 0]), 0, narrow_u8), 0x0005_00ff);
-        assert_eq!(blend_lane::<32>(a, b, 1 << 63), a & !(0xffff_ffff << 32) | b & 0xffff_ffff << 32);
+        assert_eq!(
+            shufps(a, b, 0b00_01_10_11),
+            0x1312_1110_1716_1514_0b0a_0908_0f0e_0d0c
+        );
+        assert_eq!(
+            pack(i16::join([300, -300, 5, -5, 0, 0, 0, 0]), 0, narrow_u8),
+            0x0005_00ff
+        );
+        assert_eq!(
+            blend_lane::<32>(a, b, 1 << 63),
+            a & !(0xffff_ffff << 32) | b & 0xffff_ffff << 32
+        );
         assert_eq!(blend_lane::<8>(a, b, Lane::MAX), b);
-        assert_eq!(extend::<16, 8, i8, i16>(0xff00_0000_0000_0000_0000, 1), 0xffff_0000);
+        assert_eq!(
+            extend::<16, 8, i8, i16>(0xff00_0000_0000_0000_0000, 1),
+            0xffff_0000
+        );
     }
 }

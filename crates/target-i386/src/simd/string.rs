@@ -73,7 +73,9 @@ impl Control {
 
     /// Length of a string that ends at a zero element.
     fn implicit_length(self, lane: Lane) -> usize {
-        (0..self.count()).find(|&i| self.element(lane, i) == 0).unwrap_or(self.count())
+        (0..self.count())
+            .find(|&i| self.element(lane, i) == 0)
+            .unwrap_or(self.count())
     }
 }
 
@@ -84,7 +86,9 @@ fn aggregate(control: Control, a: Lane, a_length: usize, b: Lane, b_length: usiz
     let found = |j: usize| match control.aggregation() {
         0 => j < b_length && (0..a_length).any(|i| left(i) == right(j)),
         // Pairs of bounds; a last lower bound without an upper one matches nothing.
-        1 => j < b_length && (0..a_length / 2).any(|i| left(2 * i) <= right(j) && right(j) <= left(2 * i + 1)),
+        1 => {
+            j < b_length && (0..a_length / 2).any(|i| left(2 * i) <= right(j) && right(j) <= left(2 * i + 1))
+        }
         // Beyond both ends counts as equal, beyond one as different.
         2 => match (j < a_length, j < b_length) {
             (true, true) => left(j) == right(j),
@@ -93,7 +97,9 @@ fn aggregate(control: Control, a: Lane, a_length: usize, b: Lane, b_length: usiz
         // `a` as a substring of `b` from `j` on; what would lie beyond the register is not compared.
         _ => (0..a_length.min(count - j)).all(|i| j + i < b_length && left(i) == right(j + i)),
     };
-    (0..count).fold(0, |mask, j| mask | u32::from(found(j) ^ control.negated(j < b_length)) << j)
+    (0..count).fold(0, |mask, j| {
+        mask | u32::from(found(j) ^ control.negated(j < b_length)) << j
+    })
 }
 
 /// The operands, the lengths and the resulting mask; flags are set on the way.
@@ -104,7 +110,11 @@ fn compare(
 ) -> Result<(Control, u32), Fault> {
     check(cpu, insn)?;
     // The one family of legacy instructions whose 16-byte operand may be unaligned.
-    let b = if insn.has_mem() { load(cpu, insn, 16)? } else { xmm(cpu, insn.reg[1]) };
+    let b = if insn.has_mem() {
+        load(cpu, insn, 16)?
+    } else {
+        xmm(cpu, insn.reg[1])
+    };
     let a = xmm(cpu, insn.reg[0]);
     let control = Control(insn.imm as u8);
     let (a_length, b_length) = lengths(cpu, control, a, b);
@@ -134,7 +144,11 @@ fn implicit(_: &Vcpu, control: Control, a: Lane, b: Lane) -> (usize, usize) {
 fn explicit<const LONG: bool>(cpu: &Vcpu, control: Control, _: Lane, _: Lane) -> (usize, usize) {
     let length = |register: usize| {
         let value = cpu.state.gpr[register];
-        let value = if LONG { value as i64 } else { i64::from(value as i32) };
+        let value = if LONG {
+            value as i64
+        } else {
+            i64::from(value as i32)
+        };
         value.unsigned_abs().min(control.count() as u64) as usize
     };
     (length(RAX), length(RDX))
@@ -207,7 +221,13 @@ mod tests {
         ] {
             let control = Control(imm);
             let (a, b) = (text(a), text(b));
-            let found = aggregate(control, a, control.implicit_length(a), b, control.implicit_length(b));
+            let found = aggregate(
+                control,
+                a,
+                control.implicit_length(a),
+                b,
+                control.implicit_length(b),
+            );
             assert_eq!(found, mask, "imm {imm:#x}");
         }
     }

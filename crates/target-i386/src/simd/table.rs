@@ -22,7 +22,9 @@ impl Form {
     pub fn of(insn: &Instruction) -> Option<Self> {
         match insn.code().encoding() {
             EncodingKind::VEX => Some(Form::Vex),
-            EncodingKind::Legacy if (0..insn.op_count()).any(|i| insn.op_register(i).is_mm()) => Some(Form::Mmx),
+            EncodingKind::Legacy if (0..insn.op_count()).any(|i| insn.op_register(i).is_mm()) => {
+                Some(Form::Mmx)
+            }
             EncodingKind::Legacy => Some(Form::Sse),
             _ => None,
         }

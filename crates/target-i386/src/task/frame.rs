@@ -39,7 +39,8 @@ impl Frame {
                 cpu.read_linear::<u32>(at, Privilege::System).map(u64::from)
             } else {
                 // The upper halves of a 16-bit task's registers are ones.
-                cpu.read_linear::<u16>(at, Privilege::System).map(|v| 0xffff_0000 | u64::from(v))
+                cpu.read_linear::<u16>(at, Privilege::System)
+                    .map(|v| 0xffff_0000 | u64::from(v))
             }
         };
         let (start, step) = if wide { (0x20, 4) } else { (0x0e, 2) };
@@ -60,14 +61,26 @@ impl Frame {
         } else {
             (0x2a, 0, false)
         };
-        Ok(Self { cr3, ip, flags, gpr, segments, ldt: word(cpu, ldt_at)?, trap })
+        Ok(Self {
+            cr3,
+            ip,
+            flags,
+            gpr,
+            segments,
+            ldt: word(cpu, ldt_at)?,
+            trap,
+        })
     }
 }
 
 /// Makes sure that [`save`] will not fault. Errors: #PF.
 pub(super) fn probe_save_area(cpu: &mut Vcpu, base: u64, wide: bool) -> Exec {
     let (start, end) = dynamic(wide);
-    cpu.probe_write_linear(base.wrapping_add(start) & 0xffff_ffff, end - start, Privilege::System)
+    cpu.probe_write_linear(
+        base.wrapping_add(start) & 0xffff_ffff,
+        end - start,
+        Privilege::System,
+    )
 }
 
 /// Writes the dynamic fields of the running task to its TSS. Errors: #PF, excluded by [`probe_save_area`].

@@ -55,12 +55,19 @@ fn through_gate(cpu: &mut Vcpu, descriptor: Descriptor, gate: Gate) -> Exec {
     };
     let inner = !d.is_conforming() && d.dpl() < cpu.state.cpl;
     let cpl = if inner { d.dpl() } else { cpu.state.cpl };
-    let target = Target { selector: gate.selector, descriptor: d, cpl };
+    let target = Target {
+        selector: gate.selector,
+        descriptor: d,
+        cpl,
+    };
     if !inner {
         return same_ring(cpu, target, gate.offset, size);
     }
     let old = Stack::current(cpu);
-    let (old_ss, old_sp) = (cpu.state.seg[seg::SS as usize].selector, cpu.state.gpr[crate::state::gpr::RSP]);
+    let (old_ss, old_sp) = (
+        cpu.state.seg[seg::SS as usize].selector,
+        cpu.state.gpr[crate::state::gpr::RSP],
+    );
     let mut stack = if cpu.mode.lma {
         let sp = long_stack(cpu, cpl, 0)?;
         Stack::long(null_segment(u16::from(cpl)), sp, cpl, Fault::SS0)

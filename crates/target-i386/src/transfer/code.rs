@@ -24,8 +24,11 @@ impl Target {
 
     /// Checks an instruction pointer against it. Errors: #GP(0).
     pub fn check_ip(&self, cpu: &Vcpu, ip: u64) -> Exec {
-        let good =
-            if self.long(cpu) { canonical(ip) } else { ip <= u64::from(self.descriptor.limit()) };
+        let good = if self.long(cpu) {
+            canonical(ip)
+        } else {
+            ip <= u64::from(self.descriptor.limit())
+        };
         if good { Ok(()) } else { Err(Fault::GP0) }
     }
 
@@ -58,12 +61,20 @@ pub(crate) fn usable(cpu: &Vcpu, selector: u16, d: Descriptor) -> Exec {
 /// A direct far JMP or CALL to a code segment stays at its CPL. Errors: #GP(selector), #NP(selector).
 pub(crate) fn direct(cpu: &Vcpu, selector: u16, d: Descriptor) -> Result<Target, Fault> {
     let cpl = cpu.state.cpl;
-    let allowed = if d.is_conforming() { d.dpl() <= cpl } else { selector as u8 & 3 <= cpl && d.dpl() == cpl };
+    let allowed = if d.is_conforming() {
+        d.dpl() <= cpl
+    } else {
+        selector as u8 & 3 <= cpl && d.dpl() == cpl
+    };
     if !allowed {
         return Err(Fault::gp(selector));
     }
     usable(cpu, selector, d)?;
-    Ok(Target { selector, descriptor: d, cpl })
+    Ok(Target {
+        selector,
+        descriptor: d,
+        cpl,
+    })
 }
 
 /// A return to a code segment: RPL is the new CPL. Errors: #GP(selector), #NP(selector).
@@ -71,12 +82,20 @@ pub(crate) fn returned(cpu: &Vcpu, selector: u16, d: Descriptor) -> Result<Targe
     let rpl = selector as u8 & 3;
     let allowed = d.is_code()
         && rpl >= cpu.state.cpl
-        && if d.is_conforming() { d.dpl() <= rpl } else { d.dpl() == rpl };
+        && if d.is_conforming() {
+            d.dpl() <= rpl
+        } else {
+            d.dpl() == rpl
+        };
     if !allowed {
         return Err(Fault::gp(selector));
     }
     usable(cpu, selector, d)?;
-    Ok(Target { selector, descriptor: d, cpl: rpl })
+    Ok(Target {
+        selector,
+        descriptor: d,
+        cpl: rpl,
+    })
 }
 
 /// Loads CS and IP as real and virtual-8086 mode do. Errors: #GP(0) beyond the limit.

@@ -94,7 +94,14 @@ pub(crate) fn far_jump(cpu: &mut Vcpu, selector: u16, offset: u64) -> Exec {
             if !d.is_conforming() && d.dpl() != cpl {
                 return Err(Fault::gp(gate.selector));
             }
-            (Target { selector: gate.selector, descriptor: d, cpl }, gate.offset)
+            (
+                Target {
+                    selector: gate.selector,
+                    descriptor: d,
+                    cpl,
+                },
+                gate.offset,
+            )
         }
         Route::Task(tss) => return task::switch_by_instruction(cpu, tss, task::Reason::Jump),
     };
@@ -121,4 +128,3 @@ pub(crate) fn jmp_far<const OSIZE: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let (selector, offset) = operand(cpu, insn, OSIZE)?;
     far_jump(cpu, selector, offset)
 }
-

@@ -74,7 +74,8 @@ pub(crate) fn set_outer_pointer(cpu: &mut Vcpu, sp: u64, long: bool) {
 pub(crate) fn drop_inner_segments(cpu: &mut Vcpu) {
     for index in [seg::ES, seg::DS, seg::FS, seg::GS] {
         let s = &mut cpu.state.seg[index as usize];
-        let conforming = s.attr & (Segment::S | Segment::CODE | Segment::DC) == Segment::S | Segment::CODE | Segment::DC;
+        let conforming =
+            s.attr & (Segment::S | Segment::CODE | Segment::DC) == Segment::S | Segment::CODE | Segment::DC;
         if s.present() && !conforming && s.dpl() < cpu.state.cpl {
             *s = Segment::default();
         }

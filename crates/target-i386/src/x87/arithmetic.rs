@@ -188,18 +188,20 @@ pub(super) fn fprem1(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     remainder(cpu, insn, x87::fprem1)
 }
 
+/// C2 tells a partial reduction; the quotient bits go to C0, C3, C1. Without a quotient C0 and C3 stay.
 fn remainder(cpu: &mut Vcpu, insn: &Insn, f: fn(F80, F80, &mut Ctx) -> Remainder) -> Exec {
     enter_register(cpu, insn)?;
-    let mut codes = 0;
+    let (mut partial, mut quotient) = (false, None);
     with_st1(cpu, |a, b, ctx| {
         let r = f(a, b, ctx);
-        let bit = |on: bool, code| if on { code } else { 0 };
-        codes = bit(r.partial, C2)
-            | bit(r.quotient & 4 != 0, C0)
-            | bit(r.quotient & 2 != 0, C3)
-            | bit(r.quotient & 1 != 0, C1);
+        (partial, quotient) = (r.partial, r.quotient);
         r.value
     });
-    cpu.state.fpu.set_conditions(codes);
+    let status = &mut cpu.state.fpu.status;
+    *status = *status & !C2 | if partial { C2 } else { 0 };
+    if let Some(q) = quotient {
+        let bit = |mask, code| if q & mask != 0 { code } else { 0 };
+        *status = *status & !(C0 | C1 | C3) | bit(4, C0) | bit(2, C3) | bit(1, C1);
+    }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use super::stack::sti;
-use super::status::{C0, C1, C2, C3, conclude, enter, enter_register, point_memory, stack_fault};
+use super::status::{C0, C1, C2, C3, enter, enter_register, point_memory, raise, stack_fault};
 use crate::flags::bit;
 use crate::{Exec, Insn, Vcpu};
 use softfloat::F80;
@@ -25,23 +25,20 @@ fn set_codes(cpu: &mut Vcpu, relation: Relation) {
     });
 }
 
-/// Compares ST(0) with `other` (none: an empty register); whether it completed.
+/// Compares ST(0) with `other` (none: an empty register); whether it completed. On AMD processors the
+/// codes change even when an unmasked exception keeps the stack from being popped.
 fn compare_st0(cpu: &mut Vcpu, other: Option<Operand>, f: Compare) -> bool {
     let fpu = &cpu.state.fpu;
     let (false, Some(other)) = (fpu.is_empty(0), other) else {
         let masked = stack_fault(cpu, false);
-        if masked {
-            set_codes(cpu, Relation::Unordered);
-        }
+        set_codes(cpu, Relation::Unordered);
         return masked;
     };
     let mut ctx = fpu.ctx();
     let relation = f(fpu.get(0).into(), other, &mut ctx);
-    let completed = conclude(cpu, &ctx);
-    if completed {
-        set_codes(cpu, relation);
-    }
-    completed
+    raise(cpu, ctx.flags);
+    set_codes(cpu, relation);
+    !ctx.refused()
 }
 
 fn register(cpu: &Vcpu, i: u8) -> Option<Operand> {
@@ -94,22 +91,20 @@ pub(super) fn ftst(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 /// FCOMI, FUCOMI and their popping forms: to ZF, PF, CF; OF, SF and AF are cleared.
+///
+/// On AMD processors C1 changes with stack faults only, and RFLAGS also when an unmasked exception keeps
+/// the stack from being popped.
 pub(super) fn to_rflags<const QUIET: bool, const POPS: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     enter_register(cpu, insn)?;
     let fpu = &cpu.state.fpu;
     let i = sti(insn);
-    let relation = if fpu.is_empty(0) || fpu.is_empty(i) {
-        if !stack_fault(cpu, false) {
-            return Ok(());
-        }
-        Relation::Unordered
+    let (relation, completed) = if fpu.is_empty(0) || fpu.is_empty(i) {
+        (Relation::Unordered, stack_fault(cpu, false))
     } else {
         let mut ctx = fpu.ctx();
         let relation = operation::<QUIET>()(fpu.get(0).into(), fpu.get(i).into(), &mut ctx);
-        if !conclude(cpu, &ctx) {
-            return Ok(());
-        }
-        relation
+        raise(cpu, ctx.flags);
+        (relation, !ctx.refused())
     };
     cpu.state.flags.set_status(match relation {
         Relation::Greater => 0,
@@ -117,7 +112,9 @@ pub(super) fn to_rflags<const QUIET: bool, const POPS: u8>(cpu: &mut Vcpu, insn:
         Relation::Equal => bit::ZF,
         Relation::Unordered => bit::ZF | bit::PF | bit::CF,
     });
-    pop(cpu, POPS);
+    if completed {
+        pop(cpu, POPS);
+    }
     Ok(())
 }
 
@@ -146,12 +143,12 @@ pub(super) fn fcmov<const CC: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let taken = cpu.state.flags.condition(CC);
     let fpu = &mut cpu.state.fpu;
     if fpu.is_empty(0) || fpu.is_empty(i) {
-        if stack_fault(cpu, false) && taken {
+        // Also when the condition does not hold.
+        if stack_fault(cpu, false) {
             cpu.state.fpu.set(0, F80::INDEFINITE);
         }
         return Ok(());
     }
-    fpu.set_c1(false);
     if taken {
         let value = fpu.get(i);
         fpu.set(0, value);

@@ -91,13 +91,14 @@ pub(super) fn fdecstp(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 pub(super) fn ffree(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     enter_register(cpu, insn)?;
     cpu.state.fpu.free(sti(insn));
+    cpu.state.fpu.set_c1(false);
     Ok(())
 }
 
-/// FFREEP ST(i)
+/// FFREEP ST(i): frees ST(i), then pops
 pub(super) fn ffreep(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     ffree(cpu, insn)?;
-    cpu.state.fpu.increment_top();
+    cpu.state.fpu.pop();
     Ok(())
 }
 

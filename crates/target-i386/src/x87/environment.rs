@@ -52,7 +52,13 @@ fn image(cpu: &Vcpu, long: bool) -> ([u8; LONG], usize) {
 
 fn load_image(cpu: &mut Vcpu, image: &[u8], long: bool) {
     let word = |at: usize| u32::from(u16::from_le_bytes([image[at], image[at + 1]]));
-    let field = |i: usize| if long { word(4 * i) | word(4 * i + 2) << 16 } else { word(2 * i) };
+    let field = |i: usize| {
+        if long {
+            word(4 * i) | word(4 * i + 2) << 16
+        } else {
+            word(2 * i)
+        }
+    };
     let linear = linear_pointers(cpu);
     let fpu = &mut cpu.state.fpu;
     fpu.set_status_word(field(1) as u16);

@@ -27,7 +27,10 @@ pub(super) fn fxsave<const WIDE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     area[28..32].copy_from_slice(&MXCSR_MASK.to_le_bytes());
     let mut len = image::LEN;
     if cpu.state.cr4 & CR4_OSFXSR != 0 {
-        for (slot, ymm) in area[image::LEN..].chunks_exact_mut(16).zip(&fpu.ymm[..registers(cpu)]) {
+        for (slot, ymm) in area[image::LEN..]
+            .chunks_exact_mut(16)
+            .zip(&fpu.ymm[..registers(cpu)])
+        {
             slot[..8].copy_from_slice(&ymm[0].to_le_bytes());
             slot[8..].copy_from_slice(&ymm[1].to_le_bytes());
             len += 16;

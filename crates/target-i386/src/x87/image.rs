@@ -46,8 +46,8 @@ pub fn load(cpu: &mut Vcpu, image: &[u8; LEN], wide: bool) {
     fpu.empty = !image[4];
     fpu.opcode = word(6) & 0x7ff;
     if wide {
-        fpu.ip = dword(8) | dword(12) << 32;
-        fpu.dp = dword(16) | dword(20) << 32;
+        fpu.ip = canonical(dword(8) | dword(12) << 32);
+        fpu.dp = canonical(dword(16) | dword(20) << 32);
     } else {
         (fpu.ip, fpu.cs) = (dword(8), word(12));
         (fpu.dp, fpu.ds) = (dword(16), word(20));
@@ -58,4 +58,9 @@ pub fn load(cpu: &mut Vcpu, image: &[u8; LEN], wide: bool) {
         fpu.st[physical] = F80::from_bytes(bytes.try_into().unwrap_or_default()).into();
     }
     set_control(cpu, word(0));
+}
+
+/// 48 bits, sign-extended: what the pointer registers hold.
+fn canonical(pointer: u64) -> u64 {
+    ((pointer << 16) as i64 >> 16) as u64
 }

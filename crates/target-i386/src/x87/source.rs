@@ -38,20 +38,23 @@ impl Source for Double {
 impl Source for Word {
     #[inline]
     fn read(cpu: &mut Vcpu, insn: &Insn) -> Result<Operand, Fault> {
-        cpu.read::<u16>(insn.mem.seg, cpu.ea(insn)).map(|x| (x as i16).into())
+        cpu.read::<u16>(insn.mem.seg, cpu.ea(insn))
+            .map(|x| (x as i16).into())
     }
 }
 
 impl Source for Dword {
     #[inline]
     fn read(cpu: &mut Vcpu, insn: &Insn) -> Result<Operand, Fault> {
-        cpu.read::<u32>(insn.mem.seg, cpu.ea(insn)).map(|x| (x as i32).into())
+        cpu.read::<u32>(insn.mem.seg, cpu.ea(insn))
+            .map(|x| (x as i32).into())
     }
 }
 
 impl Source for Qword {
     #[inline]
     fn read(cpu: &mut Vcpu, insn: &Insn) -> Result<Operand, Fault> {
-        cpu.read::<u64>(insn.mem.seg, cpu.ea(insn)).map(|x| (x as i64).into())
+        cpu.read::<u64>(insn.mem.seg, cpu.ea(insn))
+            .map(|x| (x as i64).into())
     }
 }

@@ -8,14 +8,20 @@ use softfloat::x87::Class;
 impl From<Float80> for F80 {
     #[inline]
     fn from(x: Float80) -> F80 {
-        F80 { sign_exp: x.sign_exponent, sig: x.significand }
+        F80 {
+            sign_exp: x.sign_exponent,
+            sig: x.significand,
+        }
     }
 }
 
 impl From<F80> for Float80 {
     #[inline]
     fn from(x: F80) -> Float80 {
-        Float80 { significand: x.sig, sign_exponent: x.sign_exp }
+        Float80 {
+            significand: x.sig,
+            sign_exponent: x.sign_exp,
+        }
     }
 }
 

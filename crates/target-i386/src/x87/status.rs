@@ -61,7 +61,11 @@ impl Fpu {
 /// #NM while the FPU is emulated or belongs to another task.
 #[inline]
 pub(super) fn check_available(cpu: &Vcpu) -> Exec {
-    if cpu.state.cr0 & (CR0_EM | CR0_TS) == 0 { Ok(()) } else { Err(Fault::NM) }
+    if cpu.state.cr0 & (CR0_EM | CR0_TS) == 0 {
+        Ok(())
+    } else {
+        Err(Fault::NM)
+    }
 }
 
 /// #MF when an unmasked exception is pending; waiting x87 and MMX instructions begin with it.
@@ -73,7 +77,11 @@ pub(super) fn check_available(cpu: &Vcpu) -> Exec {
 /// #MF.
 #[inline]
 pub fn check_pending(cpu: &mut Vcpu) -> Exec {
-    if cpu.state.fpu.status & ES == 0 { Ok(()) } else { pending(cpu) }
+    if cpu.state.fpu.status & ES == 0 {
+        Ok(())
+    } else {
+        pending(cpu)
+    }
 }
 
 #[cold]

@@ -136,3 +136,16 @@ pub(super) fn register<const POP: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     }
     Ok(())
 }
+
+/// FSTPNCE ST(i) (D9 D8): as FSTP, but an empty ST(0) is popped without being stored.
+pub(super) fn without_check(cpu: &mut Vcpu, insn: &Insn) -> Exec {
+    enter_register(cpu, insn)?;
+    let (fpu, i) = (&mut cpu.state.fpu, sti(insn));
+    if !fpu.is_empty(0) {
+        let value = fpu.get(0);
+        fpu.set(i, value);
+    }
+    fpu.set_c1(false);
+    fpu.pop();
+    Ok(())
+}

@@ -5,9 +5,9 @@ use host_oracle::layout::{CODE_BASE, CODE_LEN, DATA_BASE, DATA_LEN};
 use softmmu::lock::Solo;
 use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
+use target_i386::cpuid::{Model, Topology};
 use target_i386::decode::{self, Context, Decoded};
 use target_i386::state::{Float80, Segment};
-use target_i386::cpuid::{Model, Topology};
 use target_i386::{CpuSignals, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
 /// A board with nothing on it.
@@ -63,7 +63,15 @@ impl Bench {
         let ram = RamBlock::new(&map, "ram", RAM).expect("host memory");
         let memory = AddressSpace::new(&map, "memory", root.clone());
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
-        map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0));
+        map.transaction(|_| {
+            let region = MemoryRegion::ram(ram.clone());
+            root.add_subregion(0, &region, 0);
+            root.add_subregion(
+                DATA_BASE,
+                &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64),
+                0,
+            );
+        });
         let features = Features::all();
         let cpu = Vcpu::new(VcpuParts {
             memory,
@@ -83,7 +91,8 @@ impl Bench {
     fn map_pages(&self) {
         const PRESENT_WRITABLE_USER: u64 = 7;
         const READ_ONLY_USER: u64 = 5;
-        let put = |table: u64, index: u64, value: u64| self.ram.store(table + 8 * index, value).expect("in RAM");
+        let put =
+            |table: u64, index: u64, value: u64| self.ram.store(table + 8 * index, value).expect("in RAM");
         put(PML4, 0, PDPT | PRESENT_WRITABLE_USER);
         put(PDPT, 0, PD | PRESENT_WRITABLE_USER);
         for (base, len, table, physical, access) in [
@@ -92,7 +101,11 @@ impl Bench {
         ] {
             put(PD, base >> 21 & 511, table | PRESENT_WRITABLE_USER);
             for page in 0..len as u64 / 4096 {
-                put(table, (base >> 12 & 511) + page, (physical + 4096 * page) | access);
+                put(
+                    table,
+                    (base >> 12 & 511) + page,
+                    (physical + 4096 * page) | access,
+                );
             }
         }
     }
@@ -105,9 +118,18 @@ impl Bench {
         state.cr4 = 0x4_0620;
         state.msr.efer = 0xd00;
         state.fpu.xcr0 = 7;
-        let flat = Segment { selector: 0x2b, base: 0, limit: u32::MAX, attr: 0xc0_f300 };
+        let flat = Segment {
+            selector: 0x2b,
+            base: 0,
+            limit: u32::MAX,
+            attr: 0xc0_f300,
+        };
         state.seg = [flat; 6];
-        state.seg[1] = Segment { selector: 0x33, attr: 0xa0_fb00, ..flat };
+        state.seg[1] = Segment {
+            selector: 0x33,
+            attr: 0xa0_fb00,
+            ..flat
+        };
         state.cpl = 3;
         self.cpu.refresh_mode();
     }
@@ -116,7 +138,11 @@ impl Bench {
     pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8]) -> Option<(u8, u64)> {
         self.ram.write(DATA, memory).expect("in RAM");
         self.load(state);
-        let context = Context { bits: 64, real_like: false, features: self.features };
+        let context = Context {
+            bits: 64,
+            real_like: false,
+            features: self.features,
+        };
         let Decoded::Insn(insn) = decode::decode(code, context) else {
             panic!("incomplete: {code:02x?}");
         };
@@ -128,7 +154,10 @@ impl Bench {
         self.store(state);
         result.err().map(|fault| {
             let page_fault = fault.vector() == 14;
-            (fault.vector(), if page_fault { self.cpu.state.fault_addr } else { 0 })
+            (
+                fault.vector(),
+                if page_fault { self.cpu.state.fault_addr } else { 0 },
+            )
         })
     }
 
@@ -151,7 +180,10 @@ impl Bench {
         for (i, st) in from.x87.st.iter().enumerate() {
             let significand = u64::from_le_bytes(std::array::from_fn(|b| st[b]));
             let sign_exponent = u16::from_le_bytes([st[8], st[9]]);
-            fpu.st[(usize::from(fpu.top) + i) % 8] = Float80 { significand, sign_exponent };
+            fpu.st[(usize::from(fpu.top) + i) % 8] = Float80 {
+                significand,
+                sign_exponent,
+            };
         }
         fpu.ymm = from.ymm;
         fpu.mxcsr = from.mxcsr;

@@ -1,7 +1,7 @@
 //! All encodings of SIMD instructions, found by asking the decoder about every opcode of every map.
 
 use crate::rng::Rng;
-use iced_x86::{CpuidFeature, Decoder, DecoderOptions, Instruction, Mnemonic};
+use iced_x86::{CpuidFeature, Instruction, Mnemonic};
 use target_i386::simd;
 
 /// The opcode part of an instruction, to which ModRM and the rest are added.
@@ -39,11 +39,16 @@ impl Encoding {
                 group: None,
                 mnemonic: Mnemonic::INVALID,
             };
-            if encoding.map == 0 || encoding.vex_l && !encoding.vex {
+            // 0F 38 and 0F 3A lead to the other maps.
+            let escape = encoding.map == 1 && !encoding.vex && matches!(encoding.opcode, 0x38 | 0x3a);
+            if encoding.map == 0 || escape || encoding.vex_l && !encoding.vex {
                 continue;
             }
-            let groups: Vec<_> =
-                if is_group(encoding.map, encoding.opcode) { (0..8).map(Some).collect() } else { vec![None] };
+            let groups: Vec<_> = if is_group(encoding.map, encoding.opcode) {
+                (0..8).map(Some).collect()
+            } else {
+                vec![None]
+            };
             for group in groups {
                 encoding.group = group;
                 let insn = encoding.sample();
@@ -71,7 +76,7 @@ impl Encoding {
         // Some forms need particular registers (gathers: three different ones); try a few.
         for _ in 0..16 {
             let code = self.bytes(&mut rng);
-            insn = Decoder::new(64, &code, DecoderOptions::AMD).decode();
+            insn = crate::decoded(&code);
             if !insn.is_invalid() {
                 break;
             }
@@ -83,23 +88,21 @@ impl Encoding {
     pub fn missing_on_host(&self) -> Option<String> {
         let host = host_oracle::features();
         let insn = self.sample();
-        let missing = insn.cpuid_features().iter().find(|feature| {
-            !match feature {
-                CpuidFeature::SSE3 => host.sse3,
-                CpuidFeature::SSSE3 => host.ssse3,
-                CpuidFeature::SSE4_1 => host.sse4_1,
-                CpuidFeature::SSE4_2 => host.sse4_2,
-                CpuidFeature::AES => host.aes,
-                CpuidFeature::PCLMULQDQ => host.pclmulqdq,
-                CpuidFeature::SHA => host.sha,
-                CpuidFeature::F16C => host.f16c,
-                CpuidFeature::AVX => host.avx,
-                CpuidFeature::AVX2 => host.avx2,
-                CpuidFeature::FMA => host.fma,
-                CpuidFeature::VAES => std::is_x86_feature_detected!("vaes"),
-                CpuidFeature::VPCLMULQDQ => std::is_x86_feature_detected!("vpclmulqdq"),
-                _ => true,
-            }
+        let missing = insn.cpuid_features().iter().find(|feature| !match feature {
+            CpuidFeature::SSE3 => host.sse3,
+            CpuidFeature::SSSE3 => host.ssse3,
+            CpuidFeature::SSE4_1 => host.sse4_1,
+            CpuidFeature::SSE4_2 => host.sse4_2,
+            CpuidFeature::AES => host.aes,
+            CpuidFeature::PCLMULQDQ => host.pclmulqdq,
+            CpuidFeature::SHA => host.sha,
+            CpuidFeature::F16C => host.f16c,
+            CpuidFeature::AVX => host.avx,
+            CpuidFeature::AVX2 => host.avx2,
+            CpuidFeature::FMA => host.fma,
+            CpuidFeature::VAES => std::is_x86_feature_detected!("vaes"),
+            CpuidFeature::VPCLMULQDQ => std::is_x86_feature_detected!("vpclmulqdq"),
+            _ => true,
         });
         missing.map(|feature| format!("{feature:?}"))
     }
@@ -140,14 +143,18 @@ impl Encoding {
             code.push(0xc0 | reg << 3 | rng.below(8) as u8);
         } else if sib || vsib {
             let index = if vsib { rng.below(8) as u8 } else { 1 };
-            code.extend([0x44 | reg << 3, (rng.below(4) as u8) << 6 | index << 3 | 3, rng.below(256) as u8]);
+            code.extend([
+                0x44 | reg << 3,
+                (rng.below(4) as u8) << 6 | index << 3 | 3,
+                rng.below(256) as u8,
+            ]);
         } else {
             code.extend([0x86 | reg << 3]);
             code.extend((rng.below(128) as u32).to_le_bytes());
         }
         // An immediate, or bytes that the decoder does not take.
         code.push(rng.next() as u8);
-        let insn = Decoder::new(64, &code, DecoderOptions::AMD).decode();
+        let insn = crate::decoded(&code);
         if !insn.is_invalid() {
             code.truncate(insn.len());
         }
@@ -170,7 +177,7 @@ impl Encoding {
                 (true, true) => &[0x04 | reg << 3, 0x2b],
             };
             let code = [&[0xc4, 0xe0 | self.map, byte3, self.opcode], modrm, &[0]].concat();
-            !Decoder::new(64, &code, DecoderOptions::AMD).decode().is_invalid()
+            !crate::decoded(&code).is_invalid()
         };
         code(8)
     }

@@ -13,7 +13,7 @@ mod rng;
 use bench::Bench;
 use encodings::Encoding;
 use host_oracle::{Error, Fault as HostFault, Oracle, Outcome, Signal, State};
-use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction, Mnemonic};
+use iced_x86::{Decoder, FastFormatter, Instruction, Mnemonic};
 use rng::Rng;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// How the host CPU's report of an exception looks next to ours: vector and, for page faults, the address.
+/// How the host CPU's report of an exception looks next to ours: vector and, for page faults, the address. #MF and
+/// #XM come as the same signal; both count as #XM.
 fn as_vector(fault: HostFault) -> (u8, u64) {
     match fault.signal {
         Signal::Ill => (6, 0),
@@ -31,6 +32,10 @@ fn as_vector(fault: HostFault) -> (u8, u64) {
         other => panic!("the host reported {other:?}"),
     }
 }
+
+/// MXCSR.MM (misaligned exception mask) is AMD's alone, with a CPUID bit that our models do not announce: setting it
+/// is #GP for us.
+const MISALIGN_MASK: u32 = 1 << 17;
 
 /// RCPPS and RSQRTPS are specified by their error only; everything else must agree to the bit.
 fn is_approximate(mnemonic: Mnemonic) -> bool {
@@ -89,7 +94,12 @@ fn differences(ours: &State, theirs: &State, approximate: bool) -> Vec<String> {
 }
 
 fn decoded(code: &[u8]) -> Instruction {
-    Decoder::new(64, code, DecoderOptions::AMD).decode()
+    Decoder::new(
+        64,
+        code,
+        target_i386::decode::options(target_i386::Features::all()),
+    )
+    .decode()
 }
 
 fn disassembled(insn: &Instruction) -> String {
@@ -99,7 +109,13 @@ fn disassembled(insn: &Instruction) -> String {
 }
 
 /// Runs one case on both; the text of the difference if there is one.
-fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, memory: &[u8]) -> Option<String> {
+fn compare(
+    oracle: &mut Oracle,
+    bench: &mut Bench,
+    code: &[u8],
+    start: &State,
+    memory: &[u8],
+) -> Option<String> {
     let insn = decoded(code);
     let mut theirs = start.clone();
     oracle.data_mut().copy_from_slice(memory);
@@ -109,8 +125,13 @@ fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, m
         Outcome::Fault(fault) => Some(as_vector(fault)),
         Outcome::Endless => panic!("{} does not end", disassembled(&insn)),
     };
+    if theirs.mxcsr & MISALIGN_MASK != 0 {
+        return None;
+    }
     let mut ours = start.clone();
-    let fault = bench.run(code, &mut ours, memory);
+    let fault = bench
+        .run(code, &mut ours, memory)
+        .map(|(vector, addr)| (if vector == 16 { 19 } else { vector }, addr));
     let mut found = Vec::new();
     if fault != host {
         found.push(format!("fault: ours {fault:x?}, host {host:x?}"));
@@ -118,13 +139,20 @@ fn compare(oracle: &mut Oracle, bench: &mut Bench, code: &[u8], start: &State, m
         found = differences(&ours, &theirs, is_approximate(insn.mnemonic()));
         let (our_memory, their_memory) = (bench.data(), oracle.data());
         if let Some(at) = (0..our_memory.len()).find(|&i| our_memory[i] != their_memory[i]) {
-            found.push(format!("memory at {at:#x}: ours {:#x}, host {:#x}", our_memory[at], their_memory[at]));
+            found.push(format!(
+                "memory at {at:#x}: ours {:#x}, host {:#x}",
+                our_memory[at], their_memory[at]
+            ));
         }
     }
     if found.is_empty() {
         return None;
     }
-    Some(format!("{code:02x?} {}\n    {}", disassembled(&insn), found.join("\n    ")))
+    Some(format!(
+        "{code:02x?} {}\n    {}",
+        disassembled(&insn),
+        found.join("\n    ")
+    ))
 }
 
 #[test]
@@ -137,7 +165,9 @@ fn every_simd_encoding_agrees_with_the_host() {
     let mut bench = Bench::new();
     let mut rng = Rng::new(setting("REPRISE_DIFF_SEED").unwrap_or(1));
     let cases = setting("REPRISE_DIFF_CASES").unwrap_or(24);
-    let only = std::env::var("REPRISE_DIFF_ONLY").unwrap_or_default().to_lowercase();
+    let only = std::env::var("REPRISE_DIFF_ONLY")
+        .unwrap_or_default()
+        .to_lowercase();
     let (mut total, mut mnemonics) = (0u64, BTreeMap::<String, u64>::new());
     let mut skipped = BTreeMap::<String, u64>::new();
     let mut failures = BTreeMap::<String, (u64, String)>::new();
@@ -163,7 +193,19 @@ fn every_simd_encoding_agrees_with_the_host() {
     for (feature, encodings) in &skipped {
         println!("skipped: {encodings} encodings, because this host lacks {feature}");
     }
-    assert!(!only.is_empty() || mnemonics.len() > 500, "the tables lost instructions: {}", mnemonics.len());
-    let report: Vec<_> = failures.iter().map(|(name, (count, text))| format!("{name} ({count} times): {text}")).collect();
-    assert!(report.is_empty(), "{} mnemonics differ:\n{}", report.len(), report.join("\n"));
+    assert!(
+        !only.is_empty() || mnemonics.len() > 500,
+        "the tables lost instructions: {}",
+        mnemonics.len()
+    );
+    let report: Vec<_> = failures
+        .iter()
+        .map(|(name, (count, text))| format!("{name} ({count} times): {text}"))
+        .collect();
+    assert!(
+        report.is_empty(),
+        "{} mnemonics differ:\n{}",
+        report.len(),
+        report.join("\n")
+    );
 }

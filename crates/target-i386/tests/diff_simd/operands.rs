@@ -65,10 +65,17 @@ pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
         *register = vector(rng);
     }
     if !host_oracle::features().avx {
-        state.ymm.iter_mut().for_each(|register| [register[2], register[3]] = [0, 0]);
+        state
+            .ymm
+            .iter_mut()
+            .for_each(|register| [register[2], register[3]] = [0, 0]);
     }
     for i in (0..16).filter(|&i| i != 4) {
-        state.gpr[i] = if rng.one_in(2) { rng.next() } else { rng.below(20).wrapping_sub(4) };
+        state.gpr[i] = if rng.one_in(2) {
+            rng.next()
+        } else {
+            rng.below(20).wrapping_sub(4)
+        };
     }
     for (i, st) in state.x87.st.iter_mut().enumerate() {
         *st = std::array::from_fn(|_| rng.next() as u8);
@@ -78,6 +85,11 @@ pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
     if rng.one_in(2) {
         state.x87.ftw = rng.next() as u8;
         state.x87.fsw = (rng.below(8) as u16) << 11;
+        if rng.one_in(8) {
+            // An unmasked exception is pending: IE, ES and B, with its mask open.
+            state.x87.fsw |= 0x8081;
+            state.x87.fcw = 0x37e;
+        }
     }
     state.rflags |= rng.next() & 0x8d5;
     state.mxcsr = mxcsr(rng);
@@ -99,10 +111,19 @@ pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
 
 fn mxcsr(rng: &mut Rng) -> u32 {
     let rounding = (rng.below(4) as u32) << 13;
-    let sticky = rng.pick(&[0, 0x20, 0x20, rng.next() as u32 & 0x3f]);
+    let any = rng.next() as u32 & 0x3f;
+    let sticky = rng.pick(&[0, 0x20, 0x20, any]);
     let flush = rng.pick(&[0, 0, 0x8000, 0x0040, 0x8040]);
-    let masks = if rng.one_in(6) { rng.next() as u32 & 0x1f80 } else { 0x1f80 };
-    if rng.one_in(3) { 0x1fa0 } else { rounding | sticky | flush | masks }
+    let masks = if rng.one_in(6) {
+        rng.next() as u32 & 0x1f80
+    } else {
+        0x1f80
+    };
+    if rng.one_in(3) {
+        0x1fa0
+    } else {
+        rounding | sticky | flush | masks
+    }
 }
 
 /// Points the base registers so that the operand lies where the case wants it: aligned, unaligned, or at an edge
@@ -113,9 +134,11 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
     let end = DATA_BASE + DATA_LEN as u64;
     let target = match rng.below(10) {
         0..=5 => DATA_BASE + DATA_LEN as u64 / 2 + 32 * rng.below(8),
-        6 | 7 => DATA_BASE + DATA_LEN as u64 / 2 + rng.below(256),
-        8 => end - rng.below(48),
-        _ => DATA_BASE - rng.below(20),
+        // SHA's alignment rule differs between vendors (see `simd::sha`).
+        6 | 7 if !is_sha(encoding) => DATA_BASE + DATA_LEN as u64 / 2 + rng.below(256),
+        8 if !is_sha(encoding) => end - rng.below(48),
+        9 if !is_sha(encoding) => DATA_BASE - rng.below(20),
+        _ => end - 32 * rng.below(3),
     };
     // MASKMOVDQU and MASKMOVQ.
     state.gpr[7] = target;
@@ -128,8 +151,18 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
         let index = insn.memory_index().number();
         let dwords = encoding.mnemonic_has_dword_indexes();
         for quad in &mut state.ymm[index] {
-            let mut small = || if rng.one_in(30) { rng.next() >> 32 } else { rng.below(32).wrapping_sub(8) };
-            *quad = if dwords { small() & 0xffff_ffff | small() << 32 } else { small() };
+            let mut small = || {
+                if rng.one_in(30) {
+                    rng.next() >> 32
+                } else {
+                    rng.below(32).wrapping_sub(8)
+                }
+            };
+            *quad = if dwords {
+                small() & 0xffff_ffff | small() << 32
+            } else {
+                small()
+            };
         }
         state.gpr[base] = target.wrapping_sub(insn.memory_displacement64());
         return;
@@ -141,5 +174,11 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
     } else {
         0
     };
-    state.gpr[base] = target.wrapping_sub(insn.memory_displacement64()).wrapping_sub(index);
+    state.gpr[base] = target
+        .wrapping_sub(insn.memory_displacement64())
+        .wrapping_sub(index);
+}
+
+fn is_sha(encoding: &Encoding) -> bool {
+    format!("{:?}", encoding.mnemonic()).starts_with("Sha")
 }

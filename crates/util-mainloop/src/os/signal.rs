@@ -9,6 +9,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+/// Continued after having been stopped.
+pub const SIGCONT: i32 = libc::SIGCONT;
 /// Hang-up of the controlling terminal.
 pub const SIGHUP: i32 = libc::SIGHUP;
 /// Interrupt from the terminal (Ctrl-C, unless the terminal is raw).

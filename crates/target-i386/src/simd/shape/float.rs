@@ -114,11 +114,7 @@ fn one1<O: Op1, T: Float>(a: T, imm: u8, quick: bool, ctx: &mut Ctx) -> T {
 
 /// Applies a lane function to one or two lanes under MXCSR and writes the destination.
 #[inline(always)]
-pub fn lanes_to(
-    cpu: &mut Vcpu,
-    insn: &Insn,
-    f: impl Fn(usize, &mut Ctx) -> Lane,
-) -> Exec {
+pub fn lanes_to(cpu: &mut Vcpu, insn: &Insn, f: impl Fn(usize, &mut Ctx) -> Lane) -> Exec {
     let wide = is_wide(insn);
     let result = float(cpu, |ctx| [f(0, ctx), if wide { f(1, ctx) } else { 0 }])?;
     if is_vex(insn) {
@@ -152,7 +148,9 @@ pub fn scalar2<O: Op2, T: Float>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let b = source(cpu, insn, first(insn) + 1, T::BYTES)?;
     let a = xmm(cpu, insn.reg[first(insn)]);
     let (imm, quick) = (insn.imm as u8, fast::usable(cpu.state.fpu.mxcsr));
-    let low = float(cpu, |ctx| one2::<O, T>(T::element(a, 0), T::element(b, 0), imm, quick, ctx))?;
+    let low = float(cpu, |ctx| {
+        one2::<O, T>(T::element(a, 0), T::element(b, 0), imm, quick, ctx)
+    })?;
     set_low(cpu, insn, insn.reg[0], T::merge(a, low));
     Ok(())
 }
@@ -162,7 +160,9 @@ pub fn packed1<O: Op1, T: Float>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check(cpu, insn)?;
     let a = source_full(cpu, insn, 1)?;
     let (imm, quick) = (insn.imm as u8, fast::usable(cpu.state.fpu.mxcsr));
-    lanes_to(cpu, insn, |n, ctx| T::each(|i| one1::<O, T>(T::element(a[n], i), imm, quick, ctx)))
+    lanes_to(cpu, insn, |n, ctx| {
+        T::each(|i| one1::<O, T>(T::element(a[n], i), imm, quick, ctx))
+    })
 }
 
 /// SQRTSS and kin: the other elements come from the destination, or with VEX from the first source.

@@ -8,12 +8,12 @@ pub mod float;
 
 /// Two sources of full width, lane by lane.
 pub mod binary {
+    use crate::Vcpu;
     use crate::fault::Exec;
     use crate::insn::{Handler, Insn};
     use crate::simd::access::*;
     use crate::simd::lane::Lane;
     use crate::simd::table::Form;
-    use crate::Vcpu;
     use iced_x86::Instruction;
 
     /// Destination lane from first and second source.
@@ -30,7 +30,9 @@ pub mod binary {
     /// The handler for this form.
     pub fn handler<R: Row>(insn: &Instruction) -> Option<Handler> {
         Some(match Form::of(insn)? {
-            Form::Mmx if insn.memory_size().size() == 4 && insn.op1_kind() == iced_x86::OpKind::Memory => mmx::<R, 4>,
+            Form::Mmx if insn.memory_size().size() == 4 && insn.op1_kind() == iced_x86::OpKind::Memory => {
+                mmx::<R, 4>
+            }
             Form::Mmx => mmx::<R, 8>,
             Form::Sse => sse::<R>,
             Form::Vex => vex::<R>,
@@ -66,12 +68,12 @@ pub mod binary {
 
 /// Two sources of full width and an immediate; the function is told which lane it is for.
 pub mod binary_imm {
+    use crate::Vcpu;
     use crate::fault::Exec;
     use crate::insn::{Handler, Insn};
     use crate::simd::access::*;
     use crate::simd::lane::Lane;
     use crate::simd::table::Form;
-    use crate::Vcpu;
     use iced_x86::Instruction;
 
     /// Destination lane from first and second source, immediate, lane number.
@@ -105,7 +107,11 @@ pub mod binary_imm {
         let imm = insn.imm as u8;
         let b = source_full(cpu, insn, 2)?;
         let a = ymm(cpu, insn.reg[1]);
-        let high = if is_wide(insn) { (R::F)(a[1], b[1], imm, 1) } else { 0 };
+        let high = if is_wide(insn) {
+            (R::F)(a[1], b[1], imm, 1)
+        } else {
+            0
+        };
         set_ymm(cpu, insn.reg[0], [(R::F)(a[0], b[0], imm, 0), high]);
         Ok(())
     }
@@ -113,12 +119,12 @@ pub mod binary_imm {
 
 /// One source of full width, and an immediate that most ignore.
 pub mod unary {
+    use crate::Vcpu;
     use crate::fault::Exec;
     use crate::insn::{Handler, Insn};
     use crate::simd::access::*;
     use crate::simd::lane::Lane;
     use crate::simd::table::Form;
-    use crate::Vcpu;
     use iced_x86::Instruction;
 
     /// Destination lane from source and immediate.
@@ -166,12 +172,12 @@ pub mod unary {
 
 /// Shifts of a full-width source by one count: an immediate, or the low quadword of a 128-bit operand.
 pub mod shift {
+    use crate::Vcpu;
     use crate::fault::Exec;
     use crate::insn::{Handler, Insn};
     use crate::simd::access::*;
     use crate::simd::lane::Lane;
     use crate::simd::table::Form;
-    use crate::Vcpu;
     use iced_x86::{Instruction, OpKind};
 
     /// Destination lane from source and count.
@@ -250,12 +256,12 @@ pub mod shift {
 
 /// One source narrower than the destination (PMOVSX, broadcasts): the function makes lane `n` from the source.
 pub mod widen {
+    use crate::Vcpu;
     use crate::fault::Exec;
     use crate::insn::{Handler, Insn};
     use crate::simd::access::*;
     use crate::simd::lane::Lane;
     use crate::simd::table::Form;
-    use crate::Vcpu;
     use iced_x86::Instruction;
 
     /// Destination lane from the source and the lane number.

@@ -1,0 +1,506 @@
+//! The pc machine: all devices, made and wired.
+//!
+//! Configuration flows in once, through [`PcConfig`]; out come the address spaces, the board seen from each CPU, the
+//! devices in reset and snapshot order, and a few buttons. The board knows no engine and no backend: signals, clock,
+//! sinks and requests are handles. Mirrors QEMU's `hw/i386/pc_piix.c` and `pc.c`.
+
+use crate::acpi_pm::{AcpiPm, SmbusHost};
+use crate::apic::{ApicBus, ApicConfig, LocalApic};
+use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
+use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
+use crate::ferr::Ferr;
+use crate::gsi::{GsiRouter, LegacyInput, LegacyTimers};
+use crate::hpet::{Hpet, HpetLines};
+use crate::i440fx::HostBridge;
+use crate::i8042::{I8042, KeyboardLines};
+use crate::ioapic::IoApic;
+use crate::pc_memory::PcMemory;
+use crate::pci::{Function, PciBus, devfn};
+use crate::pic::PicPair;
+use crate::piix3::bmdma::BusMaster;
+use crate::piix3::pirq::PirqRouter;
+use crate::piix3::{IdeController, IsaBridge, PowerManagement};
+use crate::pit::Pit;
+use crate::platform::{CpuPlatform, IntrPin};
+use crate::port92::Port92;
+use crate::ram_layout::RamLayout;
+use crate::reset_control::ResetControl;
+use crate::rtc::{Rtc, RtcConfig};
+use crate::serial::Serial;
+use crate::tables::{self, TableConfig, Tables};
+use crate::{MachineRequests, board_spec, mini_post};
+use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
+use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamError};
+use std::sync::Arc;
+use target_i386::state::Activity;
+use target_i386::{CpuSignals, CpuState, Platform};
+
+/// What the board must know about its CPUs.
+#[derive(Clone)]
+pub struct PcCpus {
+    /// The lines of each CPU, in APIC id order.
+    pub signals: Vec<Arc<CpuSignals>>,
+    /// Whether they have local APICs (CPUID.1 EDX.9); without, the 8259 pair drives INTR.
+    pub apic: bool,
+    /// Whether the local APICs know x2APIC mode.
+    pub x2apic: bool,
+    /// Whether they have long mode.
+    pub long_mode: bool,
+    /// CPUID leaf 1 EAX.
+    pub signature: u32,
+    /// CPUID leaf 1 EDX.
+    pub features: u32,
+    /// Width of physical addresses.
+    pub physical_bits: u32,
+}
+
+/// Everything that decides what a pc is.
+#[derive(Clone)]
+pub struct PcConfig {
+    /// Bytes of RAM, a multiple of 4096.
+    pub ram_size: u64,
+    /// Its CPUs.
+    pub cpus: PcCpus,
+    /// The machine's virtual clock.
+    pub clock: VirtualClock,
+    /// The machine's big lock.
+    pub lock: Arc<dyn DispatchLock>,
+    /// The machine's memory, still empty.
+    pub map: MemoryMap,
+    /// Outputs of COM1..COM4; none: the port does not exist.
+    pub serials: [Option<Arc<dyn CharSink>>; 4],
+    /// isa-debugcon devices: port and output.
+    pub debug_consoles: Vec<(u16, Arc<dyn CharSink>)>,
+    /// isa-debug-exit devices: first port and number of ports.
+    pub debug_exits: Vec<(u16, u16)>,
+    /// Whether there is an HPET.
+    pub hpet: bool,
+    /// Whether there are ACPI tables.
+    pub acpi: bool,
+    /// Time of day at start, in seconds since 1970.
+    pub rtc_seconds: i64,
+    /// The machine, for what devices ask of it.
+    pub requests: Arc<dyn MachineRequests>,
+}
+
+/// Why a pc could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PcError {
+    /// No RAM of that size.
+    #[error(transparent)]
+    Ram(#[from] RamError),
+    /// Fewer than 1 MiB, or not whole pages.
+    #[error("memory size must be a multiple of 4 KiB and at least 1 MiB")]
+    RamSize,
+    /// Several CPUs.
+    #[error("the pc machine has one CPU as yet")]
+    Cpus,
+}
+
+/// A pc.
+pub struct Pc {
+    /// Memory as the CPU sees it.
+    pub memory: Arc<AddressSpace>,
+    /// Ports.
+    pub io: Arc<AddressSpace>,
+    /// All devices, in reset and snapshot order.
+    pub devices: Vec<Arc<dyn Device>>,
+    /// The board seen from each CPU.
+    pub platforms: Vec<Arc<dyn Platform>>,
+    /// COM1..COM4: where their input goes.
+    pub serials: [Option<Arc<Serial>>; 4],
+    /// Keyboard and mouse.
+    pub keyboard: Arc<I8042>,
+    /// The PCI bus.
+    pub pci: Arc<PciBus>,
+    // What the board needs after assembly.
+    map: MemoryMap,
+    lock: Arc<dyn DispatchLock>,
+    parts: PcMemory,
+    tables: Tables,
+    cpus: PcCpus,
+    apics: Vec<Arc<LocalApic>>,
+    pic: Arc<PicPair>,
+    ioapic: Option<Arc<IoApic>>,
+    gsi: Arc<GsiRouter>,
+    rtc: Arc<Rtc>,
+    pm: Arc<AcpiPm>,
+    boot: Option<BootPlan>,
+}
+
+/// A register page that covers RAM and windows.
+const APIC_PRIORITY: i32 = 16;
+
+impl Pc {
+    /// Makes the devices and wires them. Nothing runs yet; [`reset`](Self::reset) comes first.
+    ///
+    /// # Errors
+    /// An impossible size, or a host without that much memory.
+    pub fn new(config: PcConfig) -> Result<Self, PcError> {
+        if config.ram_size < 1 << 20 || config.ram_size % 4096 != 0 {
+            return Err(PcError::RamSize);
+        }
+        if config.cpus.signals.len() != 1 {
+            return Err(PcError::Cpus);
+        }
+        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size))?;
+        let map = config.map.clone();
+        map.transaction(|_| Ok(Self::assemble(config, parts, pam)))
+    }
+
+    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Self {
+        let PcConfig {
+            clock,
+            requests,
+            cpus,
+            lock,
+            map,
+            ..
+        } = config;
+        let mut devices: Vec<Arc<dyn Device>> = Vec::new();
+        let system = &parts.system;
+        let io = &parts.spaces.io;
+
+        // Interrupt controllers.
+        let bus = ApicBus::new();
+        let mut apics = Vec::new();
+        if cpus.apic {
+            for (id, signals) in (0u32..).zip(&cpus.signals) {
+                let config = ApicConfig {
+                    id,
+                    bsp: id == 0,
+                    x2apic: cpus.x2apic,
+                };
+                let apic = LocalApic::new(config, &bus, Arc::clone(signals), &clock);
+                let region = apic.window().region();
+                system.add_subregion(board_spec::LAPIC_BASE as u64, &region, APIC_PRIORITY);
+                apic.set_base_hook(move |base, there| {
+                    region.set_address(base);
+                    region.set_enabled(there);
+                });
+                devices.push(apic.clone());
+                apics.push(apic);
+            }
+        }
+        let int: Arc<dyn IrqSink> = match apics.first() {
+            Some(apic) => apic.clone(),
+            None => Arc::new(IntrPin(Arc::clone(&cpus.signals[0]))),
+        };
+        let pic = PicPair::new(IrqLine::new(int, 0));
+        open_all(io, &pic.windows());
+        let ioapic = cpus.apic.then(|| IoApic::new(&bus));
+        if let Some(ioapic) = &ioapic {
+            open(system, &ioapic.window());
+            devices.push(ioapic.clone());
+        }
+        let gsi = GsiRouter::new(&pic, ioapic.as_ref());
+        let legacy = LegacyTimers::new(gsi.isa(0), gsi.isa(8));
+        let ferr = Ferr::new(gsi.isa(13));
+        open(io, &ferr.window());
+        devices.extend([
+            pic.clone() as Arc<dyn Device>,
+            gsi.clone(),
+            legacy.clone(),
+            ferr.clone(),
+        ]);
+
+        // Time.
+        let pit = Pit::new(&clock, legacy.input(LegacyInput::Pit));
+        open_all(io, &pit.windows());
+        let rtc_config = RtcConfig {
+            unix_seconds: config.rtc_seconds,
+        };
+        let rtc = Rtc::new(rtc_config, &clock, legacy.input(LegacyInput::Rtc));
+        open(io, &rtc.window());
+        devices.extend([pit as Arc<dyn Device>, rtc.clone()]);
+        if config.hpet {
+            let lines = HpetLines {
+                legacy: [legacy.input(LegacyInput::Hpet0), legacy.input(LegacyInput::Hpet1)],
+                replace: legacy.input(LegacyInput::Replace),
+                gsi2: gsi.gsi(2),
+            };
+            let hpet = Hpet::new(&clock, lines);
+            open(system, &hpet.window());
+            devices.push(hpet);
+        }
+        let power = Arc::clone(&requests);
+        let pm = AcpiPm::new(&clock, gsi.isa(board_spec::SCI_IRQ as u32), move || {
+            power.power_off()
+        });
+        let pm_region = pm.pm_window().region();
+        let smbus = SmbusHost::new();
+        let smbus_region = smbus.window().region();
+        for region in [&pm_region, &smbus_region] {
+            region.set_enabled(false);
+            io.add_subregion(0, region, 0);
+        }
+        open(io, &pm.gpe_window());
+        open(io, &pm.apm_window());
+        devices.extend([pm.clone() as Arc<dyn Device>, smbus]);
+
+        // PCI.
+        let reset_control = ResetControl::new(Arc::clone(&requests));
+        let pci = PciBus::new(Arc::clone(&reset_control));
+        open_all(io, &pci.windows());
+        let router = PirqRouter::new(std::array::from_fn(|irq| match irq {
+            0 | 1 | 2 | 8 | 13 => IrqLine::disconnected(),
+            _ => gsi.gsi(irq as u32),
+        }));
+        let bmdma = BusMaster::new();
+        let spaces = &parts.spaces;
+        let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
+        let isa = Function::new("piix3-isa", spaces, IsaBridge::new(Arc::clone(&router)), vec![]);
+        let ide = Function::new("piix3-ide", spaces, IdeController, vec![bmdma.window().region()]);
+        let power = Function::new(
+            "piix4-pm",
+            spaces,
+            PowerManagement::new(pm_region, smbus_region),
+            vec![],
+        );
+        pci.add(devfn(0, 0), host.clone());
+        pci.add(devfn(1, 0), isa.clone());
+        pci.add(devfn(1, 1), ide.clone());
+        pci.add(devfn(1, 3), power.clone());
+        devices.extend([
+            reset_control as Arc<dyn Device>,
+            pci.clone(),
+            router,
+            host,
+            isa,
+            ide,
+            power,
+            bmdma,
+        ]);
+
+        // ISA.
+        let lines = KeyboardLines {
+            keyboard: gsi.isa(1),
+            mouse: gsi.isa(12),
+            a20: Some(Arc::clone(&parts.a20)),
+        };
+        let keyboard = I8042::new(&clock, lines, Arc::clone(&requests));
+        open_all(io, &keyboard.windows());
+        let port92 = Port92::new(Arc::clone(&parts.a20), Arc::clone(&requests));
+        open(io, &port92.window());
+        let post = PostPort::new();
+        open_all(io, &post.windows());
+        devices.extend([
+            keyboard.clone() as Arc<dyn Device>,
+            port92,
+            parts.a20.clone() as Arc<dyn Device>,
+            post,
+        ]);
+        let present = config.serials.each_ref().map(Option::is_some);
+        let mut index = 0;
+        let serials = config.serials.map(|sink| {
+            let (base, irq) = board_spec::COM_PORTS[index];
+            let name = format!("serial{index}");
+            index += 1;
+            let serial = Serial::new(name, &clock, gsi.isa(irq as u32), sink?);
+            io.add_subregion(base as u64, &serial.window().region(), 0);
+            devices.push(serial.clone());
+            Some(serial)
+        });
+        let mut debug: Vec<IoWindow> = config
+            .debug_consoles
+            .into_iter()
+            .map(|(port, sink)| DebugConsole::new(port, sink).window())
+            .collect();
+        debug.extend(
+            config
+                .debug_exits
+                .iter()
+                .map(|&(base, size)| DebugExit::new(base, size, requests.clone()).window()),
+        );
+        // On top: 501h lies where a serial port or a POST card might be put.
+        debug
+            .iter()
+            .for_each(|window| io.add_subregion(window.base, &window.region(), 2));
+
+        let tables = tables::build(&TableConfig {
+            ram: parts.layout,
+            cpus: cpus.signals.len() as u8,
+            cpu_signature: cpus.signature,
+            cpu_features: cpus.features,
+            acpi: config.acpi,
+            hpet: config.hpet,
+            serials: present,
+        });
+        // The BIOS region: ones, and the F segment with the reset vector at its end.
+        let size = parts.bios.size();
+        let segment = tables.f_segment.len() as u64;
+        parts.bios.write(0, &vec![0xff; (size - segment) as usize]);
+        parts.bios.write(size - segment, &tables.f_segment);
+
+        let platforms = (0..cpus.signals.len())
+            .map(|i| {
+                let apic = apics.get(i).cloned();
+                let (clock, lock) = (clock.clone(), Arc::clone(&lock));
+                CpuPlatform::new(clock, lock, apic, Arc::clone(&pic), Arc::clone(&ferr)) as Arc<dyn Platform>
+            })
+            .collect();
+        Self {
+            memory: Arc::clone(&parts.cpu),
+            io: Arc::clone(&parts.io),
+            devices,
+            platforms,
+            serials,
+            keyboard,
+            pci,
+            map,
+            lock,
+            parts,
+            tables,
+            cpus,
+            apics,
+            pic,
+            ioapic,
+            gsi,
+            rtc,
+            pm,
+            boot: None,
+        }
+    }
+
+    /// Where RAM lies.
+    pub fn ram_layout(&self) -> RamLayout {
+        self.parts.layout
+    }
+
+    /// The machine's memory, for `info mtree` and commit hooks.
+    pub fn map(&self) -> &MemoryMap {
+        &self.map
+    }
+
+    /// Where COM`n`+1's input goes, if the port exists.
+    pub fn serial_input(&self, n: usize) -> Option<Arc<dyn CharInput>> {
+        self.serials
+            .get(n)?
+            .clone()
+            .map(|serial| serial as Arc<dyn CharInput>)
+    }
+
+    /// Plans the boot of a kernel; each [`reset`](Self::reset) from now on loads it again.
+    ///
+    /// # Errors
+    /// What is wrong with kernel, modules or command line; the present plan stays.
+    pub fn set_kernel(
+        &mut self,
+        name: &str,
+        kernel: Arc<[u8]>,
+        modules: Vec<Module>,
+        cmdline: &str,
+    ) -> Result<&BootPlan, BootError> {
+        let plan = boot::plan(&BootRequest {
+            name,
+            kernel,
+            modules,
+            cmdline,
+            ram: self.parts.layout,
+            long_mode: self.cpus.long_mode,
+            rsdp: self.tables.rsdp,
+        })?;
+        Ok(self.boot.insert(plan))
+    }
+
+    /// The boot plan, if there is one.
+    pub fn boot_plan(&self) -> Option<&BootPlan> {
+        self.boot.as_ref()
+    }
+
+    /// Resets all devices, leaves them as a BIOS would, and puts tables and kernel into memory. The CPUs follow with
+    /// [`reset_cpu`](Self::reset_cpu).
+    pub fn reset(&self) {
+        self.lock.with(&mut || {
+            self.map.transaction(|_| reset_all(&self.devices));
+            self.map
+                .transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
+            mini_post::ports(&self.io);
+            if let Some(apic) = self.apics.first() {
+                // Enabled, spurious vector FFh; LINT0 ExtINT, LINT1 NMI.
+                for (register, value) in [(0xf0, 0x1ff), (0x350, 0x8700), (0x360, 0x8400)] {
+                    apic.write_register(register, value);
+                }
+            }
+            mini_post::cmos(&self.rtc, &self.parts.layout, self.cpus.signals.len() as u8);
+            let serials = self.serials.each_ref().map(Option::is_some);
+            mini_post::memory(&self.parts, &self.tables, &serials);
+            for load in self.boot.iter().flat_map(|plan| &plan.loads) {
+                load.pieces(|at, bytes| {
+                    let written = self.parts.write_ram(at, bytes);
+                    debug_assert!(written, "boot plan outside of RAM at {at:?}");
+                });
+            }
+        });
+    }
+
+    /// Takes a CPU from its power-on state (`cpu` must be in it) to where the board starts it: the boot processor
+    /// into the kernel's entry, if there is a plan, others waiting for their start-up IPI. Cached modes are the
+    /// caller's to refresh.
+    pub fn reset_cpu(&self, index: usize, cpu: &mut CpuState) {
+        mini_post::mtrrs(cpu, &self.parts.layout, self.cpus.physical_bits);
+        match &self.boot {
+            _ if index != 0 => cpu.activity = Activity::WaitForSipi,
+            Some(plan) => boot::apply(&plan.entry, cpu),
+            None => {}
+        }
+    }
+
+    /// Presses the power button.
+    pub fn power_button(&self) {
+        self.lock.with(&mut || self.pm.power_button());
+    }
+
+    /// Pulses the NMI line: LINT1 of each CPU, or the CPU's own pin.
+    pub fn nmi(&self) {
+        self.lock.with(&mut || {
+            for apic in &self.apics {
+                apic.set_irq(1, true);
+                apic.set_irq(1, false);
+            }
+            if self.apics.is_empty() {
+                self.cpus.signals[0].nmi();
+            }
+        });
+    }
+
+    /// Text of the monitor's `info irq`.
+    pub fn describe_irq(&self) -> String {
+        self.gsi.describe()
+    }
+
+    /// Text of the monitor's `info pic`: the 8259 pair and the I/O APIC.
+    pub fn describe_pic(&self) -> String {
+        self.pic.describe()
+            + &self
+                .ioapic
+                .as_ref()
+                .map(|ioapic| ioapic.describe())
+                .unwrap_or_default()
+    }
+
+    /// Text of the monitor's `info lapic`.
+    pub fn describe_lapic(&self, cpu: usize) -> String {
+        self.apics.get(cpu).map_or_else(
+            || "this CPU has no local APIC\n".to_owned(),
+            |apic| apic.describe(),
+        )
+    }
+
+    /// Text of the monitor's `info pci`.
+    pub fn describe_pci(&self) -> String {
+        self.pci.describe()
+    }
+}
+
+/// Puts a window at its usual address.
+fn open(space: &MemoryRegion, window: &IoWindow) {
+    space.add_subregion(window.base, &window.region(), 0);
+}
+
+fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
+    windows.iter().for_each(|window| open(space, window));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,28 @@
+//! Digests of a machine's state: one number each for CPU, memory and devices, to compare two runs by.
+
+use softmmu::RamBlock;
+use target_i386::{CpuState, Vcpu};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes hashed at a time.
+const CHUNK: usize = 1 << 16;
+
+/// The CPU's architectural state.
+pub fn cpu(vcpu: &Vcpu) -> u64 {
+    let state: &CpuState = &vcpu.state;
+    let bytes = postcard::to_stdvec(state).expect("CPU state is plain data");
+    xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
+/// All RAM.
+pub fn memory(ram: &RamBlock) -> u64 {
+    let mut hash = Xxh3::new();
+    let mut chunk = vec![0; CHUNK];
+    for offset in (0..ram.size()).step_by(CHUNK) {
+        let length = CHUNK.min((ram.size() - offset) as usize);
+        if ram.read(offset, &mut chunk[..length]).is_some() {
+            hash.update(&chunk[..length]);
+        }
+    }
+    hash.digest()
+}
