@@ -30,7 +30,7 @@ use crate::serial::Serial;
 use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
 use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
-use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamError};
+use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 use target_i386::state::Activity;
 use target_i386::{CpuSignals, CpuState, Platform};
@@ -365,6 +365,11 @@ impl Pc {
     /// Where RAM lies.
     pub fn ram_layout(&self) -> RamLayout {
         self.parts.layout
+    }
+
+    /// All RAM, for digests and snapshots.
+    pub fn ram(&self) -> &RamBlock {
+        &self.parts.ram
     }
 
     /// The machine's memory, for `info mtree` and commit hooks.

@@ -88,7 +88,5 @@ pub use {
     reader::{MemoryPin, MemoryReader, ViewCache},
     region::{MemoryRegion, WeakMemoryRegion},
     space::{AddressSpace, Unassigned},
-    tlb::{
-        Access, MMU_INDEXES, Miss, MmuIndex, Probe, Prot, Slow, Tlb, TlbEntry, TlbFill, TlbPart, TlbState,
-    },
+    tlb::{Access, MMU_INDEXES, MmuIndex, Probe, Prot, Slow, Tlb, TlbEntry, TlbFill, TlbPart, TlbState},
 };

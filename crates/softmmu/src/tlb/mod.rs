@@ -28,9 +28,7 @@ mod types;
 
 use std::sync::Arc;
 
-pub use types::{
-    Access, MMU_INDEXES, Miss, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbFill, TlbPart, TlbState,
-};
+pub use types::{Access, MMU_INDEXES, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbFill, TlbPart, TlbState};
 
 use crate::addr::{GuestVirt, PAGE_MASK};
 use crate::dirty::DirtyMemory;

@@ -67,10 +67,6 @@ impl Prot {
     };
 }
 
-/// No entry for the address: walk the page tables and fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Miss;
-
 /// The result of a page walk, to be remembered for the current ASID.
 #[derive(Clone, Debug)]
 pub struct TlbFill {
