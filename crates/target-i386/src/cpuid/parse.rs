@@ -155,7 +155,10 @@ mod tests {
     fn errors_name_the_nearest() {
         for (argument, message) in [
             ("foo", "unable to find CPU model 'foo'"),
-            ("qemu65", "unable to find CPU model 'qemu65' (did you mean 'qemu64'?)"),
+            (
+                "qemu65",
+                "unable to find CPU model 'qemu65' (did you mean 'qemu64'?)",
+            ),
             ("", "unable to find CPU model ''"),
             ("max,+avx3", "CPU feature 'avx3' not found (did you mean 'avx'?)"),
             (

@@ -129,7 +129,12 @@ fn model(entry: u64, path: u64, cx: &Context, kind: AccessKind, rights: Rights) 
 #[test]
 fn matrix() {
     let mut cases = 0;
-    let subset = |bits: &[u64], n: usize| bits.iter().enumerate().filter(|(i, _)| n >> i & 1 != 0).fold(0, |a, (_, b)| a | b);
+    let subset = |bits: &[u64], n: usize| {
+        bits.iter()
+            .enumerate()
+            .filter(|(i, _)| n >> i & 1 != 0)
+            .fold(0, |a, (_, b)| a | b)
+    };
     for entry in 0..64 {
         let entry = 0xa000 | subset(&[P, W, U, NX, BEYOND, D], entry);
         for path in [P | W | U, P | W, P | U, P] {
@@ -184,7 +189,7 @@ fn sizes_and_reserved_bits_of_four_levels() {
     ] {
         let cx = Context { gigabyte_pages: gigabyte, ..long() };
         let memory = four_levels(leaf, level, all);
-        let got = cx.translate(&memory, LINEAR, AccessKind::Read, Rights::User).map(|page| (page.phys, page.size));
+        let got = cx.translate(&memory, LINEAR, AccessKind::Read, Rights::Supervisor).map(|page| (page.phys, page.size));
         assert_eq!(got, expected, "{leaf:#x} at level {level}");
     }
 }
@@ -193,8 +198,16 @@ fn sizes_and_reserved_bits_of_four_levels() {
 fn global_needs_pge() {
     let memory = four_levels(0xa000 | P | G, 1, P);
     for (pge, expected) in [(PGE, true), (0, false)] {
-        let cx = Context { cr4: PAE | pge, ..long() };
-        assert_eq!(cx.translate(&memory, LINEAR, AccessKind::Read, Rights::Supervisor).unwrap().global, expected);
+        let cx = Context {
+            cr4: PAE | pge,
+            ..long()
+        };
+        assert_eq!(
+            cx.translate(&memory, LINEAR, AccessKind::Read, Rights::Supervisor)
+                .unwrap()
+                .global,
+            expected
+        );
     }
 }
 
@@ -247,10 +260,23 @@ fn pae_format() {
 #[test]
 fn pdptes_with_reserved_bits_are_refused() {
     let mask = (1 << 40) - 1;
-    for (entry, good) in [(0, true), (0x2001, true), (0x2003, false), (0x2021, false), (0x2019, true), (0x2101, false), (1 << 45 | 1, false), (1 << 45, true)] {
+    for (entry, good) in [
+        (0, true),
+        (0x2001, true),
+        (0x2003, false),
+        (0x2021, false),
+        (0x2019, true),
+        (0x2101, false),
+        (1 << 45 | 1, false),
+        (1 << 45, true),
+    ] {
         let memory = Memory::new();
         memory.put(0x1048, entry, 8);
-        assert_eq!(read_pdptes(&memory, 0x1040, mask), good.then_some([0, entry, 0, 0]), "{entry:#x}");
+        assert_eq!(
+            read_pdptes(&memory, 0x1040, mask),
+            good.then_some([0, entry, 0, 0]),
+            "{entry:#x}"
+        );
     }
 }
 
