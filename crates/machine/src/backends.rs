@@ -6,7 +6,7 @@ use crate::config::Backend;
 use crate::console::MonitorConsole;
 use crate::hints::OnTerminal;
 use crate::requests::Requests;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use chardev::{Chardev, Context, Event, Kind, Mux, Spec, open};
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ impl Described {
             if spec.kind == Kind::None {
                 return Ok(None);
             }
-            let backend = open(spec, context).with_context(|| option.clone())?;
+            let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
             if !spec.mux {
                 return Ok(Some(backend));
             }
@@ -128,7 +128,8 @@ impl Described {
         if let Some((option, spec)) = &self.monitor
             && spec.kind != Kind::None
         {
-            monitors.push(MonitorConsole::new(open(spec, context).with_context(|| option.clone())?, Event::Opened)?);
+            let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
+            monitors.push(MonitorConsole::new(backend, Event::Opened)?);
         }
         Ok(Backends { serials, debug_console, monitors, stdio })
     }

@@ -88,4 +88,9 @@ impl accel_tcg::CpuEvents for Requests {
     fn triple_fault(&self) {
         self.reset(ResetCause::Guest);
     }
+
+    fn ended(&self) {
+        // The main loop finds out by itself, if it is awake.
+        self.main_loop.notify();
+    }
 }

@@ -78,14 +78,14 @@ impl Machine {
         self.start();
         let status = loop {
             main_loop.run_once(&mut period, Timeout::NEVER)?;
+            if self.cpu.is_finished() {
+                anyhow::bail!("the CPU thread ended unexpectedly");
+            }
             for monitor in &mut *monitors {
                 monitor.turn(&mut MonitorTarget { machine: self, period: &mut period });
             }
             if let Some(status) = self.carry_out(&mut period) {
                 break status;
-            }
-            if self.cpu.is_finished() {
-                anyhow::bail!("the CPU thread ended unexpectedly");
             }
         };
         self.stop(&mut period, RunState::Shutdown);

@@ -214,7 +214,7 @@ impl Draft {
     pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
         let boot = match &self.kernel {
             Some(kernel) => Some(BootFiles::open(kernel, self.initrd.as_deref(), self.append.as_deref().unwrap_or(""))
-                .map_err(|error| OptionError::Line(error.to_string()))?),
+                .map_err(|error| OptionError::Line(format!("{error:#}")))?),
             None => {
                 for (option, given) in [("append", &self.append), ("initrd", &self.initrd)] {
                     if given.is_some() {

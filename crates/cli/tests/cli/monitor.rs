@@ -80,7 +80,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("info version", &[env!("CARGO_PKG_VERSION")]),
     ("print $cs*2", &["0x20\n"]),
     ("xp/4xw 0x100000", &["0000000000100000: 0x"]),
-    ("x/2i $rip", &["hlt", "0x000000000010"]),
+    ("x/2i $rip", &["cli", "0x000000000010"]),
     ("x/3000gx 0x100000", &["0000000000105db0:"]),
     ("x 0xffff800000000000", &["cannot access memory at 0xffff800000000000"]),
     ("xp 0xf000000000", &["0000f000000000"]),
@@ -196,7 +196,7 @@ fn lines_can_be_edited_and_completed() {
     session.expect(PROMPT);
     session.press("info sta\t\r");
     session.expect("VM status: running");
-    session.press("infp\x7fo nam\x1b[D\x1b[C\te\r");
+    session.press("infp\x7fo am\x1b[D\x1b[Dn\x1b[C\x1b[C\t\r");
     session.expect("(no name)");
     session.press("\x1b[A\x1b[A\r");
     session.expect("VM status: running");
