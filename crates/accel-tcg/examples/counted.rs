@@ -3,8 +3,8 @@
 //! `cargo run -p accel-tcg --example counted`
 
 use accel_tcg::{CountedClock, CpuEvents, CpuThread, InstructionTime, Sleep, TimeBase};
-use std::sync::mpsc;
 use std::sync::Arc;
+use std::sync::mpsc;
 use target_i386::testbench::{Mode, TestBench};
 use util_mainloop::lock::BigLock;
 use util_mainloop::timer::TimerList;
@@ -39,7 +39,11 @@ fn run() -> (Vec<u64>, u64) {
     let _timers = [1, 2, 3].map(timer_of);
 
     let lock = Arc::new(BigLock::new());
-    let base = TimeBase::Counted { clock, timers: Arc::clone(&timers), sleep: Sleep::Off };
+    let base = TimeBase::Counted {
+        clock,
+        timers: Arc::clone(&timers),
+        sleep: Sleep::Off,
+    };
     let cpu = CpuThread::spawn(bench.cpu, Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
     cpu.resume();
     let counts: Vec<u64> = fired.iter().take(3).collect();
@@ -55,6 +59,9 @@ fn main() {
     let (first, second) = (run(), run());
     println!("timers of 1, 2 and 3 ms fired after {:?} instructions", first.0);
     println!("               in the second run after {:?}", second.0);
-    println!("RAX when the host got around to stopping the CPU: {} and {}", first.1, second.1);
+    println!(
+        "RAX when the host got around to stopping the CPU: {} and {}",
+        first.1, second.1
+    );
     assert_eq!(first.0, second.0);
 }

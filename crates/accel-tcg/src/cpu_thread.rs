@@ -89,7 +89,10 @@ impl CpuThread {
             lock,
             orders_changed: BigCondvar::new(),
             answered: BigCondvar::new(),
-            orders: Mutex::new(Orders { stop: true, ..Orders::default() }),
+            orders: Mutex::new(Orders {
+                stop: true,
+                ..Orders::default()
+            }),
             signals: Arc::clone(&vcpu.signals),
         });
         // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -104,12 +107,25 @@ impl CpuThread {
             let signals = Arc::clone(&shared.signals);
             timers.set_notify(Arc::new(move || signals.kick()));
         }
-        let runner = Runner { shared: Arc::clone(&shared), vcpu, time, events };
-        let thread = std::thread::Builder::new().name("CPU 0/TCG".into()).spawn(move || {
-            let _announce = Announce { shared: Arc::clone(&runner.shared), events: Arc::clone(&runner.events) };
-            runner.run();
-        })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let runner = Runner {
+            shared: Arc::clone(&shared),
+            vcpu,
+            time,
+            events,
+        };
+        let thread = std::thread::Builder::new()
+            .name("CPU 0/TCG".into())
+            .spawn(move || {
+                let _announce = Announce {
+                    shared: Arc::clone(&runner.shared),
+                    events: Arc::clone(&runner.events),
+                };
+                runner.run();
+            })?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Asks the CPU to stop executing, without waiting. Callable from the CPU's own thread (a device that asks for
@@ -196,7 +212,11 @@ impl CpuThread {
 impl Drop for CpuThread {
     /// A machine that is dropped without [`join`](Self::join) leaves no thread behind.
     fn drop(&mut self) {
-        let own = self.thread.lock().as_ref().is_some_and(|t| t.thread().id() == std::thread::current().id());
+        let own = self
+            .thread
+            .lock()
+            .as_ref()
+            .is_some_and(|t| t.thread().id() == std::thread::current().id());
         if own || self.shared.lock.held() {
             // Waiting here would be waiting for ourselves: the thread ends by itself.
             self.shared.orders.lock().quit = true;
@@ -285,7 +305,9 @@ impl Runner {
 
     fn do_queued_work(&mut self) {
         loop {
-            let Some(work) = self.shared.orders.lock().work.pop_front() else { return };
+            let Some(work) = self.shared.orders.lock().work.pop_front() else {
+                return;
+            };
             work(&mut self.vcpu);
             self.shared.answered.notify_all();
         }
@@ -330,7 +352,11 @@ impl Runner {
                 let host = MonotonicClock;
                 let start = host.now_ns();
                 let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
-                clock.warp(if woken { (host.now_ns() - start).min(ahead) } else { ahead });
+                clock.warp(if woken {
+                    (host.now_ns() - start).min(ahead)
+                } else {
+                    ahead
+                });
             }
         }
     }
@@ -339,9 +365,9 @@ impl Runner {
     fn budget(&self) -> u64 {
         match &self.time {
             TimeBase::Host => u64::MAX,
-            TimeBase::Counted { clock, timers, .. } => {
-                timers.deadline().map_or(u64::MAX, |deadline| clock.budget_until(deadline))
-            }
+            TimeBase::Counted { clock, timers, .. } => timers
+                .deadline()
+                .map_or(u64::MAX, |deadline| clock.budget_until(deadline)),
         }
     }
 }

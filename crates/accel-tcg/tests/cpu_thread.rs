@@ -48,9 +48,21 @@ fn rig(code: &[u8], sleep: Sleep) -> Rig {
     let clock = Arc::new(CountedClock::new(time, Arc::clone(&count)));
     let timers = TimerList::new(Arc::clone(&clock) as _);
     let (lock, events) = (Arc::new(BigLock::new()), Arc::new(Events::default()));
-    let base = TimeBase::Counted { clock: Arc::clone(&clock), timers: Arc::clone(&timers), sleep };
-    let cpu = CpuThread::spawn(bench.cpu, Arc::clone(&lock), base, Arc::clone(&events) as _).expect("a thread");
-    Rig { cpu, lock, events, timers, clock, count }
+    let base = TimeBase::Counted {
+        clock: Arc::clone(&clock),
+        timers: Arc::clone(&timers),
+        sleep,
+    };
+    let cpu =
+        CpuThread::spawn(bench.cpu, Arc::clone(&lock), base, Arc::clone(&events) as _).expect("a thread");
+    Rig {
+        cpu,
+        lock,
+        events,
+        timers,
+        clock,
+        count,
+    }
 }
 
 /// Waits for what another thread will do.
@@ -77,8 +89,14 @@ fn stopped_means_still() {
         });
         let mut big = rig.lock.lock();
         rig.cpu.pause(&mut big);
-        let first = rig.cpu.run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0]));
-        assert_eq!(first, rig.cpu.run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0])));
+        let first = rig
+            .cpu
+            .run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0]));
+        assert_eq!(
+            first,
+            rig.cpu
+                .run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0]))
+        );
         assert_eq!(first.0.div_ceil(2), first.1, "half of the instructions are INC");
     }
 }
@@ -88,9 +106,13 @@ fn work_is_done_in_order() {
     let rig = rig(COUNT, Sleep::Off);
     let mut big = rig.lock.lock();
     for n in 1..=10_u64 {
-        rig.cpu.async_run_on_cpu(move |vcpu| vcpu.state.gpr[3] = vcpu.state.gpr[3] * 10 + n % 10);
+        rig.cpu
+            .async_run_on_cpu(move |vcpu| vcpu.state.gpr[3] = vcpu.state.gpr[3] * 10 + n % 10);
     }
-    assert_eq!(rig.cpu.run_on_cpu(&mut big, |vcpu| vcpu.state.gpr[3]), 1_234_567_890);
+    assert_eq!(
+        rig.cpu.run_on_cpu(&mut big, |vcpu| vcpu.state.gpr[3]),
+        1_234_567_890
+    );
 }
 
 /// A timer finds exactly as many instructions done as its time takes, also if it is armed late or pulled forward.
@@ -100,7 +122,8 @@ fn timers_fire_to_the_instruction() {
     let seen = Arc::new(AtomicU64::new(0));
     let timer = {
         let (count, seen) = (Arc::clone(&rig.count), Arc::clone(&seen));
-        rig.timers.timer(Box::new(move || seen.store(count.get(), Ordering::Release)))
+        rig.timers
+            .timer(Box::new(move || seen.store(count.get(), Ordering::Release)))
     };
     rig.cpu.resume();
     for _ in 0..20 {
@@ -136,7 +159,11 @@ fn idle_time() {
         rig.cpu.resume();
         until("the timer", || seen.load(Ordering::Acquire) != 0);
         assert_eq!(seen.load(Ordering::Acquire), 20_000_000, "{sleep:?}");
-        assert_eq!(rig.clock.warped_ns(), 20_000_000 - 1, "{sleep:?}: one instruction was executed");
+        assert_eq!(
+            rig.clock.warped_ns(),
+            20_000_000 - 1,
+            "{sleep:?}: one instruction was executed"
+        );
     }
 }
 
