@@ -31,9 +31,11 @@ pub fn convert(raw: &Instruction) -> Insn {
         insn.mem.asize = asize;
         insn.mem.trunc = 64 - 8 * asize;
     }
+    // Elsewhere the prefixes mean nothing (branches), or are part of the opcode.
+    let string = raw.is_string_instruction();
     for (on, flag) in [
-        (raw.has_rep_prefix(), InsnFlags::REP),
-        (raw.has_repne_prefix(), InsnFlags::REPNE),
+        (string && raw.has_rep_prefix(), InsnFlags::REP),
+        (string && raw.has_repne_prefix(), InsnFlags::REPNE),
         (raw.has_lock_prefix(), InsnFlags::LOCK),
         (raw.encoding() == EncodingKind::VEX, InsnFlags::VEX),
     ] {
