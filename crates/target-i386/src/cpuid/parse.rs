@@ -156,8 +156,8 @@ mod tests {
         for (argument, message) in [
             ("foo", "unable to find CPU model 'foo'"),
             (
-                "qemu46",
-                "unable to find CPU model 'qemu46' (did you mean 'qemu64'?)",
+                "qemu65",
+                "unable to find CPU model 'qemu65' (did you mean 'qemu64'?)",
             ),
             ("", "unable to find CPU model ''"),
             ("max,+avx3", "CPU feature 'avx3' not found (did you mean 'avx'?)"),

@@ -5,10 +5,10 @@
 //! VEX instructions) and vol. 3A, 15.1 and 15.6 (control bits for SSE and AVX).
 
 use super::lane::{Lane, lanes, quads};
-use crate::Vcpu;
 use crate::fault::{Exec, Fault, Vector};
 use crate::flags::bit;
 use crate::insn::{Insn, InsnFlags};
+use crate::{Vcpu, x87};
 use softfloat::sse::Ctx;
 
 /// CR0 and CR4 bits that decide about SIMD (SDM vol. 3A, 2.5).
@@ -16,17 +16,12 @@ mod control {
     pub const PE: u64 = 1 << 0;
     pub const EM: u64 = 1 << 2;
     pub const TS: u64 = 1 << 3;
-    pub const NE: u64 = 1 << 5;
     pub const OSFXSR: u64 = 1 << 9;
     pub const OSXMMEXCPT: u64 = 1 << 10;
     pub const OSXSAVE: u64 = 1 << 18;
     /// XCR0: SSE and AVX state.
     pub const XCR0_AVX: u64 = 6;
 }
-
-/// XINUSE bits.
-const IN_USE_SSE: u64 = 1 << 1;
-const IN_USE_AVX: u64 = 1 << 2;
 
 /// Legacy SSE: #UD without OSFXSR or under emulation, then #NM.
 #[inline]
@@ -73,20 +68,7 @@ pub fn check_mmx(cpu: &mut Vcpu) -> Exec {
     if cpu.state.cr0 & control::TS != 0 {
         return Err(Fault::NM);
     }
-    check_pending(cpu)
-}
-
-/// A pending unmasked x87 exception (ES set) is #MF, or FERR# to the board while CR0.NE is clear.
-fn check_pending(cpu: &mut Vcpu) -> Exec {
-    const ES: u16 = 1 << 7;
-    if cpu.state.fpu.status & ES == 0 {
-        return Ok(());
-    }
-    if cpu.state.cr0 & control::NE != 0 {
-        return Err(Fault::new(Vector::Mf));
-    }
-    cpu.platform.set_ferr(true);
-    Ok(())
+    x87::check_pending(cpu)
 }
 
 /// Whether the instruction was encoded with VEX.
@@ -126,7 +108,6 @@ pub fn set_xmm(cpu: &mut Vcpu, reg: u8, value: Lane) {
     let fpu = &mut cpu.state.fpu;
     let register = &mut fpu.ymm[usize::from(reg & 15)];
     [register[0], register[1]] = [value as u64, (value >> 64) as u64];
-    fpu.xinuse |= IN_USE_SSE;
 }
 
 /// Writes the whole register, as VEX instructions do (a 128-bit result with zeros above it).
@@ -134,7 +115,6 @@ pub fn set_xmm(cpu: &mut Vcpu, reg: u8, value: Lane) {
 pub fn set_ymm(cpu: &mut Vcpu, reg: u8, value: [Lane; 2]) {
     let fpu = &mut cpu.state.fpu;
     fpu.ymm[usize::from(reg & 15)] = quads(value);
-    fpu.xinuse |= IN_USE_SSE | if value[1] != 0 { IN_USE_AVX } else { 0 };
 }
 
 /// Writes a 128-bit result the way the instruction's encoding says.
@@ -156,8 +136,9 @@ pub fn mm(cpu: &Vcpu, reg: u8) -> u64 {
 /// What every MMX instruction but EMMS does to the x87 state (SDM vol. 3A, table 14-2): TOP 0, all tags valid.
 #[inline(always)]
 pub fn enter_mmx(cpu: &mut Vcpu) {
-    cpu.state.fpu.top = 0;
-    cpu.state.fpu.empty = 0;
+    let fpu = &mut cpu.state.fpu;
+    fpu.top = 0;
+    fpu.empty = 0;
 }
 
 /// Writes an MMX register; the exponent part becomes ones.
@@ -292,13 +273,4 @@ pub fn float<R>(cpu: &mut Vcpu, code: impl FnOnce(&mut Ctx) -> R) -> Result<R, F
     } else {
         Fault::UD
     })
-}
-
-/// Lowers the XINUSE bit of AVX state where all upper halves are zero again, so that XSAVEOPT and XSAVEC may
-/// leave it out (SDM vol. 1, 13.6).
-pub fn forget_unused(cpu: &mut Vcpu) {
-    let fpu = &mut cpu.state.fpu;
-    if fpu.ymm.iter().all(|register| register[2] | register[3] == 0) {
-        fpu.xinuse &= !IN_USE_AVX;
-    }
 }
