@@ -149,7 +149,7 @@ impl Vcpu {
     }
 
     /// #AC(0) for a misaligned user access with CR0.AM and RFLAGS.AC set; before any page fault, as on AMD.
-    fn check_alignment(&self, addr: u64, align: u64) -> Result<(), Fault> {
+    pub(crate) fn check_alignment(&self, addr: u64, align: u64) -> Result<(), Fault> {
         if !self.mode.align_check || addr & (align - 1) == 0 {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use crate::insn::{InsnFlags, MemOperand, NO_REG, RIP_BASE, seg};
 use crate::{Exec, Insn, Vcpu};
-use iced_x86::{Code, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, CodeSize, EncodingKind, Instruction, OpKind, Register};
 
 /// Everything of the instruction but its handler.
 pub fn convert(raw: &Instruction) -> Insn {
@@ -152,7 +152,7 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
             number(index)
         },
         shift: raw.memory_index_scale().trailing_zeros() as u8,
-        seg: segment(raw.memory_segment()),
+        seg: effective_segment(raw, base),
         asize,
         trunc: 64 - 8 * asize,
     };
@@ -165,6 +165,16 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
     if raw.memory_size().size() == 32 {
         insn.flags |= InsnFlags::VEX_L;
     }
+}
+
+/// The segment of a memory operand. 64-bit code ignores CS, DS, ES and SS prefixes, which matters where the fault is
+/// #SS or #GP by segment.
+fn effective_segment(raw: &Instruction, base: Register) -> u8 {
+    let named = segment(raw.memory_segment());
+    if raw.code_size() != CodeSize::Code64 || named >= seg::FS {
+        return named;
+    }
+    if matches!(base.full_register(), Register::RSP | Register::RBP) { seg::SS } else { seg::DS }
 }
 
 /// Register number as [`Insn::reg`] has it.

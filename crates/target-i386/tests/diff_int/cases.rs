@@ -58,7 +58,11 @@ pub fn opcodes(mode: Mode) -> Vec<Opcode> {
 
 /// Whether both sides can run it and agree by nature.
 fn is_subject(raw: &Instruction) -> bool {
+    // AMD CPUs let F2 and F3 choose between LOOPE and LOOPNE, which nobody documents.
+    let odd_loop = matches!(raw.mnemonic(), Mnemonic::Loope | Mnemonic::Loopne)
+        && (raw.has_rep_prefix() || raw.has_repne_prefix());
     !raw.is_invalid()
+        && !odd_loop
         && exec::lookup(raw).is_some()
         && !matches!(
             raw.mnemonic(),
