@@ -56,7 +56,10 @@ fn differences(case: &Case, mode: Mode, ours: &State, host: &State, faulted: boo
         }
     };
     let names = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"];
-    for i in 0..if mode == Mode::Long { 16 } else { 8 } {
+    // POPA may stop at a fault with some registers loaded (AMD) or none (ours); it starts over either way.
+    let half_done = faulted && matches!(case.raw.mnemonic(), Mnemonic::Popa | Mnemonic::Popad);
+    let registers = if mode == Mode::Long { 16 } else { 8 };
+    for i in 0..if half_done { 0 } else { registers } {
         let mask = if mode == Mode::Long { u64::MAX } else { 0xffff_ffff };
         check(names.get(i).unwrap_or(&"r8..r15"), ours.gpr[i] & mask, host.gpr[i] & mask);
     }
@@ -101,7 +104,10 @@ impl Suite {
         if !undefined::undefined_result(&case.raw, case.state.gpr[1] as u8) {
             found.extend(differences(case, mode, &ours, &host, fault.is_some()));
             self.bench.data(&mut self.ours);
-            if self.ours != self.oracle.data() {
+            // The kernel does not let the tracer set ID, so PUSHF stores what earlier cases left there.
+            let any_id = matches!(case.raw.mnemonic(), Mnemonic::Pushf | Mnemonic::Pushfd | Mnemonic::Pushfq);
+            let differs = |(ours, host): (&u8, &u8)| ours != host && !(any_id && ours ^ host == 0x20);
+            if self.ours.iter().zip(self.oracle.data()).any(differs) {
                 let at = self.ours.iter().zip(self.oracle.data()).position(|(a, b)| a != b).unwrap_or(0);
                 let (a, b) = (self.ours[at], self.oracle.data()[at]);
                 found.push(format!("memory at +{at:#x}: ours {a:#x}, host {b:#x}"));
