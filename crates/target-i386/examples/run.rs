@@ -12,12 +12,19 @@ const FIBONACCI: &str = "b93200000031c0ba010000004889d34801c24889d8ffc975f3ebfe"
 const LOOPS: &[(&str, &str)] = &[
     ("integer", "486bc01f4801d04889c348c1eb0d4831d848ffc24839ca75e7"),
     ("memory", "488b04d64801c348891cd748ffc281e2ff030000ebea"),
-    ("call", "e804000000ffc9ebf7534889cb4885db740190" /* pop rbx; ret */),
+    (
+        "call",
+        "e804000000ffc9ebf7534889cb4885db740190", /* pop rbx; ret */
+    ),
 ];
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {
     let digits: String = hex.split_whitespace().collect();
-    digits.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 #[allow(clippy::disallowed_methods)] // measuring is what this program does
@@ -30,10 +37,22 @@ fn main() {
     bench.code(&code);
     let reason = bench.run(1000);
     println!("stopped: {reason:?} after {} instructions", bench.cpu.icount);
-    for (n, name) in ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"].iter().enumerate() {
-        println!("{name} {:016x}   r{:<2} {:016x}", bench.cpu.state.gpr[n], n + 8, bench.cpu.state.gpr[n + 8]);
+    for (n, name) in ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"]
+        .iter()
+        .enumerate()
+    {
+        println!(
+            "{name} {:016x}   r{:<2} {:016x}",
+            bench.cpu.state.gpr[n],
+            n + 8,
+            bench.cpu.state.gpr[n + 8]
+        );
     }
-    println!("rip {:016x}   flags {:x} (started at {CODE:x})", bench.cpu.state.rip, bench.cpu.state.flags.get());
+    println!(
+        "rip {:016x}   flags {:x} (started at {CODE:x})",
+        bench.cpu.state.rip,
+        bench.cpu.state.flags.get()
+    );
 
     for (name, hex) in LOOPS {
         let mut code = bytes(hex).unwrap_or_default();

@@ -174,7 +174,11 @@ fn effective_segment(raw: &Instruction, base: Register) -> u8 {
     if raw.code_size() != CodeSize::Code64 || named >= seg::FS {
         return named;
     }
-    if matches!(base.full_register(), Register::RSP | Register::RBP) { seg::SS } else { seg::DS }
+    if matches!(base.full_register(), Register::RSP | Register::RBP) {
+        seg::SS
+    } else {
+        seg::DS
+    }
 }
 
 /// Register number as [`Insn::reg`] has it.

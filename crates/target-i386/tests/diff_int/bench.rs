@@ -30,12 +30,18 @@ impl Bench {
         };
         put(&mut bench, PML4, 0, PDPT | READ_WRITE);
         put(&mut bench, PDPT, 0, PD | READ_WRITE);
-        for (base, len, table, physical, access) in
-            [(CODE_BASE, CODE_LEN, PT_CODE, CODE, READ_ONLY), (DATA_BASE, DATA_LEN, PT_DATA, DATA, READ_WRITE)]
-        {
+        for (base, len, table, physical, access) in [
+            (CODE_BASE, CODE_LEN, PT_CODE, CODE, READ_ONLY),
+            (DATA_BASE, DATA_LEN, PT_DATA, DATA, READ_WRITE),
+        ] {
             put(&mut bench, PD, base >> 21 & 511, table | READ_WRITE);
             for page in 0..len as u64 / 4096 {
-                put(&mut bench, table, (base >> 12 & 511) + page, (physical + 4096 * page) | access);
+                put(
+                    &mut bench,
+                    table,
+                    (base >> 12 & 511) + page,
+                    (physical + 4096 * page) | access,
+                );
             }
         }
         let state = &mut bench.cpu.state;
@@ -46,10 +52,23 @@ impl Bench {
     }
 
     pub fn enter(&mut self, mode: Mode) {
-        let flat = Segment { selector: 0x2b, base: 0, limit: u32::MAX, attr: 0xc0_f300 };
+        let flat = Segment {
+            selector: 0x2b,
+            base: 0,
+            limit: u32::MAX,
+            attr: 0xc0_f300,
+        };
         let code = match mode {
-            Mode::Long => Segment { selector: 0x33, attr: 0xa0_fb00, ..flat },
-            Mode::Compat => Segment { selector: 0x23, attr: 0xc0_fb00, ..flat },
+            Mode::Long => Segment {
+                selector: 0x33,
+                attr: 0xa0_fb00,
+                ..flat
+            },
+            Mode::Compat => Segment {
+                selector: 0x23,
+                attr: 0xc0_fb00,
+                ..flat
+            },
         };
         let cpu = &mut self.bench.cpu;
         cpu.state.seg = [flat, code, flat, flat, flat, flat];
@@ -78,7 +97,16 @@ impl Bench {
         state.gpr.copy_from_slice(&cpu.state.gpr[..16]);
         state.rip = cpu.state.rip;
         state.rflags = cpu.state.flags.get();
-        result.err().map(|fault| (fault.vector(), if fault.vector() == 14 { cpu.state.fault_addr } else { 0 }))
+        result.err().map(|fault| {
+            (
+                fault.vector(),
+                if fault.vector() == 14 {
+                    cpu.state.fault_addr
+                } else {
+                    0
+                },
+            )
+        })
     }
 
     /// The data area.

@@ -66,8 +66,8 @@ fn is_subject(raw: &Instruction) -> bool {
         && exec::lookup(raw).is_some()
         && !matches!(
             raw.mnemonic(),
-            // The host's random numbers are the host's.
-            Mnemonic::Rdrand | Mnemonic::Rdseed
+            // The host's random numbers and clock are the host's.
+            Mnemonic::Rdrand | Mnemonic::Rdseed | Mnemonic::Rdtsc | Mnemonic::Rdtscp
         )
 }
 
@@ -78,9 +78,21 @@ fn bytes(opcode: Opcode, mode: Mode, rng: &mut Rng) -> Vec<u8> {
         if rng.one_in(8) {
             code.push(rng.pick(&[0x64, 0x65, 0x67]));
         }
-        let rxb = if mode == Mode::Long { (rng.below(8) as u8) << 5 } else { 0xe0 };
-        let vvvv = if mode == Mode::Long { rng.below(16) as u8 } else { 8 | rng.below(8) as u8 };
-        code.extend([0xc4, rxb | opcode.map, (rex_bits & 8) << 4 | vvvv << 3 | rng.below(4) as u8]);
+        let rxb = if mode == Mode::Long {
+            (rng.below(8) as u8) << 5
+        } else {
+            0xe0
+        };
+        let vvvv = if mode == Mode::Long {
+            rng.below(16) as u8
+        } else {
+            8 | rng.below(8) as u8
+        };
+        code.extend([
+            0xc4,
+            rxb | opcode.map,
+            (rex_bits & 8) << 4 | vvvv << 3 | rng.below(4) as u8,
+        ]);
         code.push(opcode.opcode);
     } else {
         if rng.one_in(4) {
@@ -176,7 +188,11 @@ pub fn case(opcode: Opcode, mode: Mode, rng: &mut Rng) -> Option<Case> {
         state.gpr[1] = rng.below(100);
         if raw.has_rep_prefix() || raw.has_repne_prefix() {
             // With a 16-bit count the rest of RCX is the test's.
-            state.gpr[1] |= if rng.one_in(2) && mode == Mode::Long { 0 } else { state.gpr[1] };
+            state.gpr[1] |= if rng.one_in(2) && mode == Mode::Long {
+                0
+            } else {
+                state.gpr[1]
+            };
         }
     } else if raw.mnemonic() == Mnemonic::Xlatb {
         state.gpr[3] = inside(rng) - 256;
@@ -203,8 +219,10 @@ fn aim(raw: &Instruction, state: &mut State, rng: &mut Rng) -> Option<()> {
     let scale = u64::from(raw.memory_index_scale());
     let mut target = inside(rng);
     // Bit strings reach far beyond their address.
-    if matches!(raw.mnemonic(), Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc)
-        && raw.op1_kind() == OpKind::Register
+    if matches!(
+        raw.mnemonic(),
+        Mnemonic::Bt | Mnemonic::Bts | Mnemonic::Btr | Mnemonic::Btc
+    ) && raw.op1_kind() == OpKind::Register
     {
         let bit = gpr(raw.op1_register())?;
         state.gpr[bit] = rng.below(8000).wrapping_sub(4000);
@@ -221,7 +239,9 @@ fn aim(raw: &Instruction, state: &mut State, rng: &mut Rng) -> Option<()> {
             return None;
         }
         (Some(base), Some(index)) => {
-            state.gpr[base] = target.wrapping_sub(displacement).wrapping_sub(state.gpr[index].wrapping_mul(scale));
+            state.gpr[base] = target
+                .wrapping_sub(displacement)
+                .wrapping_sub(state.gpr[index].wrapping_mul(scale));
         }
         (Some(base), None) => state.gpr[base] = target.wrapping_sub(displacement),
         (None, Some(index)) => state.gpr[index] = target.wrapping_sub(displacement) / scale,

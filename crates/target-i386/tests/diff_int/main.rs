@@ -61,11 +61,19 @@ fn differences(case: &Case, mode: Mode, ours: &State, host: &State, faulted: boo
     let registers = if mode == Mode::Long { 16 } else { 8 };
     for i in 0..if half_done { 0 } else { registers } {
         let mask = if mode == Mode::Long { u64::MAX } else { 0xffff_ffff };
-        check(names.get(i).unwrap_or(&"r8..r15"), ours.gpr[i] & mask, host.gpr[i] & mask);
+        check(
+            names.get(i).unwrap_or(&"r8..r15"),
+            ours.gpr[i] & mask,
+            host.gpr[i] & mask,
+        );
     }
     check("rip", ours.rip, host.rip);
     let cl = case.state.gpr[1] as u8;
-    let undefined = if faulted { 0 } else { undefined::undefined_flags(&case.raw, cl) };
+    let undefined = if faulted {
+        0
+    } else {
+        undefined::undefined_flags(&case.raw, cl)
+    };
     let shown = bit::STATUS & !undefined | bit::DF | bit::NT | bit::AC;
     check("flags", ours.rflags & shown, host.rflags & shown);
     found
@@ -81,10 +89,15 @@ impl Suite {
     /// Runs a case on both sides; what differs.
     fn run(&mut self, case: &Case, mode: Mode, rng: &mut Rng) -> Vec<String> {
         // Some fresh memory where the instruction may look.
-        let near = case.state.gpr.map(|value| value.wrapping_sub(host_oracle::layout::DATA_BASE));
+        let near = case
+            .state
+            .gpr
+            .map(|value| value.wrapping_sub(host_oracle::layout::DATA_BASE));
         for at in near.into_iter().filter(|&at| at < DATA_LEN as u64 - 64).take(4) {
             let mut bytes = [0; 64];
-            bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.next().to_le_bytes()));
+            bytes
+                .chunks_exact_mut(8)
+                .for_each(|chunk| chunk.copy_from_slice(&rng.next().to_le_bytes()));
             self.oracle.data_mut()[at as usize..at as usize + 64].copy_from_slice(&bytes);
             self.bench.put_data(at as usize, &bytes);
         }
@@ -105,10 +118,18 @@ impl Suite {
             found.extend(differences(case, mode, &ours, &host, fault.is_some()));
             self.bench.data(&mut self.ours);
             // The kernel does not let the tracer set ID, so PUSHF stores what earlier cases left there.
-            let any_id = matches!(case.raw.mnemonic(), Mnemonic::Pushf | Mnemonic::Pushfd | Mnemonic::Pushfq);
+            let any_id = matches!(
+                case.raw.mnemonic(),
+                Mnemonic::Pushf | Mnemonic::Pushfd | Mnemonic::Pushfq
+            );
             let differs = |(ours, host): (&u8, &u8)| ours != host && !(any_id && ours ^ host == 0x20);
             if self.ours.iter().zip(self.oracle.data()).any(differs) {
-                let at = self.ours.iter().zip(self.oracle.data()).position(|(a, b)| a != b).unwrap_or(0);
+                let at = self
+                    .ours
+                    .iter()
+                    .zip(self.oracle.data())
+                    .position(|(a, b)| a != b)
+                    .unwrap_or(0);
                 let (a, b) = (self.ours[at], self.oracle.data()[at]);
                 found.push(format!("memory at +{at:#x}: ours {a:#x}, host {b:#x}"));
             }
@@ -132,7 +153,11 @@ fn integer_instructions_match_the_host() {
     let cases = setting("REPRISE_DIFF_CASES").unwrap_or(CASES);
     let only = std::env::var("REPRISE_DIFF_ONLY").unwrap_or_default();
     let mut rng = Rng::new(setting("REPRISE_DIFF_SEED").unwrap_or(1));
-    let mut suite = Suite { oracle, bench: Bench::new(Features::all()), ours: vec![0; DATA_LEN] };
+    let mut suite = Suite {
+        oracle,
+        bench: Bench::new(Features::all()),
+        ours: vec![0; DATA_LEN],
+    };
     let data: Vec<u8> = (0..DATA_LEN).map(|_| rng.next() as u8).collect();
     suite.oracle.data_mut().copy_from_slice(&data);
     suite.bench.put_data(0, &data);
@@ -148,7 +173,9 @@ fn integer_instructions_match_the_host() {
         while done < cases && idle < 1_000_000 {
             idle += 1;
             let opcode = rng.pick(&opcodes);
-            let Some(case) = cases::case(opcode, mode, &mut rng) else { continue };
+            let Some(case) = cases::case(opcode, mode, &mut rng) else {
+                continue;
+            };
             let name = format!("{:?}", case.raw.mnemonic()).to_lowercase();
             if !name.contains(&only) || case.raw.mnemonic() == Mnemonic::INVALID {
                 continue;
@@ -158,7 +185,9 @@ fn integer_instructions_match_the_host() {
             seen.insert(name.clone());
             let found = suite.run(&case, mode, &mut rng);
             if !found.is_empty() {
-                let entry = failures.entry(format!("{name} {:?}", case.raw.code())).or_default();
+                let entry = failures
+                    .entry(format!("{name} {:?}", case.raw.code()))
+                    .or_default();
                 entry.0 += 1;
                 if entry.1.len() < SHOWN {
                     let state = &case.state;
@@ -180,7 +209,12 @@ fn integer_instructions_match_the_host() {
         .iter()
         .map(|(name, (count, examples))| format!("{name}: {count}\n  {}", examples.join("\n  ")))
         .collect();
-    assert!(failures.is_empty(), "{} kinds differ\n{}", failures.len(), shown.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} kinds differ\n{}",
+        failures.len(),
+        shown.join("\n")
+    );
 }
 
 fn text(raw: &Instruction) -> String {
