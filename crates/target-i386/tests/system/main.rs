@@ -2,13 +2,13 @@
 //!
 //! Each case is code, state and what the SDM says comes out; [`machine::Machine`] runs it and tells how it ended.
 
-//mod debugging;
+mod debugging;
 mod events;
 mod fast_calls;
 //mod identification;
 //mod legacy;
 mod machine;
-//mod memory;
+mod memory;
 //mod ports;
 mod registers;
 mod segments;
