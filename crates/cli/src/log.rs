@@ -33,9 +33,9 @@ const EVERYTHING: &[&str] = &["target_i386", "hw_i386", "hw_core", "softmmu", "a
 pub const ITEMS: &[Item] = &[
     Item { name: "guest_errors", help: "guests that use devices or MSRs in ways nobody defined", targets: EVERYTHING, level: LevelFilter::WARN },
     Item { name: "unimp", help: "uses of what is not implemented", targets: EVERYTHING, level: LevelFilter::WARN },
-    Item { name: "int", help: "interrupts and exceptions as they are delivered", targets: &["target_i386::interrupt"], level: LevelFilter::TRACE },
-    Item { name: "cpu_reset", help: "CPU state at each reset", targets: &["target_i386::reset"], level: LevelFilter::TRACE },
-    Item { name: "msr", help: "unknown model-specific registers", targets: &["target_i386::msr"], level: LevelFilter::TRACE },
+    Item { name: "int", help: "interrupts and exceptions as they are delivered", targets: &["int"], level: LevelFilter::TRACE },
+    Item { name: "cpu_reset", help: "CPU state at each reset", targets: &["cpu_reset"], level: LevelFilter::TRACE },
+    Item { name: "msr", help: "unknown model-specific registers", targets: &["msr"], level: LevelFilter::TRACE },
     Item { name: "digest", help: "at the end: instructions executed, and digests of CPU, memory and devices", targets: &["machine::digest"], level: LevelFilter::TRACE },
     Item { name: "device", help: "everything that device models report", targets: &["hw_i386", "hw_core"], level: LevelFilter::TRACE },
 ];

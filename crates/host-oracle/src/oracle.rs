@@ -253,7 +253,10 @@ fn is_prefix(byte: u8, mode: Mode) -> bool {
 /// Whether the host may trap before the end: after an iteration of a string instruction under REP, or between the
 /// elements of a gather (AMD processors do, so that a debugger sees each).
 fn is_repeated(code: &[u8], mode: Mode) -> bool {
-    let vex = code.iter().position(|&byte| !is_prefix(byte, mode)).filter(|&at| code[at] == 0xc4);
+    let vex = code
+        .iter()
+        .position(|&byte| !is_prefix(byte, mode))
+        .filter(|&at| code[at] == 0xc4);
     if let Some(at) = vex
         && matches!(code.get(at + 1..at + 4), Some([map, _, 0x90..=0x93]) if map & 0x1f == 2)
     {

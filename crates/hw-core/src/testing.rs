@@ -3,6 +3,10 @@
 //! A test makes the device on a [`TestClock`], drives it, and hands two equal instances to
 //! [`check_saved_state`] and one to [`check_reset`]; see the crate's example.
 
+mod actions;
+
+pub use actions::{Action, Rig, check_actions};
+
 use crate::{Device, IrqLine, IrqSink, ResetPhase, SavedState, VirtualClock};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -60,6 +64,18 @@ impl TestClock {
             self.list.run_expired();
         }
         self.hand.0.fetch_max(ns, Ordering::Relaxed);
+    }
+
+    /// Moves on by `ns`, stopping at no more than `stops` deadlines: beyond those the host does not keep up.
+    pub fn advance_with(&self, ns: i64, stops: usize) {
+        let end = self.now_ns().saturating_add(ns);
+        for _ in 0..stops {
+            let Some(at) = self.list.deadline().filter(|&at| at <= end) else {
+                break;
+            };
+            self.jump_to(at);
+        }
+        self.jump_to(end);
     }
 
     /// Moves on by `ns`.

@@ -1,4 +1,4 @@
-//! The PC: devices, tables, direct boot and the pc machine
+#![doc = include_str!("../README.md")]
 
 pub mod a20;
 pub mod acpi_pm;
@@ -30,3 +30,6 @@ pub mod tables;
 
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
+
+#[cfg(test)]
+mod proptests;

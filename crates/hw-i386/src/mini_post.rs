@@ -8,7 +8,7 @@ use crate::board_spec::*;
 use crate::pc_memory::PcMemory;
 use crate::pci::spec::{BAR0, COMMAND, INTERRUPT_LINE, INTERRUPT_PIN};
 use crate::pci::{BarKind, PciBus, PciFunction, devfn};
-use crate::piix3::spec::{DEVACTB, IDETIM, PIRQRC, PMBASE, PMREGMISC, SMBBASE, SMBHSTCFG};
+use crate::piix3::spec::{IDETIM, PIRQRC, PMBASE, PMREGMISC, SMBBASE, SMBHSTCFG};
 use crate::ram_layout::{EBDA_START, F_SEGMENT, HIGH_START, MIB, PCI_HOLE_END, RamLayout};
 use crate::rtc::Rtc;
 use crate::tables::{DUMMY_IRET, Tables};
@@ -41,7 +41,6 @@ pub(crate) fn pci(bus: &PciBus, ram: &RamLayout) {
     write(1, 3, PMREGMISC, 1, 1);
     write(1, 3, SMBBASE, 4, SMBUS_BASE as u32 | 1);
     write(1, 3, SMBHSTCFG, 1, 9);
-    debug_assert!(DEVACTB < 256); // 58h reads 02000000h from reset on: nobody sets up SMM
 
     assign_bars(&bus.functions(), ram);
     for (devfn, function) in bus.functions() {
@@ -201,7 +200,7 @@ pub(crate) fn mtrrs(cpu: &mut CpuState, ram: &RamLayout, physical_bits: u32) {
     cpu.msr.mtrr_fixed = [WRITE_PROTECTED; 11];
     cpu.msr.mtrr_fixed[..3].copy_from_slice(&[WRITE_BACK, WRITE_BACK, 0]);
     let hole = HIGH_START - ram.pci_hole_start();
-    let mask = (1u64 << physical_bits.clamp(32, 52)) - 1 & !(hole - 1);
+    let mask = ((1u64 << physical_bits.clamp(32, 52)) - 1) & !(hole - 1);
     cpu.msr.mtrr_var = Default::default();
     cpu.msr.mtrr_var[0] = (ram.pci_hole_start(), mask | VALID);
     cpu.msr.mtrr_def_type = ENABLED_WRITE_BACK;

@@ -23,7 +23,7 @@ use crate::piix3::{IdeController, IsaBridge, PowerManagement};
 use crate::pit::Pit;
 use crate::platform::{CpuPlatform, IntrPin};
 use crate::port92::Port92;
-use crate::ram_layout::RamLayout;
+use crate::ram_layout::{MIB, RamLayout};
 use crate::reset_control::ResetControl;
 use crate::rtc::{Rtc, RtcConfig};
 use crate::serial::Serial;
@@ -89,8 +89,8 @@ pub enum PcError {
     /// No RAM of that size.
     #[error(transparent)]
     Ram(#[from] RamError),
-    /// Fewer than 1 MiB, or not whole pages.
-    #[error("memory size must be a multiple of 4 KiB and at least 1 MiB")]
+    /// Fewer than 2 MiB, or not whole pages.
+    #[error("memory size must be a multiple of 4 KiB and at least 2 MiB")]
     RamSize,
     /// Several CPUs.
     #[error("the pc machine has one CPU as yet")]
@@ -137,7 +137,7 @@ impl Pc {
     /// # Errors
     /// An impossible size, or a host without that much memory.
     pub fn new(config: PcConfig) -> Result<Self, PcError> {
-        if config.ram_size < 1 << 20 || config.ram_size % 4096 != 0 {
+        if config.ram_size < 2 * MIB || !config.ram_size.is_multiple_of(4096) {
             return Err(PcError::RamSize);
         }
         if config.cpus.signals.len() != 1 {

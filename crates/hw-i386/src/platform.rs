@@ -3,6 +3,9 @@
 //! Calls flow in from the vCPU thread; those that change devices take the big lock first. INTA asks the local APIC,
 //! and when that says ExtINT (or there is none) the 8259 pair.
 
+#[cfg(test)]
+mod tests;
+
 use crate::apic::{LocalApic, Pending};
 use crate::ferr::Ferr;
 use crate::pic::PicPair;

@@ -93,7 +93,8 @@ pub(crate) fn div(a: Num, b: Num) -> Exact {
     let shift = if a.sig < b.sig { 64 } else { 63 };
     let num = u128::from(a.sig) << shift;
     let den = u128::from(b.sig);
-    let (q, r) = (num / den, num % den);
+    let q = num / den;
+    let r = num - q * den;
     let half = r << 1;
     let low = match half.cmp(&den) {
         core::cmp::Ordering::Less => u128::from(r != 0),

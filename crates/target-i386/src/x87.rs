@@ -225,3 +225,20 @@ pub fn lookup(instruction: &Instruction) -> Option<Handler> {
     };
     Some(handler)
 }
+
+/// The 11 opcode bits that FOP holds: the low three of D8–DF, and ModRM. Zero for other instructions.
+/// Decode puts them into `Insn::imm`, since x87 instructions have no immediate.
+pub fn opcode(code: &[u8], bits: u32) -> u64 {
+    let is_prefix = |byte: u8| {
+        matches!(byte, 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3)
+            || bits == 64 && byte & 0xf0 == 0x40
+    };
+    let start = code
+        .iter()
+        .position(|&byte| !is_prefix(byte))
+        .unwrap_or(code.len());
+    match code[start..] {
+        [first @ 0xd8..=0xdf, modrm, ..] => u64::from(first & 7) << 8 | u64::from(modrm),
+        _ => 0,
+    }
+}

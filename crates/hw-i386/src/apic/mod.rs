@@ -280,12 +280,11 @@ impl LocalApic {
         let ok = {
             let state = self.state.lock();
             // SDM volume 3, "x2APIC State Transitions".
-            let legal = match (mode(state.base), mode(value)) {
-                (_, (false, true)) => false,
-                ((true, true), (true, false)) | ((false, _), (true, true)) => false,
-                _ => true,
-            };
-            legal && value & !allowed == 0
+            let illegal = matches!(
+                (mode(state.base), mode(value)),
+                (_, (false, true)) | ((true, true), (true, false)) | ((false, _), (true, true))
+            );
+            !illegal && value & !allowed == 0
         };
         if ok {
             self.change(|state, _| {

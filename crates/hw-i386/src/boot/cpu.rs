@@ -119,9 +119,9 @@ pub(super) fn tables(entry: &EntryState) -> Vec<Load> {
     if long {
         // PML4[0] -> PDPT; PDPT[0..4] -> page directories; 2048 pages of 2 MiB. Present, writable, accessed.
         let mut pages = vec![0u64; 6 * 512];
-        pages[0] = place::PAGE_TABLES + 0x1000 | 0x23;
+        pages[0] = (place::PAGE_TABLES + 0x1000) | 0x23;
         for directory in 0..4u64 {
-            pages[512 + directory as usize] = place::PAGE_TABLES + 0x2000 + directory * 0x1000 | 0x23;
+            pages[512 + directory as usize] = (place::PAGE_TABLES + 0x2000 + directory * 0x1000) | 0x23;
         }
         for page in 0..2048u64 {
             pages[1024 + page as usize] = page << 21 | 0xe3;

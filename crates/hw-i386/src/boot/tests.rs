@@ -162,6 +162,36 @@ fn linux_64() {
 }
 
 #[test]
+fn maps_of_memory() {
+    let text = |size| {
+        let ranges = memory_map(&RamLayout::new(size));
+        ranges
+            .iter()
+            .map(|r| format!("{:#x}+{:#x} {:?}\n", r.start, r.size, r.kind))
+            .collect::<String>()
+    };
+    expect_test::expect![[r#"
+        0x0+0x9fc00 Ram
+        0x9fc00+0x400 Reserved
+        0xf0000+0x10000 Reserved
+        0x100000+0x1fee0000 Ram
+        0x1ffe0000+0x20000 Acpi
+        0xfffc0000+0x40000 Reserved
+    "#]]
+    .assert_eq(&text(512 * MIB));
+    expect_test::expect![[r#"
+        0x0+0x9fc00 Ram
+        0x9fc00+0x400 Reserved
+        0xf0000+0x10000 Reserved
+        0x100000+0xbfee0000 Ram
+        0xbffe0000+0x20000 Acpi
+        0xfffc0000+0x40000 Reserved
+        0x100000000+0x40000000 Ram
+    "#]]
+    .assert_eq(&text(4096 * MIB));
+}
+
+#[test]
 fn linux_32() {
     let mut image = bzimage();
     put(&mut image, spec::XLOADFLAGS, &4u16.to_le_bytes());

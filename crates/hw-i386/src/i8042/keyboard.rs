@@ -45,11 +45,6 @@ impl Keyboard {
         self.leds
     }
 
-    /// A byte is ready.
-    pub fn has_data(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
     /// Takes the next byte.
     pub fn pop(&mut self) -> Option<u8> {
         self.last = self.queue.pop_front()?;

@@ -53,11 +53,6 @@ impl Mouse {
         self.queue.len() <= QUEUE
     }
 
-    /// A byte is ready.
-    pub fn has_data(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
     /// Takes the next byte; makes a new packet when the queue runs dry and something is left to report.
     pub fn pop(&mut self) -> Option<u8> {
         let byte = self.queue.pop_front();
@@ -154,14 +149,13 @@ impl Mouse {
             0xe6 | 0xe7 => self.double_scale = value == 0xe7,
             0xe8 | 0xf3 => self.argument_of = Some(value),
             0xe9 => {
-                let buttons = self.buttons & 1 | (self.buttons >> 1 & 1) << 2 | (self.buttons >> 2 & 1) << 1;
+                // Here left is bit 2, middle bit 1, right bit 0.
+                let buttons = (self.buttons & 1) << 2 | (self.buttons >> 2 & 1) << 1 | self.buttons >> 1 & 1;
                 let mode = u8::from(self.double_scale) << 4
                     | u8::from(self.reporting) << 5
                     | u8::from(self.remote) << 6;
-                // Status has left in bit 2, middle in bit 1, right in bit 0.
-                let swapped = (buttons & 1) << 2 | buttons & 2 | buttons >> 2;
                 let (resolution, rate) = (self.resolution, self.rate);
-                return self.reply(&[ACK, mode | swapped, resolution, rate]);
+                return self.reply(&[ACK, mode | buttons, resolution, rate]);
             }
             0xea => self.remote = false,
             0xeb => {

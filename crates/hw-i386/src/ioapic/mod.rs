@@ -56,15 +56,16 @@ impl IoApic {
     /// Runs `change`, then sends what is due.
     fn change(&self, change: impl FnOnce(&mut IoApicState)) {
         change(&mut self.state.lock());
-        for pin in 0..spec::PINS {
-            let message = self.state.lock().take_message(pin);
-            if let Some(message) = message
-                && !self.bus.deliver(&message)
-                && message.level
-            {
+        // Once over the pins, so that a message nobody takes is not sent for ever.
+        let mut from = 0;
+        loop {
+            let due = self.state.lock().take_message_from(from);
+            let Some((pin, message)) = due else { return };
+            if !self.bus.deliver(&message) && message.level {
                 // Nobody holds this interrupt, so nobody will end it.
                 self.state.lock().entries[pin] &= !spec::REMOTE_IRR;
             }
+            from = pin + 1;
         }
     }
 
@@ -186,6 +187,14 @@ impl IoApicState {
             // An edge at a masked pin is lost (82093AA, "Interrupt Mask").
             self.irr |= bit;
         }
+    }
+
+    /// The first pin from `from` on that has a message to send, and that message.
+    fn take_message_from(&mut self, from: usize) -> Option<(usize, Message)> {
+        if self.irr == 0 {
+            return None;
+        }
+        (from..spec::PINS).find_map(|pin| Some((pin, self.take_message(pin)?)))
     }
 
     /// The message `pin` has to send now, which then counts as sent.

@@ -368,7 +368,7 @@ fn refusals() {
         })
         .is_err()
     };
-    assert!(try_size(0) && try_size(MIB + 1) && !try_size(MIB));
+    assert!(try_size(0) && try_size(MIB) && try_size(2 * MIB + 1) && !try_size(2 * MIB));
 }
 
 #[test]

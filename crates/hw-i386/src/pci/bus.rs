@@ -160,7 +160,7 @@ impl PciBus {
             let pin = config.bytes()[INTERRUPT_PIN];
             if pin != 0 {
                 let line = config.bytes()[INTERRUPT_LINE];
-                let _ = writeln!(text, "      IRQ {line}, pin {}", (b'A' + (pin - 1 & 3)) as char);
+                let _ = writeln!(text, "      IRQ {line}, pin {}", (b'A' + ((pin - 1) & 3)) as char);
             }
             for bar in config.bars() {
                 let space = match bar.kind {

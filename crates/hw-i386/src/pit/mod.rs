@@ -40,12 +40,14 @@ pub struct Pit {
 impl Pit {
     /// After reset: all counters in mode 3 with the longest period, counter 2's gate closed.
     pub fn new(clock: &VirtualClock, irq0: IrqLine) -> Arc<Self> {
-        Arc::new_cyclic(|weak| Self {
+        let pit = Arc::new_cyclic(|weak| Self {
             clock: clock.clone(),
             timer: clock.device_timer(weak, |pit: &Self| pit.change(|_, _| ())),
             irq0,
             state: DeviceCell::new(PitState::new(spec::CLOCK.ticks(clock.now_ns()))),
-        })
+        });
+        pit.arm();
+        pit
     }
 
     /// The registers in port space: counters and control word, port 61h.
@@ -70,6 +72,15 @@ impl Pit {
         ]
     }
 
+    /// Arms the timer for the next rise of OUT 0.
+    fn arm(&self) {
+        let next = {
+            let state = self.state.lock();
+            state.counters[0].next_rise(state.seen)
+        };
+        schedule(&self.timer, next.map(|tick| spec::CLOCK.ns(tick)));
+    }
+
     fn tick(&self) -> i64 {
         spec::CLOCK.ticks(self.clock.now_ns())
     }
@@ -77,23 +88,19 @@ impl Pit {
     /// Delivers rises of OUT 0 up to now, runs `change`, and makes IRQ 0 and the timer follow.
     fn change(&self, change: impl FnOnce(&mut PitState, i64)) {
         let tick = self.tick();
-        let (rises, out, next) = {
+        let (rises, out) = {
             let mut state = self.state.lock();
             let rises = state.take_rises(tick);
             state.advance(tick);
             change(&mut state, tick);
-            (
-                rises,
-                state.counters[0].out(tick),
-                state.counters[0].next_rise(state.seen),
-            )
+            (rises, state.counters[0].out(tick))
         };
         if rises {
             self.irq0.lower();
             self.irq0.raise();
         }
         self.irq0.set(out);
-        schedule(&self.timer, next.map(|tick| spec::CLOCK.ns(tick)));
+        self.arm();
     }
 
     fn read_counter(&self, port: u64) -> u8 {
@@ -123,7 +130,7 @@ impl Pit {
         let tick = self.tick();
         let mut state = self.state.lock();
         state.advance_for_read(tick);
-        let refresh = if tick / spec::REFRESH_TICKS & 1 != 0 {
+        let refresh = if (tick / spec::REFRESH_TICKS) & 1 != 0 {
             spec::B_REFRESH
         } else {
             0
@@ -173,10 +180,8 @@ impl Device for Pit {
     }
 
     fn load(&self, state: &SavedState) -> Result<(), StateError> {
-        let state: PitState = state.decode(PitState::VERSION)?;
-        let next = state.counters[0].next_rise(state.seen);
-        *self.state.lock() = state;
-        schedule(&self.timer, next.map(|tick| spec::CLOCK.ns(tick)));
+        *self.state.lock() = state.decode(PitState::VERSION)?;
+        self.arm();
         Ok(())
     }
 }

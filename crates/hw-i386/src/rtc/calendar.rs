@@ -74,7 +74,7 @@ impl Format {
         if self.0 & B_BINARY != 0 {
             value
         } else {
-            value / 10 % 10 << 4 | value % 10
+            ((value / 10 % 10) << 4) | (value % 10)
         }
     }
 
@@ -92,7 +92,7 @@ impl Format {
         if self.0 & B_24H != 0 {
             return self.encode(hour);
         }
-        let shown = if hour % 12 == 0 { 12 } else { hour % 12 };
+        let shown = if hour.is_multiple_of(12) { 12 } else { hour % 12 };
         self.encode(shown) | if hour >= 12 { PM } else { 0 }
     }
 

@@ -254,7 +254,7 @@ impl RtcState {
         };
         let was_halted = self.halted();
         match number {
-            reg::C | reg::D => return,
+            reg::C | reg::D => (),
             reg::A | reg::B => {
                 if !was_halted {
                     self.rebase(now);

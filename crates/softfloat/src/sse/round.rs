@@ -53,7 +53,8 @@ fn tiny<F: Format>(x: Exact, inexact: bool, ctx: &mut Ctx) -> F {
         return zero(x.sign);
     }
     let r = round_denormal(x, target::<F>(), ctx.rounding);
-    if if masked { r.inexact } else { inexact } {
+    let reported = if masked { r.inexact } else { inexact };
+    if reported {
         ctx.flags |= Flags::INEXACT;
     }
     if r.inexact || !masked {

@@ -8,7 +8,7 @@ mod leaves;
 mod models;
 mod parse;
 
-pub use features::{IMPLEMENTED, KNOWN_UNSUPPORTED};
+pub use features::{IMPLEMENTED, KNOWN_UNSUPPORTED, names};
 pub use leaves::{Dynamic, HYPERVISOR_SIGNATURE, Topology, leaf, xsave_size};
 pub use models::{Model, Vendor, models};
 pub use parse::{CpuChoice, CpuOptionError, parse};

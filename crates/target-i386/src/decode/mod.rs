@@ -69,7 +69,9 @@ pub fn decode(bytes: &[u8], context: Context) -> Decoded {
     if !gate::allowed(&raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
         return Decoded::Insn(stub(raise_ud, raw.len() as u8));
     }
-    Decoded::Insn(convert(&raw, context))
+    let mut insn = convert(&raw, context);
+    insn.imm |= x87::opcode(bytes, context.bits);
+    Decoded::Insn(insn)
 }
 
 /// Finds the handler of an instruction: integer, system, x87, SIMD table in turn. The flag tells whether the

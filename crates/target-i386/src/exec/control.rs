@@ -157,16 +157,16 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
         Mnemonic::Sahf => sahf,
         Mnemonic::Cli => cli,
         Mnemonic::Sti => sti,
-        Mnemonic::Pushf => match raw.code() {
-            Code::Pushfw => pushf::<u16>,
-            Code::Pushfd => pushf::<u32>,
-            _ => pushf::<u64>,
-        },
-        Mnemonic::Popf => match raw.code() {
-            Code::Popfw => popf::<u16>,
-            Code::Popfd => popf::<u32>,
-            _ => popf::<u64>,
-        },
-        _ => return None,
+        _ => {
+            return Some(match raw.code() {
+                Code::Pushfw => pushf::<u16>,
+                Code::Pushfd => pushf::<u32>,
+                Code::Pushfq => pushf::<u64>,
+                Code::Popfw => popf::<u16>,
+                Code::Popfd => popf::<u32>,
+                Code::Popfq => popf::<u64>,
+                _ => return None,
+            });
+        }
     })
 }

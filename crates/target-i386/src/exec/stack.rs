@@ -141,9 +141,9 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
             _ => return None,
         },
         Mnemonic::Pusha if raw.code() == Code::Pushaw => pusha::<u16>,
-        Mnemonic::Pusha => pusha::<u32>,
+        Mnemonic::Pushad => pusha::<u32>,
         Mnemonic::Popa if raw.code() == Code::Popaw => popa::<u16>,
-        Mnemonic::Popa => popa::<u32>,
+        Mnemonic::Popad => popa::<u32>,
         Mnemonic::Enter => match raw.code() {
             Code::Enterw_imm16_imm8 => enter::<u16>,
             Code::Enterd_imm16_imm8 => enter::<u32>,

@@ -5,10 +5,10 @@
 //! VEX instructions) and vol. 3A, 15.1 and 15.6 (control bits for SSE and AVX).
 
 use super::lane::{Lane, lanes, quads};
-use crate::Vcpu;
 use crate::fault::{Exec, Fault, Vector};
 use crate::flags::bit;
 use crate::insn::{Insn, InsnFlags};
+use crate::{Vcpu, x87};
 use softfloat::sse::Ctx;
 
 /// CR0 and CR4 bits that decide about SIMD (SDM vol. 3A, 2.5).
@@ -16,7 +16,6 @@ mod control {
     pub const PE: u64 = 1 << 0;
     pub const EM: u64 = 1 << 2;
     pub const TS: u64 = 1 << 3;
-    pub const NE: u64 = 1 << 5;
     pub const OSFXSR: u64 = 1 << 9;
     pub const OSXMMEXCPT: u64 = 1 << 10;
     pub const OSXSAVE: u64 = 1 << 18;
@@ -25,6 +24,7 @@ mod control {
 }
 
 /// XINUSE bits.
+const IN_USE_X87: u64 = 1 << 0;
 const IN_USE_SSE: u64 = 1 << 1;
 const IN_USE_AVX: u64 = 1 << 2;
 
@@ -73,20 +73,7 @@ pub fn check_mmx(cpu: &mut Vcpu) -> Exec {
     if cpu.state.cr0 & control::TS != 0 {
         return Err(Fault::NM);
     }
-    check_pending(cpu)
-}
-
-/// A pending unmasked x87 exception (ES set) is #MF, or FERR# to the board while CR0.NE is clear.
-fn check_pending(cpu: &mut Vcpu) -> Exec {
-    const ES: u16 = 1 << 7;
-    if cpu.state.fpu.status & ES == 0 {
-        return Ok(());
-    }
-    if cpu.state.cr0 & control::NE != 0 {
-        return Err(Fault::new(Vector::Mf));
-    }
-    cpu.platform.set_ferr(true);
-    Ok(())
+    x87::check_pending(cpu)
 }
 
 /// Whether the instruction was encoded with VEX.
@@ -156,8 +143,10 @@ pub fn mm(cpu: &Vcpu, reg: u8) -> u64 {
 /// What every MMX instruction but EMMS does to the x87 state (SDM vol. 3A, table 14-2): TOP 0, all tags valid.
 #[inline(always)]
 pub fn enter_mmx(cpu: &mut Vcpu) {
-    cpu.state.fpu.top = 0;
-    cpu.state.fpu.empty = 0;
+    let fpu = &mut cpu.state.fpu;
+    fpu.top = 0;
+    fpu.empty = 0;
+    fpu.xinuse |= IN_USE_X87;
 }
 
 /// Writes an MMX register; the exponent part becomes ones.

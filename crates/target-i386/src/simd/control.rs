@@ -1,4 +1,4 @@
-//! MXCSR, EMMS, prefetches. SDM vol. 1, 5.5.2, 5.5.4, 5.4.8 and 10.4.6.3.
+//! MXCSR and EMMS. SDM vol. 1, 5.4.8 and 5.5.2.
 
 use super::access::*;
 use crate::Vcpu;
@@ -17,8 +17,6 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
         M::Ldmxcsr | M::Vldmxcsr            => load_mxcsr,
         M::Stmxcsr | M::Vstmxcsr            => store_mxcsr,
         M::Emms                             => empty_mmx,
-        M::Prefetchnta | M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2
-        | M::Prefetchw | M::Prefetchwt1 | M::Prefetch => prefetch,
         _ => return None,
     })
 }
@@ -45,10 +43,5 @@ fn empty_mmx(cpu: &mut Vcpu, _: &Insn) -> Exec {
     check_mmx(cpu)?;
     cpu.state.fpu.top = 0;
     cpu.state.fpu.empty = 0xff;
-    Ok(())
-}
-
-/// There is no cache to warm, and a prefetch never faults.
-fn prefetch(_: &mut Vcpu, _: &Insn) -> Exec {
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::access::*;
 use super::lane::{Element, Lane, build};
+use super::swar;
 use super::table::Form;
 use crate::Vcpu;
 use crate::fault::Exec;
@@ -121,6 +122,9 @@ fn insertps(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 /// The top bits of the elements of `BYTES` of one lane.
 fn signs<const BYTES: u32>(lane: Lane) -> u64 {
+    if BYTES == 1 {
+        return swar::byte_signs(lane);
+    }
     (0..16 / BYTES).fold(0, |mask, i| {
         mask | ((lane >> (8 * BYTES * (i + 1) - 1)) as u64 & 1) << i
     })

@@ -2,7 +2,8 @@
 //!
 //! The one family that may be interrupted half-way: elements are taken in order from the lowest; each one
 //! gathered is written to the destination and its mask element cleared, so a fault leaves the state from which
-//! the instruction, run again, goes on.
+//! the instruction, run again, goes on. Mask elements not reached yet keep all their bits (as on AMD processors;
+//! the SDM would have them turned into their signs).
 
 use super::access::*;
 use super::lane::quads;
@@ -65,13 +66,9 @@ fn gather<const INDEX: usize, const DATA: usize, const COUNT: usize>(cpu: &mut V
     let base = base.wrapping_add(mem.disp as i64 as u64);
     let ones = u64::MAX >> (mem.trunc & 63);
     let indexes = cpu.state.fpu.ymm[index];
-    // The mask is read whole at the start: every element becomes its sign, as a fault shows it.
     for i in 0..COUNT {
-        let sign = element::<DATA>(&cpu.state.fpu.ymm[mask], i) as i64 >> 63;
-        set_element::<DATA>(&mut cpu.state.fpu.ymm[mask], i, sign as u64);
-    }
-    for i in 0..COUNT {
-        if element::<DATA>(&cpu.state.fpu.ymm[mask], i) == 0 {
+        if element::<DATA>(&cpu.state.fpu.ymm[mask], i) as i64 >= 0 {
+            set_element::<DATA>(&mut cpu.state.fpu.ymm[mask], i, 0);
             continue;
         }
         let offset = element::<INDEX>(&indexes, i) << (mem.shift & 3);

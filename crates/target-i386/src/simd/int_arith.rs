@@ -2,6 +2,7 @@
 //! SDM vol. 1, 5.4.2, 5.6.3, 5.9 and 5.10.
 
 use super::lane::{Element, Lane, build, halves, map, zip};
+use super::swar::{self, BYTES, WORDS};
 use super::table::rows;
 use crate::insn::Handler;
 use iced_x86::Instruction;
@@ -10,16 +11,16 @@ use iced_x86::Instruction;
 #[rustfmt::skip]
 pub fn lookup(insn: &Instruction) -> Option<Handler> {
     rows! { insn;
-        binary: Paddb    | Vpaddb    => |a, b| zip(a, b, u8::wrapping_add);
-        binary: Paddw    | Vpaddw    => |a, b| zip(a, b, u16::wrapping_add);
+        binary: Paddb    | Vpaddb    => swar::add::<BYTES>;
+        binary: Paddw    | Vpaddw    => swar::add::<WORDS>;
         binary: Paddd    | Vpaddd    => |a, b| zip(a, b, u32::wrapping_add);
         binary: Paddq    | Vpaddq    => |a, b| zip(a, b, u64::wrapping_add);
         binary: Paddsb   | Vpaddsb   => |a, b| zip(a, b, i8::saturating_add);
         binary: Paddsw   | Vpaddsw   => |a, b| zip(a, b, i16::saturating_add);
         binary: Paddusb  | Vpaddusb  => |a, b| zip(a, b, u8::saturating_add);
         binary: Paddusw  | Vpaddusw  => |a, b| zip(a, b, u16::saturating_add);
-        binary: Psubb    | Vpsubb    => |a, b| zip(a, b, u8::wrapping_sub);
-        binary: Psubw    | Vpsubw    => |a, b| zip(a, b, u16::wrapping_sub);
+        binary: Psubb    | Vpsubb    => swar::sub::<BYTES>;
+        binary: Psubw    | Vpsubw    => swar::sub::<WORDS>;
         binary: Psubd    | Vpsubd    => |a, b| zip(a, b, u32::wrapping_sub);
         binary: Psubq    | Vpsubq    => |a, b| zip(a, b, u64::wrapping_sub);
         binary: Psubsb   | Vpsubsb   => |a, b| zip(a, b, i8::saturating_sub);
@@ -29,27 +30,27 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
 
         binary: Pmullw   | Vpmullw   => |a, b| zip(a, b, u16::wrapping_mul);
         binary: Pmulld   | Vpmulld   => |a, b| zip(a, b, u32::wrapping_mul);
-        binary: Pmulhw   | Vpmulhw   => |a, b| zip(a, b, |x: i16, y: i16| (i32::from(x) * i32::from(y) >> 16) as i16);
-        binary: Pmulhuw  | Vpmulhuw  => |a, b| zip(a, b, |x: u16, y: u16| (u32::from(x) * u32::from(y) >> 16) as u16);
-        binary: Pmulhrsw | Vpmulhrsw => |a, b| zip(a, b, |x: i16, y: i16| (((i32::from(x) * i32::from(y) >> 14) + 1) >> 1) as i16);
+        binary: Pmulhw   | Vpmulhw   => |a, b| zip(a, b, |x: i16, y: i16| ((i32::from(x) * i32::from(y)) >> 16) as i16);
+        binary: Pmulhuw  | Vpmulhuw  => |a, b| zip(a, b, |x: u16, y: u16| ((u32::from(x) * u32::from(y)) >> 16) as u16);
+        binary: Pmulhrsw | Vpmulhrsw => |a, b| zip(a, b, |x: i16, y: i16| ((((i32::from(x) * i32::from(y)) >> 14) + 1) >> 1) as i16);
         binary: Pmuludq  | Vpmuludq  => |a, b| zip(a, b, |x: u64, y: u64| (x & 0xffff_ffff) * (y & 0xffff_ffff));
         binary: Pmuldq   | Vpmuldq   => |a, b| zip(a, b, |x: i64, y: i64| i64::from(x as i32) * i64::from(y as i32));
         binary: Pmaddwd  | Vpmaddwd  => madd_words;
         binary: Pmaddubsw | Vpmaddubsw => madd_bytes;
 
-        binary: Pavgb    | Vpavgb    => |a, b| zip(a, b, |x: u8, y: u8| (u16::from(x) + u16::from(y) + 1 >> 1) as u8);
-        binary: Pavgw    | Vpavgw    => |a, b| zip(a, b, |x: u16, y: u16| (u32::from(x) + u32::from(y) + 1 >> 1) as u16);
-        binary: Pminub   | Vpminub   => |a, b| zip(a, b, |x: u8, y| x.min(y));
-        binary: Pminuw   | Vpminuw   => |a, b| zip(a, b, |x: u16, y| x.min(y));
+        binary: Pavgb    | Vpavgb    => |a, b| zip(a, b, |x: u8, y: u8| ((u16::from(x) + u16::from(y) + 1) >> 1) as u8);
+        binary: Pavgw    | Vpavgw    => |a, b| zip(a, b, |x: u16, y: u16| ((u32::from(x) + u32::from(y) + 1) >> 1) as u16);
+        binary: Pminub   | Vpminub   => swar::min::<BYTES>;
+        binary: Pminuw   | Vpminuw   => swar::min::<WORDS>;
         binary: Pminud   | Vpminud   => |a, b| zip(a, b, |x: u32, y| x.min(y));
-        binary: Pminsb   | Vpminsb   => |a, b| zip(a, b, |x: i8, y| x.min(y));
-        binary: Pminsw   | Vpminsw   => |a, b| zip(a, b, |x: i16, y| x.min(y));
+        binary: Pminsb   | Vpminsb   => swar::min_signed::<BYTES>;
+        binary: Pminsw   | Vpminsw   => swar::min_signed::<WORDS>;
         binary: Pminsd   | Vpminsd   => |a, b| zip(a, b, |x: i32, y| x.min(y));
-        binary: Pmaxub   | Vpmaxub   => |a, b| zip(a, b, |x: u8, y| x.max(y));
-        binary: Pmaxuw   | Vpmaxuw   => |a, b| zip(a, b, |x: u16, y| x.max(y));
+        binary: Pmaxub   | Vpmaxub   => swar::max::<BYTES>;
+        binary: Pmaxuw   | Vpmaxuw   => swar::max::<WORDS>;
         binary: Pmaxud   | Vpmaxud   => |a, b| zip(a, b, |x: u32, y| x.max(y));
-        binary: Pmaxsb   | Vpmaxsb   => |a, b| zip(a, b, |x: i8, y| x.max(y));
-        binary: Pmaxsw   | Vpmaxsw   => |a, b| zip(a, b, |x: i16, y| x.max(y));
+        binary: Pmaxsb   | Vpmaxsb   => swar::max_signed::<BYTES>;
+        binary: Pmaxsw   | Vpmaxsw   => swar::max_signed::<WORDS>;
         binary: Pmaxsd   | Vpmaxsd   => |a, b| zip(a, b, |x: i32, y| x.max(y));
 
         unary:  Pabsb    | Vpabsb    => |a, _| map(a, i8::wrapping_abs);

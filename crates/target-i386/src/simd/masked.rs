@@ -1,4 +1,5 @@
-//! Masked loads and stores: only the elements that the mask selects are touched, so the others cannot fault.
+//! Masked loads and stores: only the elements that the mask selects are touched; in the AVX forms the others cannot
+//! fault either.
 //! SDM vol. 2: MASKMOVQ, MASKMOVDQU, VMASKMOV, VPMASKMOV.
 
 use super::access::*;
@@ -38,7 +39,7 @@ fn selected<const BYTES: usize>(mask: [Lane; 2], i: usize) -> bool {
     element::<BYTES>(mask, i) >> (8 * BYTES - 1) & 1 != 0
 }
 
-/// Writes the selected elements, all or none of them.
+/// Writes the selected elements.
 fn store_elements<const BYTES: usize>(
     cpu: &mut Vcpu,
     seg: u8,
@@ -47,9 +48,6 @@ fn store_elements<const BYTES: usize>(
     value: [Lane; 2],
     mask: [Lane; 2],
 ) -> Exec {
-    for i in (0..count).filter(|&i| selected::<BYTES>(mask, i)) {
-        cpu.probe_write(seg, address(i), BYTES as u64)?;
-    }
     for i in (0..count).filter(|&i| selected::<BYTES>(mask, i)) {
         store_at(cpu, seg, address(i), BYTES, element::<BYTES>(value, i).into())?;
     }
@@ -63,6 +61,10 @@ fn store_masked<const BYTES: usize>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let (start, seg, count) = (cpu.ea(insn), insn.mem.seg, width(insn) * 16 / BYTES);
     let ones = u64::MAX >> (insn.mem.trunc & 63);
     let address = |i: usize| start.wrapping_add((i * BYTES) as u64) & ones;
+    // All or none: what can fault does so before the first write.
+    for i in (0..count).filter(|&i| selected::<BYTES>(mask, i)) {
+        cpu.probe_write(seg, address(i), BYTES as u64)?;
+    }
     store_elements::<BYTES>(cpu, seg, address, count, value, mask)
 }
 
@@ -93,14 +95,17 @@ fn mask_move(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 fn mask_move_mmx(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_mmx(cpu)?;
     let (value, mask) = (mm(cpu, insn.reg[1]), mm(cpu, insn.reg[2]));
-    mask_move_bytes(cpu, insn, 8, value.into(), mask.into())?;
     enter_mmx(cpu);
-    Ok(())
+    mask_move_bytes(cpu, insn, 8, value.into(), mask.into())
 }
 
+/// Writes the selected bytes, all or none. As on AMD processors, all of the operand must be writable even if
+/// no byte is selected (the SDM leaves that open).
 fn mask_move_bytes(cpu: &mut Vcpu, insn: &Insn, count: usize, value: Lane, mask: Lane) -> Exec {
     let (start, seg) = (cpu.state.gpr[RDI], insn.mem.seg);
     let ones = u64::MAX >> (insn.mem.trunc & 63);
     let address = |i: usize| start.wrapping_add(i as u64) & ones;
-    store_elements::<1>(cpu, seg, address, count, [value, 0], [mask, 0])
+    let mask = [mask, 0];
+    cpu.probe_write(seg, address(0), count as u64)?;
+    store_elements::<1>(cpu, seg, address, count, [value, 0], mask)
 }

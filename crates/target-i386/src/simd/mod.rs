@@ -31,6 +31,7 @@ mod shape;
 mod shift;
 mod shuffle;
 mod string;
+mod swar;
 mod table;
 
 use crate::Handler;

@@ -36,7 +36,6 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
         M::Movq2dq                                       => mm_to_xmm,
         M::Movdq2q                                       => xmm_to_mm,
         M::Movntq                                        => store_mm,
-        M::Movnti                                        => if insn.op1_register().is_gpr64() { store_gpr::<8> } else { store_gpr::<4> },
         _ => return None,
     })
 }
@@ -287,10 +286,4 @@ fn xmm_to_mm(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let value = xmm(cpu, insn.reg[1]) as u64;
     set_mm(cpu, insn.reg[0], value);
     Ok(())
-}
-
-/// MOVNTI: touches no vector state, so no control bit forbids it.
-fn store_gpr<const BYTES: usize>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    let value = gpr(cpu, insn.reg[1], true);
-    store(cpu, insn, BYTES, value.into())
 }

@@ -3,6 +3,7 @@
 
 use super::access::*;
 use super::lane::{Element, Lane, build, halves};
+use super::swar::interleave_bytes;
 use super::table::{Form, rows};
 use crate::Vcpu;
 use crate::fault::Exec;
@@ -31,11 +32,11 @@ pub fn lookup(insn: &Instruction) -> Option<Handler> {
         unary:  Movsldup   | Vmovsldup   => |a, _| select(a, 0b10_10_00_00);
         unary:  Movshdup   | Vmovshdup   => |a, _| select(a, 0b11_11_01_01);
 
-        binary: Punpcklbw  | Vpunpcklbw  => |a, b| interleave::<16, u8>(a, b, 0);
+        binary: Punpcklbw  | Vpunpcklbw  => |a, b| interleave_bytes(a as u64, b as u64);
         binary: Punpcklwd  | Vpunpcklwd  => |a, b| interleave::<8, u16>(a, b, 0);
         binary: Punpckldq  | Vpunpckldq  | Unpcklps | Vunpcklps => |a, b| interleave::<4, u32>(a, b, 0);
         binary: Punpcklqdq | Vpunpcklqdq | Unpcklpd | Vunpcklpd => |a, b| interleave::<2, u64>(a, b, 0);
-        binary: Punpckhbw  | Vpunpckhbw  => |a, b| interleave::<16, u8>(a, b, 8), mmx |a, b| high(interleave::<16, u8>(a.into(), b.into(), 0));
+        binary: Punpckhbw  | Vpunpckhbw  => |a, b| interleave_bytes(high(a), high(b)), mmx |a, b| high(interleave_bytes(a, b));
         binary: Punpckhwd  | Vpunpckhwd  => |a, b| interleave::<8, u16>(a, b, 4), mmx |a, b| high(interleave::<8, u16>(a.into(), b.into(), 0));
         binary: Punpckhdq  | Vpunpckhdq  | Unpckhps | Vunpckhps => |a, b| interleave::<4, u32>(a, b, 2), mmx |a, b| high(interleave::<4, u32>(a.into(), b.into(), 0));
         binary: Punpckhqdq | Vpunpckhqdq | Unpckhpd | Vunpckhpd => |a, b| interleave::<2, u64>(a, b, 1);
@@ -226,7 +227,7 @@ mod tests {
         let a: Lane = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
         let b: Lane = 0x1f1e_1d1c_1b1a_1918_1716_1514_1312_1110;
         assert_eq!(palignr(b, a, 4), 0x1312_1110_0f0e_0d0c_0b0a_0908_0706_0504);
-        assert_eq!(interleave::<16, u8>(a, b, 8) as u32, 0x1909_1808);
+        assert_eq!(interleave::<8, u16>(a, b, 4) as u64, 0x1b1a_0b0a_1918_0908);
         assert_eq!(
             shufps(a, b, 0b00_01_10_11),
             0x1312_1110_1716_1514_0b0a_0908_0f0e_0d0c

@@ -137,7 +137,7 @@ pub(super) fn frndint(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 /// FSCALE
 pub(super) fn fscale(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     enter_register(cpu, insn)?;
-    with_st1(cpu, |a, b, ctx| x87::scale(a, b, ctx));
+    with_st1(cpu, x87::scale);
     Ok(())
 }
 

@@ -46,7 +46,6 @@ pub(super) fn fldcw(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 /// Loads the control word. Bit 6 is stuck at one; bits 7, 13, 14 and 15 at zero.
 pub(super) fn set_control(cpu: &mut Vcpu, word: u16) {
     cpu.state.fpu.control = word & 0x1f3f | 0x40;
-    cpu.state.fpu.xinuse |= 1;
     summarize(cpu);
 }
 

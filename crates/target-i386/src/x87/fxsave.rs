@@ -63,8 +63,6 @@ pub(super) fn fxrstor<const WIDE: bool>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
             ymm[0] = u64::from_le_bytes(low.try_into().unwrap_or_default());
             ymm[1] = u64::from_le_bytes(high.try_into().unwrap_or_default());
         }
-        // SSE state is in use from here on.
-        fpu.xinuse |= 2;
     }
     image::load(cpu, &x87, WIDE);
     Ok(())

@@ -115,7 +115,6 @@ pub(super) fn point(cpu: &mut Vcpu, insn: &Insn) {
     state.fpu.ip = state.rip.wrapping_sub(insn.len.into()) & cpu.mode.ip_mask;
     state.fpu.cs = state.seg[usize::from(seg::CS)].selector;
     state.fpu.opcode = insn.imm as u16 & 0x7ff;
-    state.fpu.xinuse |= 1;
 }
 
 /// Records opcode, instruction pointer and data pointer; once the memory access has succeeded.

@@ -7,8 +7,8 @@ use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock};
 use std::sync::Arc;
 use target_i386::cpuid::{Model, Topology};
 use target_i386::decode::{self, Context, Decoded};
-use target_i386::state::{Float80, Segment};
-use target_i386::{CpuSignals, Features, InstructionCount, Platform, Vcpu, VcpuParts};
+use target_i386::state::{Float80, Fpu, Segment};
+use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
 /// A board with nothing on it.
 struct Nothing;
@@ -40,6 +40,10 @@ impl Platform for Nothing {
     fn set_ferr(&self, _: bool) {}
 }
 
+/// Attributes of a present, readable user code segment: L, or D.
+const CODE64: u32 = 0xa0_fb00;
+const CODE32: u32 = 0xc0_fb00;
+
 const RAM: u64 = 1 << 20;
 /// Physical places: page tables, then code, then data.
 const PML4: u64 = 0x1000;
@@ -54,6 +58,7 @@ pub struct Bench {
     cpu: Vcpu,
     ram: RamBlock,
     features: Features,
+    bits: u32,
 }
 
 impl Bench {
@@ -63,15 +68,7 @@ impl Bench {
         let ram = RamBlock::new(&map, "ram", RAM).expect("host memory");
         let memory = AddressSpace::new(&map, "memory", root.clone());
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
-        map.transaction(|_| {
-            let region = MemoryRegion::ram(ram.clone());
-            root.add_subregion(0, &region, 0);
-            root.add_subregion(
-                DATA_BASE,
-                &MemoryRegion::alias("d", &region, DATA, DATA_LEN as u64),
-                0,
-            );
-        });
+        map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0));
         let features = Features::all();
         let cpu = Vcpu::new(VcpuParts {
             memory,
@@ -82,7 +79,12 @@ impl Bench {
             model: Arc::new(Model::with_features(features)),
             topology: Topology::default(),
         });
-        let mut bench = Bench { cpu, ram, features };
+        let mut bench = Bench {
+            cpu,
+            ram,
+            features,
+            bits: 64,
+        };
         bench.map_pages();
         bench.enter_user_mode();
         bench
@@ -127,19 +129,46 @@ impl Bench {
         state.seg = [flat; 6];
         state.seg[1] = Segment {
             selector: 0x33,
-            attr: 0xa0_fb00,
+            attr: CODE64,
             ..flat
         };
         state.cpl = 3;
+        self.bits = 64;
         self.cpu.refresh_mode();
     }
 
-    /// Executes one instruction; the vector and page-fault address if it faults.
-    pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8]) -> Option<(u8, u64)> {
+    /// As [`Bench::run`], on a machine that `setup` has changed.
+    pub fn run_after(
+        &mut self,
+        setup: fn(&mut CpuState),
+        code: &[u8],
+        state: &mut State,
+        memory: &[u8],
+    ) -> Option<(u8, u64)> {
+        self.enter_user_mode();
+        // `run` loads what `State` holds; what it holds of the x87 status and MXCSR, `setup` may change too.
+        setup(&mut self.cpu.state);
+        self.cpu.refresh_mode();
+        let (status, mxcsr) = (self.cpu.state.fpu.status, self.cpu.state.fpu.mxcsr);
+        state.x87.fsw = status;
+        state.mxcsr = mxcsr;
+        let result = self.run(code, state, memory, 64);
+        self.cpu.state.fpu = Fpu::default();
+        self.enter_user_mode();
+        result
+    }
+
+    /// Executes one instruction in 32-bit or 64-bit code; the vector and page-fault address if it faults.
+    pub fn run(&mut self, code: &[u8], state: &mut State, memory: &[u8], bits: u32) -> Option<(u8, u64)> {
+        if bits != self.bits {
+            self.bits = bits;
+            self.cpu.state.seg[1].attr = if bits == 64 { CODE64 } else { CODE32 };
+            self.cpu.refresh_mode();
+        }
         self.ram.write(DATA, memory).expect("in RAM");
         self.load(state);
         let context = Context {
-            bits: 64,
+            bits,
             real_like: false,
             features: self.features,
         };

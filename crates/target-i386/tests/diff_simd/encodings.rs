@@ -75,8 +75,8 @@ impl Encoding {
         let mut insn = Instruction::default();
         // Some forms need particular registers (gathers: three different ones); try a few.
         for _ in 0..16 {
-            let code = self.bytes(&mut rng);
-            insn = crate::decoded(&code);
+            let code = self.bytes(&mut rng, 64);
+            insn = crate::decoded(&code, 64);
             if !insn.is_invalid() {
                 break;
             }
@@ -108,9 +108,15 @@ impl Encoding {
     }
 
     /// One instruction with this opcode: random registers, or a memory operand as `operands` expects it.
-    pub fn bytes(&self, rng: &mut Rng) -> Vec<u8> {
+    pub fn bytes(&self, rng: &mut Rng, bits: u32) -> Vec<u8> {
         let mut code = Vec::new();
-        let (r, x, b) = (rng.below(2) as u8, rng.below(2) as u8, rng.below(2) as u8);
+        // Eight registers in 32-bit code, sixteen in 64-bit code.
+        let extra = if bits == 64 { 2 } else { 1 };
+        let (r, x, b) = (
+            rng.below(extra) as u8,
+            rng.below(extra) as u8,
+            rng.below(extra) as u8,
+        );
         // Memory bases are RSI and RBX, so B stays clear; the index is RCX or a vector register.
         let b = if self.memory { 0 } else { b };
         let sib = rng.below(2) != 0;
@@ -119,7 +125,11 @@ impl Encoding {
         if self.vex {
             let byte2 = (1 - r) << 7 | (1 - x) << 6 | (1 - b) << 5 | self.map;
             // Forms without a second register operand want all ones in vvvv.
-            let vvvv = if self.has_vvvv() { rng.below(16) as u8 } else { 15 };
+            let vvvv = if self.has_vvvv() {
+                15 - rng.below(8 * extra) as u8
+            } else {
+                15
+            };
             let byte3 = u8::from(self.wide) << 7 | vvvv << 3 | u8::from(self.vex_l) << 2 | self.prefix;
             code.extend([0xc4, byte2, byte3]);
         } else {
@@ -154,7 +164,7 @@ impl Encoding {
         }
         // An immediate, or bytes that the decoder does not take.
         code.push(rng.next() as u8);
-        let insn = crate::decoded(&code);
+        let insn = crate::decoded(&code, bits);
         if !insn.is_invalid() {
             code.truncate(insn.len());
         }
@@ -177,7 +187,7 @@ impl Encoding {
                 (true, true) => &[0x04 | reg << 3, 0x2b],
             };
             let code = [&[0xc4, 0xe0 | self.map, byte3, self.opcode], modrm, &[0]].concat();
-            !crate::decoded(&code).is_invalid()
+            !crate::decoded(&code, 64).is_invalid()
         };
         code(8)
     }
@@ -192,5 +202,14 @@ impl Encoding {
     /// Of gathers: indexes of 32 bits rather than 64.
     pub fn mnemonic_has_dword_indexes(&self) -> bool {
         self.opcode & 1 == 0
+    }
+
+    /// Whether the bytes mean the same instruction there: no REX.W.
+    pub fn exists_in_32_bit_code(&self) -> bool {
+        if self.wide && !self.vex {
+            return false;
+        }
+        let insn = crate::decoded(&self.bytes(&mut Rng::new(7), 32), 32);
+        !insn.is_invalid() && insn.mnemonic() == self.mnemonic
     }
 }

@@ -58,8 +58,17 @@ fn vector(rng: &mut Rng) -> [u64; 4] {
     })
 }
 
-/// Instruction bytes, registers and memory of one case.
-pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
+/// Instruction bytes, registers and memory.
+pub struct Case {
+    pub code: Vec<u8>,
+    pub state: State,
+    pub memory: Vec<u8>,
+    /// Code size, 32 or 64.
+    pub bits: u32,
+}
+
+/// One case of an encoding.
+pub fn case(encoding: &Encoding, rng: &mut Rng, bits: u32) -> Case {
     let mut state = State::new();
     for register in &mut state.ymm {
         *register = vector(rng);
@@ -104,9 +113,17 @@ pub fn case(encoding: &Encoding, rng: &mut Rng) -> (Vec<u8>, State, Vec<u8>) {
             chunk.copy_from_slice(&rng.pick(&fill).to_le_bytes());
         }
     }
-    let code = encoding.bytes(rng);
-    place_memory_operand(encoding, rng, &code, &mut state);
-    (code, state, memory)
+    let code = encoding.bytes(rng, bits);
+    place_memory_operand(encoding, rng, &code, &mut state, bits);
+    if bits == 32 {
+        state.gpr.iter_mut().for_each(|register| *register &= 0xffff_ffff);
+    }
+    Case {
+        code,
+        state,
+        memory,
+        bits,
+    }
 }
 
 fn mxcsr(rng: &mut Rng) -> u32 {
@@ -128,9 +145,9 @@ fn mxcsr(rng: &mut Rng) -> u32 {
 
 /// Points the base registers so that the operand lies where the case wants it: aligned, unaligned, or at an edge
 /// of the mapped area.
-fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: &mut State) {
+fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: &mut State, bits: u32) {
     use iced_x86::Register;
-    let insn = crate::decoded(code);
+    let insn = crate::decoded(code, bits);
     let end = DATA_BASE + DATA_LEN as u64;
     let target = match rng.below(10) {
         0..=5 => DATA_BASE + DATA_LEN as u64 / 2 + 32 * rng.below(8),
@@ -145,7 +162,11 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
     if !encoding.is_memory() {
         return;
     }
-    let base = if insn.memory_base() == Register::RSI { 6 } else { 3 };
+    let base = if matches!(insn.memory_base(), Register::RSI | Register::ESI) {
+        6
+    } else {
+        3
+    };
     if encoding.is_vsib() {
         // Indexes around the base: mostly inside, sometimes far outside.
         let index = insn.memory_index().number();
@@ -168,7 +189,7 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
         return;
     }
     let scale = u64::from(insn.memory_index_scale());
-    let index = if insn.memory_index() == Register::RCX {
+    let index = if matches!(insn.memory_index(), Register::RCX | Register::ECX) {
         state.gpr[1] = rng.below(64).wrapping_sub(16);
         state.gpr[1].wrapping_mul(scale)
     } else {

@@ -2,15 +2,20 @@
 
 use host_oracle::layout::{DATA_BASE, DATA_LEN};
 use host_oracle::{State, X87};
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
 use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock, lock::Solo};
 use std::sync::Arc;
-use target_i386::insn::{InsnFlags, MemOperand, NO_REG, seg};
+use std::sync::atomic::{AtomicBool, Ordering};
+use target_i386::cpuid::{Model, Topology};
+use target_i386::decode::{self, Context, Decoded};
+use target_i386::insn::seg;
 use target_i386::state::{Float80, Segment};
-use target_i386::{CpuSignals, Exec, Features, Insn, InstructionCount, Platform, Vcpu, VcpuParts};
+use target_i386::{CpuSignals, Exec, Features, InstructionCount, Platform, Vcpu, VcpuParts};
 
-/// A board that has nothing to say.
-struct Board;
+/// A board that has nothing to say, and listens to FERR#.
+#[derive(Default)]
+pub struct Board {
+    pub ferr: AtomicBool,
+}
 
 impl Platform for Board {
     fn virtual_ns(&self) -> i64 {
@@ -36,12 +41,15 @@ impl Platform for Board {
         false
     }
     fn set_tsc_deadline(&self, _: u64, _: i64) {}
-    fn set_ferr(&self, _: bool) {}
+    fn set_ferr(&self, level: bool) {
+        self.ferr.store(level, Ordering::Relaxed);
+    }
 }
 
 pub struct Guest {
     pub cpu: Vcpu,
-    memory: Arc<AddressSpace>,
+    pub memory: Arc<AddressSpace>,
+    pub board: Arc<Board>,
 }
 
 impl Guest {
@@ -52,22 +60,25 @@ impl Guest {
         root.add_subregion(DATA_BASE, &MemoryRegion::ram(ram), 0);
         let memory = AddressSpace::new(&map, "memory", root);
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
+        let board = Arc::new(Board::default());
         let mut cpu = Vcpu::new(VcpuParts {
             memory: memory.clone(),
             io,
             signals: Arc::new(CpuSignals::new()),
-            platform: Arc::new(Board),
+            platform: board.clone(),
             count: Arc::new(InstructionCount::default()),
-            features: Features::all(),
+            model: Arc::new(Model::with_features(Features::all())),
+            topology: Topology::default(),
         });
         let state = &mut cpu.state;
-        state.cr0 = 0x8000_0023;
+        // IA-32e mode without paging, which no processor has, saves the page tables.
+        state.cr0 = 0x23;
         state.cr4 = 0x620;
         state.msr.efer = 0x500;
         state.seg[usize::from(seg::CS)].attr |= Segment::L;
         state.seg[usize::from(seg::CS)].selector = 0x33;
         cpu.refresh_mode();
-        Guest { cpu, memory }
+        Guest { cpu, memory, board }
     }
 
     pub fn load(&mut self, state: &State, data: &[u8]) {
@@ -95,7 +106,14 @@ impl Guest {
     }
 
     pub fn run(&mut self, code: &[u8]) -> Exec {
-        let insn = decode(code);
+        let context = Context {
+            bits: self.cpu.mode.code,
+            real_like: !self.cpu.mode.protected,
+            features: self.cpu.features,
+        };
+        let Decoded::Insn(insn) = decode::decode(code, context) else {
+            panic!("incomplete: {code:02x?}");
+        };
         let start = self.cpu.state.rip;
         self.cpu.state.rip = start.wrapping_add(insn.len.into());
         let result = (insn.exec)(&mut self.cpu, &insn);
@@ -129,53 +147,5 @@ impl Guest {
         state.mxcsr = fpu.mxcsr;
         state.ymm = fpu.ymm;
         self.memory.read(GuestPhys(DATA_BASE), data).expect("data area");
-    }
-}
-
-fn number(register: Register) -> u8 {
-    if register == Register::None {
-        NO_REG
-    } else {
-        register.number() as u8
-    }
-}
-
-/// As the decoder would have it, for instructions with at most [base] as memory operand.
-pub fn decode(code: &[u8]) -> Insn {
-    let instruction: Instruction = Decoder::new(64, code, DecoderOptions::NONE).decode();
-    let exec = target_i386::x87::lookup(&instruction)
-        .unwrap_or_else(|| panic!("no handler for {code:02x?} {:?}", instruction.code()));
-    let opcode = code.iter().position(|byte| byte & 0xf8 == 0xd8).unwrap_or(0);
-    let memory = instruction.memory_base() != Register::None;
-    let reg = core::array::from_fn(|i| {
-        let is_register =
-            (i as u32) < instruction.op_count() && instruction.op_kind(i as u32) == OpKind::Register;
-        if is_register {
-            number(instruction.op_register(i as u32))
-        } else {
-            0
-        }
-    });
-    Insn {
-        exec,
-        imm: u64::from(code[opcode] & 7) << 8 | u64::from(code.get(opcode + 1).copied().unwrap_or(0)),
-        mem: MemOperand {
-            disp: instruction.memory_displacement64() as i32,
-            base: number(instruction.memory_base()),
-            index: NO_REG,
-            shift: 0,
-            seg: seg::DS,
-            asize: 8,
-            trunc: 0,
-        },
-        code: instruction.code(),
-        flags: if memory {
-            InsnFlags::MEM | InsnFlags::LONG
-        } else {
-            InsnFlags::LONG
-        },
-        reg,
-        len: instruction.len() as u8,
-        osize: 0,
     }
 }
