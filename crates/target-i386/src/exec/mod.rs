@@ -158,5 +158,8 @@ pub(crate) fn ends_block(raw: &Instruction) -> bool {
 
 /// Whether the instruction may change RFLAGS.IF, TF, AC or the interrupt shadow.
 pub(crate) fn changes_acceptance(raw: &Instruction) -> bool {
-    matches!(raw.mnemonic(), Mnemonic::Sti | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq)
+    matches!(
+        raw.mnemonic(),
+        Mnemonic::Sti | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq
+    )
 }

@@ -180,5 +180,12 @@ fn general_detect() {
     let mut m = Machine::new(Mode::Long);
     m.bench.cpu.state.dr.dr7 = 0x2400;
     assert_eq!(m.run(&[0x0f, 0x21, 0xc0]), DB);
-    assert_eq!((m.stacked(0), m.bench.cpu.state.dr.dr6 & 0x2000, m.bench.cpu.state.dr.dr7), (CODE, 0x2000, 0x400));
+    assert_eq!(
+        (
+            m.stacked(0),
+            m.bench.cpu.state.dr.dr6 & 0x2000,
+            m.bench.cpu.state.dr.dr7
+        ),
+        (CODE, 0x2000, 0x400)
+    );
 }

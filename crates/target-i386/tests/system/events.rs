@@ -12,10 +12,19 @@ fn long_mode_frame_from_ring_3() {
     assert_eq!(m.run(&[0x0f, 0x0b]), UD);
     assert_eq!(m.bench.cpu.state.gpr[gpr::RSP], RING0_STACK - 40);
     let frame: Vec<u64> = (0..5).map(|n| m.stacked(n)).collect();
-    let expected = [CODE, u64::from(selector::USER_CODE64), bit::FIXED | bit::RF, STACK, u64::from(selector::USER_DATA)];
+    let expected = [
+        CODE,
+        u64::from(selector::USER_CODE64),
+        bit::FIXED | bit::RF,
+        STACK,
+        u64::from(selector::USER_DATA),
+    ];
     assert_eq!(frame, expected);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.cpl, state.seg[1].selector, state.seg[2].selector), (0, selector::CODE64, 0));
+    assert_eq!(
+        (state.cpl, state.seg[1].selector, state.seg[2].selector),
+        (0, selector::CODE64, 0)
+    );
 }
 
 #[test]
@@ -25,7 +34,10 @@ fn long_mode_frame_is_aligned_and_error_code_last() {
     // mov rax, [0xdead000000000000]: non-canonical
     assert_eq!(m.run(&[0x48, 0xa1, 0, 0, 0, 0, 0, 0, 0xad, 0xde]), gp(0));
     assert_eq!(m.bench.cpu.state.gpr[gpr::RSP], STACK - 16 - 48);
-    assert_eq!((m.stacked(1), m.stacked(4), m.stacked(5)), (CODE, STACK - 3, u64::from(selector::DATA)));
+    assert_eq!(
+        (m.stacked(1), m.stacked(4), m.stacked(5)),
+        (CODE, STACK - 3, u64::from(selector::DATA))
+    );
 }
 
 #[test]
@@ -129,7 +141,13 @@ fn iretq_returns_to_ring_3_and_back() {
     let user = 0x2_0000_u64;
     m.bench.put(user, &[0x0f, 0x0b]);
     // push ss; push rsp; push flags; push cs; push rip; iretq, by forged frame
-    let frame = [user, u64::from(selector::USER_CODE64), 0x202 | bit::IOPL | bit::RF, 0x3_0000, u64::from(selector::USER_DATA)];
+    let frame = [
+        user,
+        u64::from(selector::USER_CODE64),
+        0x202 | bit::IOPL | bit::RF,
+        0x3_0000,
+        u64::from(selector::USER_DATA),
+    ];
     for (n, value) in frame.iter().enumerate() {
         m.bench.put(STACK - 40 + 8 * n as u64, &value.to_le_bytes());
     }
@@ -172,9 +190,15 @@ fn forged_iretq_frames() {
 fn user_iret_changes_neither_iopl_nor_if() {
     let mut m = Machine::new(Mode::LongUser);
     m.bench.cpu.state.flags.set(bit::IF);
-    for (n, value) in [CODE + 2, u64::from(selector::USER_CODE64), bit::IOPL | bit::DF, STACK, u64::from(selector::USER_DATA)]
-        .iter()
-        .enumerate()
+    for (n, value) in [
+        CODE + 2,
+        u64::from(selector::USER_CODE64),
+        bit::IOPL | bit::DF,
+        STACK,
+        u64::from(selector::USER_DATA),
+    ]
+    .iter()
+    .enumerate()
     {
         m.bench.put(STACK - 40 + 8 * n as u64, &value.to_le_bytes());
     }
@@ -263,11 +287,22 @@ fn init_and_sipi() {
     let mut m = Machine::new(Mode::Long);
     target_i386::reset::init(&mut m.bench.cpu);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.seg[1].selector, state.seg[1].base, state.cr0 & 1, state.msr.efer), (0xf000, 0xffff_0000, 0, 0));
+    assert_eq!(
+        (
+            state.seg[1].selector,
+            state.seg[1].base,
+            state.cr0 & 1,
+            state.msr.efer
+        ),
+        (0xf000, 0xffff_0000, 0, 0)
+    );
     m.bench.cpu.state.activity = Activity::WaitForSipi;
     m.bench.cpu.signals.sipi(0x12);
     m.bench.put(0x1_2000, &[0xeb, 0xfe]);
     m.bench.run(1);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.activity, state.seg[1].selector, state.rip), (Activity::Running, 0x1200, 0));
+    assert_eq!(
+        (state.activity, state.seg[1].selector, state.rip),
+        (Activity::Running, 0x1200, 0)
+    );
 }

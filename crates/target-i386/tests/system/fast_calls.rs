@@ -11,7 +11,10 @@ const NON_CANONICAL: u64 = 0x8000_0000_0000;
 const STAR: u64 = (0x23 << 48) | (0x08 << 32);
 
 fn model(vendor: Vendor) -> Model {
-    Model { vendor, ..Model::max() }
+    Model {
+        vendor,
+        ..Model::max()
+    }
 }
 
 fn prepared(mode: Mode, vendor: Vendor) -> Machine {
@@ -35,7 +38,10 @@ fn syscall_saves_and_masks() {
     assert_eq!(state.gpr[gpr::RCX], CODE + 2);
     assert_eq!(state.gpr[11], bit::FIXED | bit::IF | bit::DF | bit::CF);
     assert_eq!(state.flags.get(), bit::FIXED | bit::CF);
-    assert_eq!((state.seg[1].selector, state.seg[2].selector, state.cpl), (8, 0x10, 0));
+    assert_eq!(
+        (state.seg[1].selector, state.seg[2].selector, state.cpl),
+        (8, 0x10, 0)
+    );
     assert_eq!(state.gpr[gpr::RSP], STACK);
 }
 
@@ -95,7 +101,10 @@ fn sysret_loads_user_segments() {
         *m.reg(11) = bit::CF | bit::VM | bit::RF;
         assert_eq!(m.run(code), End::At(target));
         let state = &m.bench.cpu.state;
-        assert_eq!((state.seg[1].selector, state.seg[2].selector, state.cpl), (cs, 0x2b, 3));
+        assert_eq!(
+            (state.seg[1].selector, state.seg[2].selector, state.cpl),
+            (cs, 0x2b, 3)
+        );
         assert_eq!(m.bench.cpu.mode.code, size);
         assert_eq!(state.flags.get(), bit::FIXED | bit::CF);
     }
@@ -109,7 +118,10 @@ fn sysexit_in_protected_mode() {
     *m.reg(gpr::RCX) = 0x3_0000;
     assert_eq!(m.run(&[0x0f, 0x35]), End::At(0x2_0000));
     let state = &m.bench.cpu.state;
-    assert_eq!((state.seg[1].selector, state.seg[2].selector, state.gpr[gpr::RSP]), (0x1b, 0x23, 0x3_0000));
+    assert_eq!(
+        (state.seg[1].selector, state.seg[2].selector, state.gpr[gpr::RSP]),
+        (0x1b, 0x23, 0x3_0000)
+    );
 }
 
 #[test]

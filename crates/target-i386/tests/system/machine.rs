@@ -68,11 +68,17 @@ impl Machine {
             self.gate(vector as u8, 14, 0);
         }
         if self.mode == Mode::Real {
-            self.bench.cpu.state.idtr = DescriptorTable { base: 0, limit: 0x3ff };
+            self.bench.cpu.state.idtr = DescriptorTable {
+                base: 0,
+                limit: 0x3ff,
+            };
             for vector in 0..=255_u64 {
                 // Handlers at 7000:16n.
                 self.bench.put(0x7_0000 + vector * 16, &[0xf4]);
-                self.bench.put(vector * 4, &((0x7000_u32 << 16) | (vector as u32 * 16)).to_le_bytes());
+                self.bench.put(
+                    vector * 4,
+                    &((0x7000_u32 << 16) | (vector as u32 * 16)).to_le_bytes(),
+                );
             }
             return;
         }
@@ -82,8 +88,12 @@ impl Machine {
         let low = 104 + 0x2000 | TSS << 16 & 0xff_ffff_0000 | 0x8b << 40 | (TSS >> 24) << 56;
         self.descriptor(TR, low);
         self.descriptor(TR + 8, 0);
-        self.bench.cpu.state.tr =
-            Segment { selector: TR, base: TSS, limit: 104 + 0x2000, attr: Segment::P | 11 << 8 };
+        self.bench.cpu.state.tr = Segment {
+            selector: TR,
+            base: TSS,
+            limit: 104 + 0x2000,
+            attr: Segment::P | 11 << 8,
+        };
         if self.long() {
             self.bench.put(TSS + 4, &RING0_STACK.to_le_bytes());
             self.bench.put(TSS + 36, &IST1.to_le_bytes());
@@ -96,7 +106,8 @@ impl Machine {
 
     /// Writes a descriptor into the GDT.
     pub fn descriptor(&mut self, selector: u16, value: u64) {
-        self.bench.put(GDT + u64::from(selector & !7), &value.to_le_bytes());
+        self.bench
+            .put(GDT + u64::from(selector & !7), &value.to_le_bytes());
     }
 
     /// Makes the LDT current, with the descriptors given.
@@ -104,14 +115,22 @@ impl Machine {
         for (n, d) in descriptors.iter().enumerate() {
             self.bench.put(LDT + 8 * n as u64, &d.to_le_bytes());
         }
-        self.bench.cpu.state.ldtr =
-            Segment { selector: 0x68, base: LDT, limit: 8 * descriptors.len() as u32 - 1, attr: Segment::P | 2 << 8 };
+        self.bench.cpu.state.ldtr = Segment {
+            selector: 0x68,
+            base: LDT,
+            limit: 8 * descriptors.len() as u32 - 1,
+            attr: Segment::P | 2 << 8,
+        };
     }
 
     /// Sets a gate of `kind` and `dpl` to the vector's own handler.
     pub fn gate(&mut self, vector: u8, kind: u64, dpl: u64) {
         let at = HANDLERS + u64::from(vector) * 16;
-        let code = if self.long() { selector::CODE64 } else { selector::CODE32 };
+        let code = if self.long() {
+            selector::CODE64
+        } else {
+            selector::CODE32
+        };
         self.gate_to(vector, kind, dpl, code, at, 0);
     }
 
@@ -125,7 +144,8 @@ impl Machine {
         let size = if self.long() { 16 } else { 8 };
         self.bench.put(IDT + size * u64::from(vector), &low.to_le_bytes());
         if self.long() {
-            self.bench.put(IDT + size * u64::from(vector) + 8, &(at >> 32).to_le_bytes());
+            self.bench
+                .put(IDT + size * u64::from(vector) + 8, &(at >> 32).to_le_bytes());
         }
     }
 

@@ -5,12 +5,12 @@
 mod debugging;
 mod events;
 mod fast_calls;
-//mod identification;
-//mod legacy;
+mod identification;
+mod legacy;
 mod machine;
 mod memory;
-//mod ports;
+mod ports;
 mod registers;
 mod segments;
-//mod state_components;
+mod state_components;
 mod tasks;

@@ -88,7 +88,10 @@ fn end_to_end() {
 /// Makes the low 16 MiB the supervisor's, so that SMEP and SMAP leave the machine alive.
 fn supervisor_only(m: &mut Machine) {
     for page in 0..8 {
-        m.bench.put(PAGE_TABLES + 0x2000 + page * 8, &(page << 21 | 0xe3_u64).to_le_bytes());
+        m.bench.put(
+            PAGE_TABLES + 0x2000 + page * 8,
+            &(page << 21 | 0xe3_u64).to_le_bytes(),
+        );
     }
     m.bench.cpu.tlb.flush_all();
 }
@@ -104,7 +107,14 @@ fn smep_and_smap() {
         (1 << 21, true, LOAD, End::Done),
         (1 << 21, true, STORE, End::Done),
         // stac; mov rax, [rbx]; clac; mov rax, [rbx]
-        (1 << 21, false, &[0x0f, 0x01, 0xcb, 0x48, 0x8b, 0x03, 0x0f, 0x01, 0xca, 0x48, 0x8b, 0x03], pf(1)),
+        (
+            1 << 21,
+            false,
+            &[
+                0x0f, 0x01, 0xcb, 0x48, 0x8b, 0x03, 0x0f, 0x01, 0xca, 0x48, 0x8b, 0x03,
+            ],
+            pf(1),
+        ),
     ] {
         let mut m = mapped(Mode::Long, FRAME | P | W | U);
         supervisor_only(&mut m);
@@ -120,7 +130,8 @@ fn implicit_accesses_obey_smap_whatever_ac_says() {
     // The GDT moves to a user page: a segment load reads it as the system.
     let mut m = mapped(Mode::Long, FRAME | P | W | U);
     supervisor_only(&mut m);
-    m.bench.put(FRAME + 0x10, &0x00cf_9300_0000_ffff_u64.to_le_bytes());
+    m.bench
+        .put(FRAME + 0x10, &0x00cf_9300_0000_ffff_u64.to_le_bytes());
     m.bench.cpu.state.gdtr.base = AT;
     m.bench.cpu.state.cr4 |= 1 << 21;
     m.bench.cpu.state.flags.put(bit::AC, true);
@@ -177,7 +188,8 @@ fn pcid_keeps_spaces_apart() {
     assert_eq!(load(&mut m), 0x1111, "kept");
     // invpcid of the other space changes nothing, of this one all. invpcid rax, [rdx]
     for (pcid, sees) in [(2, 0x1111), (1, 0x2222)] {
-        m.bench.put(0x9_0000, &[u64::to_le_bytes(pcid), AT.to_le_bytes()].concat());
+        m.bench
+            .put(0x9_0000, &[u64::to_le_bytes(pcid), AT.to_le_bytes()].concat());
         (*m.reg(gpr::RAX), *m.reg(gpr::RDX)) = (0, 0x9_0000);
         assert_eq!(m.run(&[0x66, 0x0f, 0x38, 0x82, 0x02]), End::Done);
         assert_eq!(load(&mut m), sees);
@@ -250,12 +262,18 @@ fn code_on_two_pages_faults_on_the_second() {
     for len in 1..10_u64 {
         let mut m = mapped(Mode::LongUser, FRAME | P | W | U);
         // mov rax, imm64 so that `len` bytes are on the mapped page.
-        m.bench.put(FRAME + 0x1000 - len, &[&[0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8][..len as usize]].concat());
+        m.bench.put(
+            FRAME + 0x1000 - len,
+            &[&[0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8][..len as usize]].concat(),
+        );
         m.bench.code(&[0xff, 0xe3]);
         *m.reg(gpr::RBX) = AT + 0x1000 - len;
         m.bench.run(1);
         assert_eq!(m.resume(0), pf(0x14), "{len}");
-        assert_eq!((m.bench.cpu.state.cr2, m.stacked(1)), (AT + 0x1000, AT + 0x1000 - len));
+        assert_eq!(
+            (m.bench.cpu.state.cr2, m.stacked(1)),
+            (AT + 0x1000, AT + 0x1000 - len)
+        );
     }
     assert_ne!(CODE, 0);
 }

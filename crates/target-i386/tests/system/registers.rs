@@ -53,8 +53,14 @@ fn control_register_writes() {
 #[test]
 fn cr4_bits_follow_the_model() {
     for (feature, cr4) in [
-        (Features::SMEP, 1 << 20), (Features::SMAP, 1 << 21), (Features::UMIP, 1 << 11), (Features::PCID, 1 << 17),
-        (Features::FSGSBASE, 1 << 16), (Features::XSAVE, 1 << 18), (Features::VME, 1), (Features::PGE, 1 << 7),
+        (Features::SMEP, 1 << 20),
+        (Features::SMAP, 1 << 21),
+        (Features::UMIP, 1 << 11),
+        (Features::PCID, 1 << 17),
+        (Features::FSGSBASE, 1 << 16),
+        (Features::XSAVE, 1 << 18),
+        (Features::VME, 1),
+        (Features::PGE, 1 << 7),
     ] {
         let without = Model::with_features(Model::max().features - feature);
         let mut m = Machine::with_model(Mode::Long, without);
@@ -63,7 +69,11 @@ fn cr4_bits_follow_the_model() {
         assert_eq!(m.run(&mov_to_cr(4)), gp(0), "{feature:?}");
         // Not by MOV: the bench's pages are the user's, and SMEP and SMAP work at once.
         let mut m = Machine::new(Mode::Long);
-        assert_eq!(target_i386::control::write_cr4(&mut m.bench.cpu, 0x620 | cr4), Ok(()), "{feature:?}");
+        assert_eq!(
+            target_i386::control::write_cr4(&mut m.bench.cpu, 0x620 | cr4),
+            Ok(()),
+            "{feature:?}"
+        );
     }
 }
 
@@ -104,8 +114,14 @@ fn cr8_is_the_task_priority() {
     let mut m = Machine::new(Mode::Long);
     *m.reg(gpr::RAX) = 9;
     // mov cr8, rax; mov rbx, cr8
-    assert_eq!(m.run(&[0x44, 0x0f, 0x22, 0xc0, 0x44, 0x0f, 0x20, 0xc3]), End::Done);
-    assert_eq!((m.bench.cpu.state.gpr[gpr::RBX], *m.bench.board.priority.lock()), (9, 9));
+    assert_eq!(
+        m.run(&[0x44, 0x0f, 0x22, 0xc0, 0x44, 0x0f, 0x20, 0xc3]),
+        End::Done
+    );
+    assert_eq!(
+        (m.bench.cpu.state.gpr[gpr::RBX], *m.bench.board.priority.lock()),
+        (9, 9)
+    );
     *m.reg(gpr::RAX) = 16;
     assert_eq!(m.run(&[0x44, 0x0f, 0x22, 0xc0]), gp(0));
 }
@@ -115,7 +131,10 @@ fn lmsw_sets_pe_and_never_clears_it() {
     let mut m = Machine::new(Mode::Protected32);
     // lmsw ax; smsw ebx; clts; smsw ecx
     *m.reg(gpr::RAX) = 0xe;
-    assert_eq!(m.run(&[0x0f, 0x01, 0xf0, 0x0f, 0x01, 0xe3, 0x0f, 0x06, 0x0f, 0x01, 0xe1]), End::Done);
+    assert_eq!(
+        m.run(&[0x0f, 0x01, 0xf0, 0x0f, 0x01, 0xe3, 0x0f, 0x06, 0x0f, 0x01, 0xe1]),
+        End::Done
+    );
     assert_eq!(m.bench.cpu.state.gpr[gpr::RBX] & 0xf, 0xf);
     assert_eq!(m.bench.cpu.state.gpr[gpr::RCX] & 0xf, 7);
     assert_eq!(m.bench.cpu.state.cr0 & PE, 1);
@@ -125,9 +144,9 @@ fn lmsw_sets_pe_and_never_clears_it() {
 fn umip() {
     for (on, expected) in [(true, gp(0)), (false, End::Done)] {
         for code in [
-            &[0x0f, 0x01, 0xe0][..],             // smsw eax
-            &[0x0f, 0x00, 0xc0],                 // sldt eax
-            &[0x0f, 0x00, 0xc8],                 // str eax
+            &[0x0f, 0x01, 0xe0][..],               // smsw eax
+            &[0x0f, 0x00, 0xc0],                   // sldt eax
+            &[0x0f, 0x00, 0xc8],                   // str eax
             &[0x0f, 0x01, 0x04, 0x25, 0, 0, 9, 0], // sgdt [90000h]
             &[0x0f, 0x01, 0x0c, 0x25, 0, 0, 9, 0], // sidt [90000h]
         ] {
@@ -212,7 +231,11 @@ fn tsc_adjusts() {
 
 #[test]
 fn tsd_keeps_rdtsc_to_ring_0() {
-    for (mode, tsd, expected) in [(Mode::LongUser, true, gp(0)), (Mode::LongUser, false, End::Done), (Mode::Long, true, End::Done)] {
+    for (mode, tsd, expected) in [
+        (Mode::LongUser, true, gp(0)),
+        (Mode::LongUser, false, End::Done),
+        (Mode::Long, true, End::Done),
+    ] {
         let mut m = Machine::new(mode);
         if tsd {
             m.bench.cpu.state.cr4 |= 1 << 2;

@@ -79,7 +79,12 @@ fn ldt_loads() {
     m.ldt(&[0, 0x0040_9200_1000_0fff]);
     // mov eax, 0ch; mov es, eax; mov ebx, es:[0ffch]; then past the limit
     m.bench.put(0x1ffc, &7_u32.to_le_bytes());
-    assert_eq!(m.run(&[0xb8, 0x0c, 0, 0, 0, 0x8e, 0xc0, 0x26, 0x8b, 0x1d, 0xfc, 0x0f, 0, 0]), End::Done);
+    assert_eq!(
+        m.run(&[
+            0xb8, 0x0c, 0, 0, 0, 0x8e, 0xc0, 0x26, 0x8b, 0x1d, 0xfc, 0x0f, 0, 0
+        ]),
+        End::Done
+    );
     assert_eq!(m.bench.cpu.state.gpr[gpr::RBX], 7);
     assert_eq!(m.run(&[0x26, 0x8b, 0x1d, 0xfd, 0x0f, 0, 0]), gp(0));
 }
@@ -97,15 +102,27 @@ fn limits() {
         for edge in [first, last] {
             for offset in [edge.wrapping_sub(2), edge.wrapping_sub(1), edge, edge + 1] {
                 let offset = offset & 0xffff_ffff;
-                for (size, code) in [(1, &[0x8a, 0x1b][..]), (2, &[0x66, 0x8b, 0x1b]), (4, &[0x8b, 0x1b])] {
+                for (size, code) in [
+                    (1, &[0x8a, 0x1b][..]),
+                    (2, &[0x66, 0x8b, 0x1b]),
+                    (4, &[0x8b, 0x1b]),
+                ] {
                     let mut m = Machine::new(Mode::Protected32);
                     m.descriptor(FREE, descriptor);
                     let segment = m.bench.segment(FREE);
                     m.bench.cpu.set_segment(3, segment);
                     // A far offset would leave RAM, but only reads; nothing there reads as ones.
                     *m.reg(gpr::RBX) = offset;
-                    let expected = if offset >= first && offset + size - 1 <= last { End::Done } else { gp(0) };
-                    assert_eq!(m.run(code), expected, "{descriptor:#x} offset {offset:#x} size {size}");
+                    let expected = if offset >= first && offset + size - 1 <= last {
+                        End::Done
+                    } else {
+                        gp(0)
+                    };
+                    assert_eq!(
+                        m.run(code),
+                        expected,
+                        "{descriptor:#x} offset {offset:#x} size {size}"
+                    );
                 }
             }
         }
@@ -148,7 +165,11 @@ fn call_gate_copies_parameters_and_retf_n_returns() {
     m.descriptor(FREE, 0x0002_ec03_0018_0000 | inner & 0xffff);
     m.bench.put(inner, &[0x8b, 0x5c, 0x24, 8, 0xca, 12, 0]);
     // Into ring 3 first.
-    for (index, selector) in [(1, selector::USER_CODE32), (2, selector::USER_DATA), (3, selector::USER_DATA)] {
+    for (index, selector) in [
+        (1, selector::USER_CODE32),
+        (2, selector::USER_DATA),
+        (3, selector::USER_DATA),
+    ] {
         let segment = m.bench.segment(selector);
         m.bench.cpu.state.seg[index] = segment;
     }
@@ -159,14 +180,23 @@ fn call_gate_copies_parameters_and_retf_n_returns() {
     m.bench.code(&[&code[..], &[0xeb, 0xfe]].concat());
     m.bench.run(4);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.rip, state.cpl, state.gpr[gpr::RSP]), (inner, 0, RING0_STACK - 28));
+    assert_eq!(
+        (state.rip, state.cpl, state.gpr[gpr::RSP]),
+        (inner, 0, RING0_STACK - 28)
+    );
     let frame: Vec<u64> = (0..7).map(|n| m.stacked(n)).collect();
     assert_eq!(frame, [CODE + 13, 0x43, 3, 2, 1, STACK - 12, 0x3b]);
     m.bench.run(2);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.rip, state.cpl, state.gpr[gpr::RSP], state.gpr[gpr::RBX]), (CODE + 13, 3, STACK, 3));
+    assert_eq!(
+        (state.rip, state.cpl, state.gpr[gpr::RSP], state.gpr[gpr::RBX]),
+        (CODE + 13, 3, STACK, 3)
+    );
     // DS was the user's and stays; ES was ring 0's and is null now.
-    assert_eq!((state.seg[3].selector, state.seg[0].selector), (selector::USER_DATA, 0));
+    assert_eq!(
+        (state.seg[3].selector, state.seg[0].selector),
+        (selector::USER_DATA, 0)
+    );
 }
 
 #[test]
@@ -184,7 +214,14 @@ fn call_gate_in_long_mode() {
     let frame: Vec<u64> = (0..4).map(|n| m.stacked(n)).collect();
     assert_eq!(frame, [CODE + 7, 0x33, STACK, 0x3b]);
     m.bench.run(1);
-    assert_eq!((m.bench.cpu.state.rip, m.bench.cpu.state.cpl, m.bench.cpu.state.gpr[gpr::RSP]), (CODE + 7, 3, STACK));
+    assert_eq!(
+        (
+            m.bench.cpu.state.rip,
+            m.bench.cpu.state.cpl,
+            m.bench.cpu.state.gpr[gpr::RSP]
+        ),
+        (CODE + 7, 3, STACK)
+    );
 }
 
 #[test]
@@ -230,10 +267,17 @@ fn questions_never_fault() {
 
 #[test]
 fn arpl() {
-    for (dest, source, result, zf) in [(0x10, 3, 0x13, true), (0x13, 0, 0x13, false), (0x11, 2, 0x12, true)] {
+    for (dest, source, result, zf) in [
+        (0x10, 3, 0x13, true),
+        (0x13, 0, 0x13, false),
+        (0x11, 2, 0x12, true),
+    ] {
         let mut m = Machine::new(Mode::Protected32);
         (*m.reg(gpr::RAX), *m.reg(gpr::RBX)) = (dest, source);
         assert_eq!(m.run(&[0x63, 0xd8]), End::Done);
-        assert_eq!((m.bench.cpu.state.gpr[gpr::RAX], m.bench.cpu.state.flags.zf()), (result, zf));
+        assert_eq!(
+            (m.bench.cpu.state.gpr[gpr::RAX], m.bench.cpu.state.flags.zf()),
+            (result, zf)
+        );
     }
 }

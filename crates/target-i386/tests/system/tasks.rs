@@ -21,7 +21,10 @@ fn put32(m: &mut Machine, at: u64, value: u32) {
 /// A machine with a second 32-bit task whose code is `code`, entered by `kind`'s own instruction.
 fn two_tasks(code: &[u8]) -> Machine {
     let mut m = Machine::new(Mode::Protected32);
-    m.descriptor(SEL2, 0x0000_8900_0000_0067 | (TSS2 & 0xffff) << 16 | (TSS2 >> 16 & 0xff) << 32);
+    m.descriptor(
+        SEL2,
+        0x0000_8900_0000_0067 | (TSS2 & 0xffff) << 16 | (TSS2 >> 16 & 0xff) << 32,
+    );
     m.bench.put(ENTRY, code);
     let t = TSS2;
     put32(&mut m, t + 0x20, ENTRY as u32);
@@ -51,17 +54,36 @@ fn jump_and_back() {
     m.bench.cpu.state.flags.set(bit::DF);
     m.bench.run(1);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.rip, state.tr.selector, state.gpr[gpr::RBX], state.gpr[gpr::RSP]), (ENTRY, SEL2, 14, 0x3_0000));
+    assert_eq!(
+        (
+            state.rip,
+            state.tr.selector,
+            state.gpr[gpr::RBX],
+            state.gpr[gpr::RSP]
+        ),
+        (ENTRY, SEL2, 14, 0x3_0000)
+    );
     assert_eq!(state.flags.get(), bit::FIXED);
     assert_eq!(state.cr0 & 8, 8, "CR0.TS");
     assert!(!busy(&m, TR) && busy(&m, SEL2));
     // What the old task left.
     assert_eq!(u32::from_le_bytes(m.bench.get(TSS + 0x20)), CODE as u32 + 7);
-    assert_eq!(u32::from_le_bytes(m.bench.get(TSS + 0x24)), (bit::FIXED | bit::DF) as u32);
+    assert_eq!(
+        u32::from_le_bytes(m.bench.get(TSS + 0x24)),
+        (bit::FIXED | bit::DF) as u32
+    );
     assert_eq!(u32::from_le_bytes(m.bench.get(TSS + 0x34)), 0x1234_5678);
     m.bench.run(1);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.rip, state.tr.selector, state.gpr[gpr::RBX], state.gpr[gpr::RSP]), (CODE + 7, TR, 0x1234_5678, STACK));
+    assert_eq!(
+        (
+            state.rip,
+            state.tr.selector,
+            state.gpr[gpr::RBX],
+            state.gpr[gpr::RSP]
+        ),
+        (CODE + 7, TR, 0x1234_5678, STACK)
+    );
     assert!(busy(&m, TR) && !busy(&m, SEL2));
 }
 
@@ -74,7 +96,10 @@ fn call_nests_and_iret_returns() {
     assert_eq!(u16::from_le_bytes(m.bench.get(TSS2)), TR);
     assert!(busy(&m, TR) && busy(&m, SEL2));
     m.bench.run(1);
-    assert_eq!((m.bench.cpu.state.rip, m.bench.cpu.state.tr.selector), (CODE + 7, TR));
+    assert_eq!(
+        (m.bench.cpu.state.rip, m.bench.cpu.state.tr.selector),
+        (CODE + 7, TR)
+    );
     assert!(busy(&m, TR) && !busy(&m, SEL2));
     // The called task's saved flags have NT clear.
     assert_eq!(u32::from_le_bytes(m.bench.get(TSS2 + 0x24)) & bit::NT as u32, 0);
@@ -83,28 +108,60 @@ fn call_nests_and_iret_returns() {
 #[test]
 fn task_gate_in_the_idt_takes_an_error_code() {
     let mut m = two_tasks(&[0xf4]);
-    m.bench.put(IDT + 13 * 8, &(0x0000_8500_0000_0000_u64 | u64::from(SEL2) << 16).to_le_bytes());
+    m.bench.put(
+        IDT + 13 * 8,
+        &(0x0000_8500_0000_0000_u64 | u64::from(SEL2) << 16).to_le_bytes(),
+    );
     // mov ds, [cs: ..] of a selector beyond the GDT: mov ax, 0x300; mov ds, eax
     m.bench.code(&[0x66, 0xb8, 0, 3, 0x8e, 0xd8]);
     m.bench.run(100);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.tr.selector, state.rip, state.gpr[gpr::RSP]), (SEL2, ENTRY + 1, 0x3_0000 - 4));
+    assert_eq!(
+        (state.tr.selector, state.rip, state.gpr[gpr::RSP]),
+        (SEL2, ENTRY + 1, 0x3_0000 - 4)
+    );
     assert_eq!(m.stacked(0), 0x300);
-    assert_eq!(u32::from_le_bytes(m.bench.get(TSS + 0x20)), CODE as u32 + 4, "the faulting instruction");
+    assert_eq!(
+        u32::from_le_bytes(m.bench.get(TSS + 0x20)),
+        CODE as u32 + 4,
+        "the faulting instruction"
+    );
 }
 
 #[test]
 fn sixteen_bit_tasks_have_ones_above() {
     let mut m = two_tasks(&[]);
-    m.descriptor(SEL2, 0x0000_8100_0000_002b | (TSS2 & 0xffff) << 16 | (TSS2 >> 16 & 0xff) << 32);
-    let words: [u16; 15] = [0x5000, 2, 1, 2, 3, 4, 0x7000, 6, 7, 8, selector::DATA, selector::CODE32, selector::DATA, selector::DATA, 0];
+    m.descriptor(
+        SEL2,
+        0x0000_8100_0000_002b | (TSS2 & 0xffff) << 16 | (TSS2 >> 16 & 0xff) << 32,
+    );
+    let words: [u16; 15] = [
+        0x5000,
+        2,
+        1,
+        2,
+        3,
+        4,
+        0x7000,
+        6,
+        7,
+        8,
+        selector::DATA,
+        selector::CODE32,
+        selector::DATA,
+        selector::DATA,
+        0,
+    ];
     for (n, word) in words.iter().enumerate() {
         m.bench.put(TSS2 + 0x0e + 2 * n as u64, &word.to_le_bytes());
     }
     m.bench.code(&far(0xea));
     m.bench.run(1);
     let state = &m.bench.cpu.state;
-    assert_eq!((state.rip, state.gpr[gpr::RAX], state.gpr[gpr::RSP]), (0x5000, 0xffff_0001, 0xffff_7000));
+    assert_eq!(
+        (state.rip, state.gpr[gpr::RAX], state.gpr[gpr::RSP]),
+        (0x5000, 0xffff_0001, 0xffff_7000)
+    );
     assert_eq!((state.seg[4].selector, state.seg[5].selector), (0, 0));
 }
 
