@@ -85,7 +85,7 @@ impl Machine {
         let limit = if self.long() { 0xfff } else { 0x7ff };
         self.bench.cpu.state.idtr = DescriptorTable { base: IDT, limit };
         self.bench.cpu.state.gdtr.limit = 0x1ff;
-        let low = 104 + 0x2000 | TSS << 16 & 0xff_ffff_0000 | 0x8b << 40 | (TSS >> 24) << 56;
+        let low = (104 + 0x2000) | TSS << 16 & 0xff_ffff_0000 | 0x8b << 40 | (TSS >> 24) << 56;
         self.descriptor(TR, low);
         self.descriptor(TR + 8, 0);
         self.bench.cpu.state.tr = Segment {

@@ -283,7 +283,7 @@ fn pae_pointers_are_cached() {
     let mut m = Machine::new(Mode::Protected32);
     // PDPT at 60_0020h, directories identity-map 1 GiB.
     let pdpt = 0x60_0020;
-    m.bench.put(pdpt, &(PAGE_TABLES + 0x2000 | 1).to_le_bytes());
+    m.bench.put(pdpt, &((PAGE_TABLES + 0x2000) | 1).to_le_bytes());
     m.bench.cpu.state.cr4 |= 0x20;
     assert_eq!(target_i386::control::write_cr3(&mut m.bench.cpu, pdpt), Ok(()));
     *m.reg(gpr::RAX) = m.bench.cpu.state.cr0 | 1 << 31;
@@ -293,6 +293,6 @@ fn pae_pointers_are_cached() {
     m.bench.cpu.tlb.flush_all();
     assert_eq!(m.run(&[0xa1, 0, 0, 9, 0]), End::Done);
     // A reserved bit in an entry: #GP(0) and the old CR3.
-    m.bench.put(pdpt, &(PAGE_TABLES + 0x2000 | 3).to_le_bytes());
+    m.bench.put(pdpt, &((PAGE_TABLES + 0x2000) | 3).to_le_bytes());
     assert_eq!(m.run(&[0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8]), gp(0));
 }

@@ -142,8 +142,8 @@ fn far_jumps() {
         (0x00cf_9300_0000_ffff,     0, gp(f)),              // data
         (0x00cf_1b00_0000_ffff,     0, End::Exception(11, Some(f))),
         (0x0040_9b00_0000_0fff,     0, gp(0)),              // beyond the limit
-        (0x0000_8c00_0018_0000 | CODE + 7, 0, End::Done),   // call gate
-        (0x0000_0c00_0018_0000 | CODE + 7, 0, End::Exception(11, Some(f))),
+        (0x0000_8c00_0018_0000 | (CODE + 7), 0, End::Done),   // call gate
+        (0x0000_0c00_0018_0000 | (CODE + 7), 0, End::Exception(11, Some(f))),
         (0x0000_8c00_0010_0000,     0, gp(0x10)),           // gate to data
         (0x0000_8c00_0000_0000,     0, gp(0)),              // gate to null
         (0x0000_8e00_0018_0000,     0, gp(f)),              // interrupt gate
