@@ -44,6 +44,7 @@ impl Bench {
                 );
             }
         }
+        bench.put(CODE, &[0xcc; CODE_LEN]);
         let state = &mut bench.cpu.state;
         // Alignment checks as Linux has them: CR0.AM.
         state.cr0 |= 1 << 18;
@@ -87,7 +88,10 @@ impl Bench {
 
     /// Executes one instruction; the vector and page-fault address if it faults.
     pub fn run(&mut self, code: &[u8], state: &mut State) -> Option<(u8, u64)> {
-        self.bench.put(CODE + (state.rip - CODE_BASE), code);
+        // As the oracle does: the rest of the area is INT3, and instructions may read it.
+        let mut padded = [0xcc; 16];
+        padded[..code.len()].copy_from_slice(code);
+        self.bench.put(CODE + (state.rip - CODE_BASE), &padded);
         let cpu = self.cpu();
         cpu.state.gpr[..16].copy_from_slice(&state.gpr);
         cpu.state.flags.set(state.rflags);
