@@ -2,7 +2,7 @@
 //!
 //! Events flow from `tracing` macros all over the workspace; items name them by origin, as QEMU's do.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::fs::File;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -40,11 +40,19 @@ pub const ITEMS: &[Item] = &[
     Item { name: "device", help: "everything that device models report", targets: &["hw_i386", "hw_core"], level: LevelFilter::TRACE },
 ];
 
-/// Starts logging; does nothing without items.
+/// Starts logging. Without items nothing is logged, but a file that cannot be written is still refused.
 ///
 /// # Errors
 /// The log file cannot be created.
 pub fn start(config: &LogConfig) -> Result<()> {
+    let file = match &config.file {
+        Some(path) => Some(File::create(path).map_err(|error| {
+            let text = error.to_string();
+            // "Permission denied (os error 13)": the number helps nobody.
+            anyhow::anyhow!("-D {path}: {}", text.split(" (os error").next().unwrap_or(&text))
+        })?),
+        None => None,
+    };
     if config.items.is_empty() {
         return Ok(());
     }
@@ -53,11 +61,8 @@ pub fn start(config: &LogConfig) -> Result<()> {
     let filter = Targets::new().with_targets(targets);
     let layer = tracing_subscriber::fmt::layer().without_time().with_level(false);
     let registry = tracing_subscriber::registry().with(filter);
-    match &config.file {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("-D {path}: cannot be created"))?;
-            registry.with(layer.with_ansi(false).with_writer(file)).init();
-        }
+    match file {
+        Some(file) => registry.with(layer.with_ansi(false).with_writer(file)).init(),
         None => registry.with(layer.with_writer(std::io::stderr)).init(),
     }
     Ok(())

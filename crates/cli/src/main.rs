@@ -7,6 +7,7 @@ mod log;
 mod options;
 
 use options::Request;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -16,7 +17,8 @@ fn main() -> ExitCode {
     };
     let (config, log) = match request {
         Request::Print(text) => {
-            print!("{text}");
+            // Whoever closes the pipe early has seen enough.
+            let _ = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::SUCCESS;
         }
         Request::Run(config, log) => (*config, log),
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
 }
 
 fn refuse(message: &str) -> ExitCode {
-    eprintln!("reprise: {message}");
+    // One line, whatever a file's name or a library's message contains.
+    let line = message.replace(|c: char| c.is_control(), " ");
+    let _ = writeln!(std::io::stderr(), "reprise: {line}");
     ExitCode::FAILURE
 }

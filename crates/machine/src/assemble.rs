@@ -10,7 +10,7 @@ use crate::requests::{Requests, ResetCause};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
 use crate::virtual_time::VirtualTime;
-use crate::{BootFiles, Config, signals, silence};
+use crate::{Backend, BootFiles, Config, hints, signals};
 use accel_tcg::CpuThread;
 use anyhow::{Context, Result};
 use chardev::Chardev;
@@ -37,6 +37,8 @@ pub struct Assembled {
     pub monitors: Vec<MonitorConsole>,
     /// All open character devices, to be flushed at the end.
     pub chardevs: Vec<Arc<dyn Chardev>>,
+    /// Whether the process's standard input and output are in use.
+    pub on_stdio: bool,
     /// Frontends are held weakly by their backends.
     _inputs: Vec<Arc<SerialInput>>,
     _replay: Arc<Replay>,
@@ -83,7 +85,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     // The board comes before its backends: it can still refuse. Its lines are connected further down.
     let lines: [Arc<LateLine>; MAX_SERIALS] = Default::default();
     let debug_line = Arc::new(LateLine::default());
-    let present = |n: usize| config.serials.get(n).is_some_and(|device| device != "none");
+    let present = |n: usize| config.serials.get(n).is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"));
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
         cpus: describe_cpu(&config.cpu, Arc::clone(&cpu_signals)),
@@ -106,9 +108,14 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         .map_err(|error| refuse_boot(&boot, error))?;
 
     // From here on the world changes.
-    let signal_token = signals::watch(&handle, &requests)?;
+    let signal_token = if config.signals { Some(signals::watch(&handle, &requests)?) } else { None };
     let context = chardev::Context { main_loop: handle, realtime: Arc::clone(&time.realtime_timers) };
-    let Backends { serials, debug_console, monitors, serial_on_terminal } = described.open(&context, &requests)?;
+    let on_stdio = described.uses_stdio();
+    let Backends { serials, debug_console, monitors, stdio } = described.open(&context, &requests)?;
+    let terminal = stdio.filter(|_| hints::somebody_is_there());
+    if let Some(how) = terminal {
+        hints::say(hints::leaving(how));
+    }
     let mut inputs = Vec::new();
     let mut chardevs = Vec::new();
     let mut silence = None;
@@ -118,8 +125,8 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         lines[n].connect(Arc::clone(&line) as _);
         let input = Arc::new(SerialInput(device));
         backend.attach(Arc::downgrade(&input) as _)?;
-        if n == 0 {
-            silence = silence::watch(&line, &boot.append, serial_on_terminal, &time.realtime_timers);
+        if let (0, Some(how)) = (n, terminal) {
+            silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
         inputs.push(input);
         chardevs.push(backend);
@@ -160,6 +167,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         main_loop,
         monitors,
         chardevs,
+        on_stdio,
         _inputs: inputs,
         _replay: replay,
         _silence: silence,

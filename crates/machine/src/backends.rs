@@ -2,7 +2,9 @@
 //!
 //! Parsing comes first for all of them, opening later: a refused option must not leave a socket or a raw terminal.
 
+use crate::config::Backend;
 use crate::console::MonitorConsole;
+use crate::hints::OnTerminal;
 use crate::requests::Requests;
 use anyhow::{Context as _, Result, bail};
 use chardev::{Chardev, Context, Event, Kind, Mux, Spec, open};
@@ -13,9 +15,24 @@ pub const MAX_SERIALS: usize = 4;
 
 /// The character devices of a machine as the user described them, checked but not opened.
 pub struct Described {
-    serials: Vec<(String, Spec)>,
+    serials: Vec<Wanted>,
     monitor: Option<(String, Spec)>,
     debug_console: Option<(String, Spec)>,
+}
+
+/// A backend of a serial port that makes sense.
+enum Wanted {
+    Opened(Arc<dyn Chardev>),
+    Described(String, Spec),
+}
+
+impl Wanted {
+    fn described(&self) -> Option<&Spec> {
+        match self {
+            Self::Opened(_) => None,
+            Self::Described(_, spec) => Some(spec),
+        }
+    }
 }
 
 /// The same, open.
@@ -26,8 +43,8 @@ pub struct Backends {
     pub debug_console: Option<Arc<dyn Chardev>>,
     /// Monitors of their own and behind multiplexers.
     pub monitors: Vec<MonitorConsole>,
-    /// Whether the first serial port is on this terminal.
-    pub serial_on_terminal: bool,
+    /// What serves standard input and output, if the first serial port is on them.
+    pub stdio: Option<OnTerminal>,
 }
 
 impl Described {
@@ -35,27 +52,42 @@ impl Described {
     ///
     /// # Errors
     /// `-option value: reason` for the first that makes no sense.
-    pub fn new(serials: &[String], monitor: Option<&str>, debug_console: Option<&str>) -> Result<Self> {
+    pub fn new(serials: &[Backend], monitor: Option<&str>, debug_console: Option<&str>) -> Result<Self> {
         if serials.len() > MAX_SERIALS {
-            bail!("-serial {}: a PC has {MAX_SERIALS} serial ports", serials[MAX_SERIALS]);
+            bail!("-serial {}: a PC has {MAX_SERIALS} serial ports", serials[MAX_SERIALS].describe());
         }
         let parse = |option: &str, value: &str| -> Result<(String, Spec)> {
             Ok((format!("{option} {value}"), Spec::parse(option, value)?))
         };
         let described = Self {
-            serials: serials.iter().map(|value| parse("-serial", value)).collect::<Result<_>>()?,
+            serials: serials
+                .iter()
+                .map(|backend| match backend {
+                    Backend::Opened(device) => Ok(Wanted::Opened(Arc::clone(device))),
+                    Backend::Described(value) => {
+                        let (option, spec) = parse("-serial", value)?;
+                        Ok(Wanted::Described(option, spec))
+                    }
+                })
+                .collect::<Result<_>>()?,
             monitor: monitor.map(|value| parse("-monitor", value)).transpose()?,
             debug_console: debug_console.map(|value| parse("-debugcon", value)).transpose()?,
         };
-        let stdio = described.all().filter(|(_, spec)| matches!(spec.kind, Kind::Stdio { .. }));
+        let stdio = described.all().filter(|spec| matches!(spec.kind, Kind::Stdio { .. }));
         if stdio.count() > 1 {
             bail!("cannot use stdio by multiple character devices");
         }
         Ok(described)
     }
 
-    fn all(&self) -> impl Iterator<Item = &(String, Spec)> {
-        self.serials.iter().chain(&self.monitor).chain(&self.debug_console)
+    /// Whether one of them is standard input and output.
+    pub fn uses_stdio(&self) -> bool {
+        self.all().any(|spec| matches!(spec.kind, Kind::Stdio { .. }))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Spec> {
+        let others = self.monitor.iter().chain(&self.debug_console).map(|(_, spec)| spec);
+        self.serials.iter().filter_map(Wanted::described).chain(others)
     }
 
     /// Opens everything; Ctrl-A x on a multiplexer asks `requests` for the end.
@@ -64,9 +96,11 @@ impl Described {
     /// `-option value: reason` for the first that the host refuses.
     pub fn open(self, context: &Context, requests: &Arc<Requests>) -> Result<Backends> {
         let mut monitors = Vec::new();
-        let serial_on_terminal =
-            self.serials.first().is_some_and(|(_, spec)| matches!(spec.kind, Kind::Stdio { .. }));
-        let mut user = |(option, spec): &(String, Spec)| -> Result<Option<Arc<dyn Chardev>>> {
+        let first = self.serials.first().and_then(Wanted::described);
+        let stdio = first
+            .filter(|spec| matches!(spec.kind, Kind::Stdio { .. }))
+            .map(|spec| if spec.mux { OnTerminal::Keys } else { OnTerminal::Plain });
+        let mut user = |option: &String, spec: &Spec| -> Result<Option<Arc<dyn Chardev>>> {
             if spec.kind == Kind::None {
                 return Ok(None);
             }
@@ -80,13 +114,22 @@ impl Described {
             monitors.push(MonitorConsole::new(mux.port(), Event::FocusIn)?);
             Ok(Some(user))
         };
-        let serials = self.serials.iter().map(&mut user).collect::<Result<_>>()?;
-        let debug_console = self.debug_console.as_ref().map(&mut user).transpose()?.flatten();
+        let mut serials = Vec::new();
+        for wanted in &self.serials {
+            serials.push(match wanted {
+                Wanted::Opened(device) => Some(Arc::clone(device)),
+                Wanted::Described(option, spec) => user(option, spec)?,
+            });
+        }
+        let debug_console = match &self.debug_console {
+            Some((option, spec)) => user(option, spec)?,
+            None => None,
+        };
         if let Some((option, spec)) = &self.monitor
             && spec.kind != Kind::None
         {
             monitors.push(MonitorConsole::new(open(spec, context).with_context(|| option.clone())?, Event::Opened)?);
         }
-        Ok(Backends { serials, debug_console, monitors, serial_on_terminal })
+        Ok(Backends { serials, debug_console, monitors, stdio })
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::BootFiles;
 use accel_tcg::{Engine, InstructionTime, Sleep};
+use chardev::Chardev;
+use std::fmt;
+use std::sync::Arc;
 use target_i386::cpuid;
 
 /// Everything that decides a machine.
@@ -15,8 +18,8 @@ pub struct Config {
     pub cpu: cpuid::Model,
     /// What boots; the embedded guest if none.
     pub boot: Option<BootFiles>,
-    /// Backends of the serial ports in the order of the ports, as `-serial` takes them; at most four.
-    pub serials: Vec<String>,
+    /// Backends of the serial ports in the order of the ports; at most four.
+    pub serials: Vec<Backend>,
     /// Backend of a monitor of its own.
     pub monitor: Option<String>,
     /// `isa-debugcon`.
@@ -35,6 +38,57 @@ pub struct Config {
     pub exit_on_reset: bool,
     /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
     pub stay_after_shutdown: bool,
+    /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
+    /// process that is nothing but an emulator.
+    pub signals: bool,
+}
+
+impl Default for Config {
+    /// 512 MiB, the CPU that can most, the embedded guest, host time, and nobody at the serial ports.
+    fn default() -> Self {
+        Self {
+            name: None,
+            memory: 512 << 20,
+            cpu: cpuid::Model::max(),
+            boot: None,
+            serials: Vec::new(),
+            monitor: None,
+            debug_console: None,
+            debug_exit: None,
+            time: Time::Host,
+            engine: Engine::default(),
+            hpet: true,
+            acpi: true,
+            exit_on_reset: false,
+            stay_after_shutdown: false,
+            signals: false,
+        }
+    }
+}
+
+/// Where a serial port's bytes go.
+#[derive(Clone)]
+pub enum Backend {
+    /// As `-serial` takes it: `mon:stdio`, `null`, `none`, `unix:PATH,server,nowait`…
+    Described(String),
+    /// The embedding program's own device.
+    Opened(Arc<dyn Chardev>),
+}
+
+impl Backend {
+    /// In words, for messages.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Described(text) => text.clone(),
+            Self::Opened(device) => device.describe(),
+        }
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Backend").field(&self.describe()).finish()
+    }
 }
 
 /// A port that writes bytes to a character device.

@@ -58,6 +58,11 @@ impl MonitorConsole {
         Ok(Self { backend, inbox, session: Monitor::new() })
     }
 
+    /// Waits until the screen shows everything. For the end.
+    pub fn flush(&self) {
+        self.backend.flush();
+    }
+
     /// Runs what was typed since the last call.
     pub fn turn(&mut self, target: &mut dyn Target) {
         let Arrived { typed, opened } = std::mem::take(&mut *self.inbox.arrived.lock());

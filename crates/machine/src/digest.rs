@@ -1,8 +1,32 @@
 //! Digests of a machine's state: one number each for CPU, memory and devices, to compare two runs by.
 
 use softmmu::RamBlock;
+use std::fmt;
 use target_i386::{CpuState, Vcpu};
 use xxhash_rust::xxh3::Xxh3;
+
+/// What a machine has become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Instructions executed since the machine was made.
+    pub instructions: u64,
+    /// The CPU's architectural state.
+    pub cpu: u64,
+    /// All RAM.
+    pub memory: u64,
+    /// The state of all devices.
+    pub devices: u64,
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instructions, cpu, memory, devices } = self;
+        write!(
+            f,
+            "digest after {instructions} instructions: cpu {cpu:016x} memory {memory:016x} devices {devices:016x}"
+        )
+    }
+}
 
 /// Bytes hashed at a time.
 const CHUNK: usize = 1 << 16;

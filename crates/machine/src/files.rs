@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use hw_i386::boot::{KernelKind, Module, detect, split_modules};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,6 +71,10 @@ fn read(option: &str, file: &str) -> Result<Arc<[u8]>> {
     let metadata = std::fs::metadata(Path::new(file)).map_err(refuse)?;
     if metadata.is_dir() {
         bail!("-{option} {file}: Is a directory");
+    }
+    // Devices have no end; a pipe has one, so `-initrd <(make-initrd)` works.
+    if !metadata.is_file() && !metadata.file_type().is_fifo() {
+        bail!("-{option} {file}: not a file");
     }
     if metadata.len() > MAX_FILE {
         bail!("-{option} {file}: larger than 4 GiB");

@@ -9,17 +9,18 @@ mod config;
 mod console;
 mod digest;
 mod files;
+mod hints;
 mod mappings;
 mod registers;
 mod requests;
 mod running;
 mod serial;
 mod signals;
-mod silence;
 mod target;
 mod virtual_time;
 
-pub use config::{Config, DebugConsole, DebugExit, Time};
+pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
+pub use digest::Digest;
 pub use files::BootFiles;
 
 use anyhow::Result;
@@ -30,11 +31,30 @@ use anyhow::Result;
 /// What is wrong with the configuration, in words that fit behind `reprise: `; then nothing has run. Or the host
 /// failed while it ran.
 pub fn run(config: Config) -> Result<u8> {
+    Ok(run_machine(config, false)?.0)
+}
+
+/// Like [`run`], and looks at what the machine has become: under counted time two runs of the same guest end in
+/// the same digest.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_and_digest(config: Config) -> Result<(u8, Digest)> {
+    let (status, digest) = run_machine(config, true)?;
+    Ok((status, digest.expect("it was asked for")))
+}
+
+fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
     let mut assembled = assemble::assemble(config)?;
-    let status = assembled.machine.run(&mut assembled.main_loop, &mut assembled.monitors);
+    let ended = assembled.machine.run(&mut assembled.main_loop, &mut assembled.monitors, digest);
     for chardev in &assembled.chardevs {
         chardev.flush();
     }
-    chardev::restore_terminal();
-    status
+    for monitor in &assembled.monitors {
+        monitor.flush();
+    }
+    if assembled.on_stdio {
+        chardev::restore_terminal();
+    }
+    ended
 }

@@ -72,11 +72,14 @@ impl Requests {
     }
 
     fn ask(&self, note: impl FnOnce(&mut Pending)) {
-        note(&mut self.pending.lock());
-        // No instruction may run between a guest's reset write and the reset.
+        let mut pending = self.pending.lock();
+        note(&mut pending);
+        // No instruction may run between a guest's reset write and the reset. Under the tray's lock: whoever has
+        // taken the note may let the CPU run again, and a stop must not come after that.
         if let Some(cpu) = self.cpu.get().and_then(Weak::upgrade) {
             cpu.request_stop();
         }
+        drop(pending);
         self.main_loop.notify();
     }
 }

@@ -4,7 +4,7 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
-use crate::digest;
+use crate::digest::{self, Digest};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
@@ -57,15 +57,21 @@ pub struct Machine {
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
     /// Signals are watched as long as the machine lives.
-    pub(crate) _signals: FdToken,
+    pub(crate) _signals: Option<FdToken>,
 }
 
 impl Machine {
-    /// Runs until something asks for the end; returns the exit status.
+    /// Runs until something asks for the end; returns the exit status, and the state's digest if that is wanted
+    /// here or in the log.
     ///
     /// # Errors
     /// The host's poll fails.
-    pub fn run(&mut self, main_loop: &mut MainLoop, monitors: &mut [MonitorConsole]) -> Result<u8> {
+    pub fn run(
+        &mut self,
+        main_loop: &mut MainLoop,
+        monitors: &mut [MonitorConsole],
+        digest: bool,
+    ) -> Result<(u8, Option<Digest>)> {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
@@ -83,10 +89,14 @@ impl Machine {
             }
         };
         self.stop(&mut period, RunState::Shutdown);
-        self.report_digest(&mut period);
+        let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
+        let digest = (digest || logged).then(|| self.digest(&mut period));
+        if let Some(digest) = digest {
+            tracing::info!(target: "machine::digest", "{digest}");
+        }
         drop(period);
         self.cpu.join();
-        Ok(status)
+        Ok((status, digest))
     }
 
     /// Lets the guest and its clock run.
@@ -123,18 +133,11 @@ impl Machine {
         });
     }
 
-    /// Logs the state's digests, if somebody listens.
-    fn report_digest(&self, period: &mut Period<'_>) {
-        if !tracing::enabled!(target: "machine::digest", tracing::Level::INFO) {
-            return;
-        }
-        let (icount, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+    fn digest(&self, period: &mut Period<'_>) -> Digest {
+        let (instructions, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
         let memory = digest::memory(self.pc.ram());
         let devices = hw_core::digest(&self.pc.devices);
-        tracing::info!(
-            target: "machine::digest",
-            "digest after {icount} instructions: cpu {cpu:016x} memory {memory:016x} devices {devices:016x}"
-        );
+        Digest { instructions, cpu, memory, devices }
     }
 
     /// Does what was asked since the last turn; the exit status, if that ends the emulator.

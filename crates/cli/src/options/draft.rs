@@ -4,7 +4,7 @@ use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{Engine, InstructionTime, Sleep};
-use machine::{BootFiles, Config, DebugConsole, DebugExit, Time};
+use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Time};
 use target_i386::cpuid;
 
 /// What an option function answers when it does not simply change the draft.
@@ -13,8 +13,6 @@ pub enum Refusal {
     Help(String),
     /// The argument is wrong because …
     Reason(String),
-    /// A whole line of its own.
-    Line(String),
 }
 
 impl From<String> for Refusal {
@@ -205,6 +203,12 @@ pub fn log_items(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
+/// Whether a character device is standard input and output.
+fn is_stdio(device: &str) -> bool {
+    let device = device.strip_prefix("mon:").unwrap_or(device);
+    device.split(',').next() == Some("stdio")
+}
+
 impl Draft {
     /// Checks the options against each other, opens the files, and makes the configuration.
     pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
@@ -224,9 +228,10 @@ impl Draft {
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
         // a place of its own.
         if serials.is_empty() && !self.nodefaults {
-            serials.push(match self.monitor.as_deref() {
-                Some(device) if device.contains("stdio") => "null".into(),
-                Some("none") => "stdio".into(),
+            let debugcon = self.debugcon.as_ref().map(|(_, _, device)| device.as_str());
+            serials.push(match (self.monitor.as_deref(), debugcon) {
+                (Some(device), _) | (_, Some(device)) if is_stdio(device) => "null".into(),
+                (Some("none"), _) => "stdio".into(),
                 _ => "mon:stdio".into(),
             });
         }
@@ -235,7 +240,7 @@ impl Draft {
             memory: self.memory.unwrap_or(512 << 20),
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
             boot,
-            serials,
+            serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole { port, readback, backend }),
             debug_exit: self.debug_exit.map(|(port, size)| DebugExit { port, size }),
@@ -245,6 +250,7 @@ impl Draft {
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,
             stay_after_shutdown: self.no_shutdown,
+            signals: true,
         };
         Ok((config, self.log))
     }

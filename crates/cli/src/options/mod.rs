@@ -80,7 +80,6 @@ fn read(mut args: impl Iterator<Item = OsString>, draft: &mut Draft) -> Result<(
         (option.apply)(draft, &value).map_err(|error| match error {
             draft::Refusal::Help(text) => OptionError::Help(text),
             draft::Refusal::Reason(reason) => OptionError::Value { option: option.name, value, reason },
-            draft::Refusal::Line(line) => OptionError::Line(line),
         })?;
     }
     Ok(())

@@ -77,8 +77,28 @@ fn lists() {
 #[test]
 fn defaults_serve_newcomers() {
     let config = config("");
-    assert_eq!((config.memory, config.serials), (512 << 20, vec!["mon:stdio".to_owned()]));
+    assert_eq!(config.memory, 512 << 20);
     assert_eq!(config.cpu.name, "max");
+}
+
+/// Who gets the terminal.
+#[test]
+fn first_serial_port() {
+    for (line, serials) in [
+        ("", &["mon:stdio"][..]),
+        ("-nographic", &["mon:stdio"]),
+        ("-nodefaults", &[]),
+        ("-serial none", &["none"]),
+        ("-serial null -serial pty", &["null", "pty"]),
+        ("-monitor stdio", &["null"]),
+        ("-monitor none", &["stdio"]),
+        ("-monitor unix:/tmp/stdio,server,nowait", &["mon:stdio"]),
+        ("-debugcon stdio", &["null"]),
+        ("-debugcon file:stdio.log", &["mon:stdio"]),
+    ] {
+        let found: Vec<_> = config(line).serials.iter().map(machine::Backend::describe).collect();
+        assert_eq!(found, serials, "{line}");
+    }
 }
 
 #[test]

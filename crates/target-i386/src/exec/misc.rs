@@ -7,7 +7,7 @@ use crate::flags::bit;
 use crate::mem::Word;
 use crate::state::gpr::{RAX, RCX, RDX};
 use crate::{Exec, Fault, Handler, Insn, Vcpu, Vector};
-use iced_x86::{Instruction, Mnemonic, OpKind};
+use iced_x86::{Code, Instruction, Mnemonic, OpKind};
 
 const CR4_TSD: u64 = 1 << 2;
 const CR4_PCE: u64 = 1 << 8;
@@ -96,6 +96,18 @@ fn rdrand<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
     Some(match raw.mnemonic() {
+        // AMD's PREFETCH has no register form.
+        Mnemonic::Reservednop
+            if raw.op0_kind() == OpKind::Register
+                && matches!(
+                    raw.code(),
+                    Code::Reservednop_rm16_r16_0F0D
+                        | Code::Reservednop_rm32_r32_0F0D
+                        | Code::Reservednop_rm64_r64_0F0D
+                ) =>
+        {
+            raise_ud
+        }
         Mnemonic::Nop
         | Mnemonic::Pause
         | Mnemonic::Reservednop

@@ -1,0 +1,13 @@
+//! The built `reprise` command, as a person or a script sees it: arguments and keys in; text, exit status and the
+//! state of the terminal out.
+//!
+//! One test program, so that it links once. Guests are a few bytes made by [`images`], or the embedded one.
+
+mod bad_input;
+mod exit_status;
+mod images;
+mod lists;
+mod monitor;
+mod process;
+mod pty;
+mod terminal;
