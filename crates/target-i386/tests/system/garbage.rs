@@ -44,7 +44,7 @@ impl Random {
         match self.below(4) {
             0 => self.next(),
             _ => {
-                let kind = self.below(32) | self.below(4) << 5 | 0x80 * u64::from(self.below(8) != 0);
+                let kind = self.below(32) | self.below(4) << 5 | (0x80 * u64::from(self.below(8) != 0));
                 let low = [0xffff, 0x67, 0x2b, self.below(0x1_0000)][self.below(4) as usize];
                 let base = [0, TSS, CODE, 8, 0x18, self.next() & 0xff_ffff][self.below(6) as usize];
                 low | (base & 0xff_ffff) << 16 | kind << 40 | self.below(16) << 52 | self.below(16) << 48
