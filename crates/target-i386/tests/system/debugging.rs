@@ -49,6 +49,14 @@ fn popf_starts_after_the_next_instruction() {
 }
 
 #[test]
+fn a_step_over_hlt_wakes() {
+    let mut m = Machine::new(Mode::Long);
+    m.bench.cpu.state.flags.set(bit::TF);
+    assert_eq!(m.run(&[0xf4]), DB);
+    assert_eq!(m.stacked(0), CODE + 1);
+}
+
+#[test]
 fn a_fault_beats_the_step() {
     let mut m = Machine::new(Mode::Long);
     m.bench.cpu.state.flags.set(bit::TF);

@@ -5,6 +5,7 @@
 mod debugging;
 mod events;
 mod fast_calls;
+mod garbage;
 mod identification;
 mod legacy;
 mod machine;
