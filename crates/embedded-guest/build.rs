@@ -27,9 +27,32 @@ fn compile(elf: &Path) {
     let root = std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo");
     let status = Command::new(std::env::var("RUSTC").expect("set by cargo"))
         // The program uses nothing of the operating system that the target is named after.
-        .args(["--target", "x86_64-unknown-linux-gnu", "--edition", "2024", "--crate-name", "guest"])
-        .args(["-C", "opt-level=2", "-C", "panic=abort", "-C", "relocation-model=static", "-C", "strip=symbols"])
-        .args(["-C", "link-arg=-nostartfiles", "-C", "link-arg=-nostdlib", "-C", "link-arg=-static"])
+        .args([
+            "--target",
+            "x86_64-unknown-linux-gnu",
+            "--edition",
+            "2024",
+            "--crate-name",
+            "guest",
+        ])
+        .args([
+            "-C",
+            "opt-level=2",
+            "-C",
+            "panic=abort",
+            "-C",
+            "relocation-model=static",
+            "-C",
+            "strip=symbols",
+        ])
+        .args([
+            "-C",
+            "link-arg=-nostartfiles",
+            "-C",
+            "link-arg=-nostdlib",
+            "-C",
+            "link-arg=-static",
+        ])
         .args(["-C", "link-arg=-no-pie", "-C", "link-arg=-Wl,--build-id=none"])
         .arg(format!("-Clink-arg=-Wl,-T,{root}/guest/link.ld"))
         .arg("-o")
@@ -45,9 +68,16 @@ fn compile(elf: &Path) {
 /// The bytes that the ELF file's load segments put at [`LOAD_ADDRESS`] and after.
 fn flatten(elf: &[u8]) -> Vec<u8> {
     let field = |at: usize, size: usize| {
-        elf[at..at + size].iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte))
+        elf[at..at + size]
+            .iter()
+            .rev()
+            .fold(0u64, |value, &byte| value << 8 | u64::from(byte))
     };
-    let (table, entry_size, entries) = (field(32, 8) as usize, field(54, 2) as usize, field(56, 2) as usize);
+    let (table, entry_size, entries) = (
+        field(32, 8) as usize,
+        field(54, 2) as usize,
+        field(56, 2) as usize,
+    );
     let mut flat = Vec::new();
     for header in (0..entries).map(|i| table + i * entry_size) {
         const PT_LOAD: u64 = 1;

@@ -53,7 +53,11 @@ impl CountedClock {
     /// A clock over `executed`, the number of instructions that all vCPUs have completed, exact whenever a device
     /// or timer can look.
     pub fn new(time: InstructionTime, executed: Arc<InstructionCount>) -> Self {
-        Self { time, executed, warped_ns: AtomicI64::new(0) }
+        Self {
+            time,
+            executed,
+            warped_ns: AtomicI64::new(0),
+        }
     }
 
     /// Instructions to run until the clock shows `deadline_ns` or later; at least one.
@@ -93,9 +97,13 @@ mod tests {
 
     #[test]
     fn budget_reaches_the_deadline_and_not_one_more() {
-        for (shift, executed, warp, deadline) in
-            [(0, 0, 0, 1000), (1, 7, 0, 1001), (3, 100, 5, 4096), (10, 3, 1, 3074), (3, 50, 0, 10)]
-        {
+        for (shift, executed, warp, deadline) in [
+            (0, 0, 0, 1000),
+            (1, 7, 0, 1001),
+            (3, 100, 5, 4096),
+            (10, 3, 1, 3074),
+            (3, 50, 0, 10),
+        ] {
             let clock = clock(shift, executed);
             clock.warp(warp);
             let budget = clock.budget_until(deadline);

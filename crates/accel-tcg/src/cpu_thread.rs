@@ -18,10 +18,13 @@ use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
 use util_mainloop::timer::TimerList;
 
-/// What the CPU tells the machine. Called on the CPU's thread, under the big lock.
+/// What the CPU tells the machine, on the CPU's thread.
 pub trait CpuEvents: Send + Sync {
-    /// Triple fault. The CPU has stopped; the machine decides between reset and exit.
+    /// Triple fault. The CPU has stopped; the machine decides between reset and exit. Under the big lock.
     fn triple_fault(&self);
+
+    /// The thread ends: it was told to, or it panicked. Without the big lock.
+    fn ended(&self) {}
 }
 
 /// Who moves the virtual clock.
@@ -50,6 +53,8 @@ struct Orders {
     stopped: bool,
     /// The thread ends.
     quit: bool,
+    /// It has ended.
+    gone: bool,
     work: VecDeque<Work>,
 }
 
@@ -84,7 +89,10 @@ impl CpuThread {
             lock,
             orders_changed: BigCondvar::new(),
             answered: BigCondvar::new(),
-            orders: Mutex::new(Orders { stop: true, ..Orders::default() }),
+            orders: Mutex::new(Orders {
+                stop: true,
+                ..Orders::default()
+            }),
             signals: Arc::clone(&vcpu.signals),
         });
         // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -99,9 +107,25 @@ impl CpuThread {
             let signals = Arc::clone(&shared.signals);
             timers.set_notify(Arc::new(move || signals.kick()));
         }
-        let runner = Runner { shared: Arc::clone(&shared), vcpu, time, events };
-        let thread = std::thread::Builder::new().name("CPU 0/TCG".into()).spawn(move || runner.run())?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        let runner = Runner {
+            shared: Arc::clone(&shared),
+            vcpu,
+            time,
+            events,
+        };
+        let thread = std::thread::Builder::new()
+            .name("CPU 0/TCG".into())
+            .spawn(move || {
+                let _announce = Announce {
+                    shared: Arc::clone(&runner.shared),
+                    events: Arc::clone(&runner.events),
+                };
+                runner.run();
+            })?;
+        Ok(Self {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Asks the CPU to stop executing, without waiting. Callable from the CPU's own thread (a device that asks for
@@ -111,10 +135,14 @@ impl CpuThread {
         self.shared.signals.kick();
     }
 
-    /// Stops the CPU and waits until it has. Not from the CPU's own thread.
+    /// Stops the CPU and waits until it has, or has ended. Not from the CPU's own thread.
     pub fn pause(&self, big: &mut BigLockGuard<'_>) {
         self.request_stop();
-        while !self.shared.orders.lock().stopped {
+        let is_still = || {
+            let orders = self.shared.orders.lock();
+            orders.stopped || orders.gone
+        };
+        while !is_still() {
             self.shared.answered.wait(big);
         }
     }
@@ -135,6 +163,9 @@ impl CpuThread {
 
     /// Runs `work` on the CPU's thread, between two instructions, and waits for its result. Works on a paused CPU
     /// too. First in, first out. Not from the CPU's own thread.
+    ///
+    /// # Panics
+    /// If the thread has ended ([`is_finished`](Self::is_finished)).
     pub fn run_on_cpu<R: Send + 'static>(
         &self,
         big: &mut BigLockGuard<'_>,
@@ -147,6 +178,7 @@ impl CpuThread {
             if let Some(result) = result.lock().take() {
                 return result;
             }
+            assert!(!self.is_finished(), "work for a CPU whose thread has ended");
             self.shared.answered.wait(big);
         }
     }
@@ -171,9 +203,44 @@ impl CpuThread {
         }
     }
 
-    /// Whether the thread is gone (it panicked, or was joined).
+    /// Whether the thread has ended (it panicked, or was joined).
     pub fn is_finished(&self) -> bool {
-        self.thread.lock().as_ref().is_none_or(JoinHandle::is_finished)
+        self.shared.orders.lock().gone
+    }
+}
+
+impl Drop for CpuThread {
+    /// A machine that is dropped without [`join`](Self::join) leaves no thread behind.
+    fn drop(&mut self) {
+        let own = self
+            .thread
+            .lock()
+            .as_ref()
+            .is_some_and(|t| t.thread().id() == std::thread::current().id());
+        if own || self.shared.lock.held() {
+            // Waiting here would be waiting for ourselves: the thread ends by itself.
+            self.shared.orders.lock().quit = true;
+            self.shared.signals.kick();
+            self.shared.orders_changed.notify_all();
+        } else {
+            self.join();
+        }
+    }
+}
+
+/// Tells everybody who waits for the CPU's thread that it has ended, however that came.
+struct Announce {
+    shared: Arc<Shared>,
+    events: Arc<dyn CpuEvents>,
+}
+
+impl Drop for Announce {
+    fn drop(&mut self) {
+        self.shared.orders.lock().gone = true;
+        // Whoever waits tests under the big lock: notified while we hold it, nobody is between test and wait.
+        drop(self.shared.lock.lock_unless_held());
+        self.shared.answered.notify_all();
+        self.events.ended();
     }
 }
 
@@ -238,7 +305,9 @@ impl Runner {
 
     fn do_queued_work(&mut self) {
         loop {
-            let Some(work) = self.shared.orders.lock().work.pop_front() else { return };
+            let Some(work) = self.shared.orders.lock().work.pop_front() else {
+                return;
+            };
             work(&mut self.vcpu);
             self.shared.answered.notify_all();
         }
@@ -261,17 +330,17 @@ impl Runner {
 
     /// Halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.
     fn idle(&self, big: &mut BigLockGuard<'_>) {
+        // Somebody asked for attention since the orders were read, without the big lock.
+        if self.shared.signals.pending() & request::EXIT != 0 {
+            return;
+        }
         let TimeBase::Counted { clock, timers, sleep } = &self.time else {
-            if self.shared.signals.pending() & request::EXIT == 0 {
-                self.shared.orders_changed.wait(big);
-            }
+            self.shared.orders_changed.wait(big);
             return;
         };
         // With no timer armed only the outside can end this; time stands still.
         let Some(deadline) = timers.deadline() else {
-            if self.shared.signals.pending() & request::EXIT == 0 {
-                self.shared.orders_changed.wait(big);
-            }
+            self.shared.orders_changed.wait(big);
             return;
         };
         let ahead = deadline - timers.now_ns();
@@ -287,7 +356,11 @@ impl Runner {
                 let host = MonotonicClock;
                 let start = host.now_ns();
                 let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
-                clock.warp(if woken { (host.now_ns() - start).min(ahead) } else { ahead });
+                clock.warp(if woken {
+                    (host.now_ns() - start).min(ahead)
+                } else {
+                    ahead
+                });
             }
         }
     }
@@ -296,9 +369,9 @@ impl Runner {
     fn budget(&self) -> u64 {
         match &self.time {
             TimeBase::Host => u64::MAX,
-            TimeBase::Counted { clock, timers, .. } => {
-                timers.deadline().map_or(u64::MAX, |deadline| clock.budget_until(deadline))
-            }
+            TimeBase::Counted { clock, timers, .. } => timers
+                .deadline()
+                .map_or(u64::MAX, |deadline| clock.budget_until(deadline)),
         }
     }
 }

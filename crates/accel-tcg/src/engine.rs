@@ -35,6 +35,12 @@ mod tests {
     fn names() {
         assert_eq!("auto".parse(), Ok(Engine::Interpreter));
         assert_eq!("interp".parse(), Ok(Engine::Interpreter));
-        assert!("warp".parse::<Engine>().unwrap_err().to_string().contains("'warp'"));
+        assert!(
+            "warp"
+                .parse::<Engine>()
+                .unwrap_err()
+                .to_string()
+                .contains("'warp'")
+        );
     }
 }

@@ -27,7 +27,15 @@ pub struct Item {
     level: LevelFilter,
 }
 
-const EVERYTHING: &[&str] = &["target_i386", "hw_i386", "hw_core", "softmmu", "accel_tcg", "machine", "chardev"];
+const EVERYTHING: &[&str] = &[
+    "target_i386",
+    "hw_i386",
+    "hw_core",
+    "softmmu",
+    "accel_tcg",
+    "machine",
+    "chardev",
+];
 
 #[rustfmt::skip]
 pub const ITEMS: &[Item] = &[

@@ -25,6 +25,13 @@ use console::Console;
 extern "C" fn guest_main(params: &'static BootParams) -> ! {
     let mut console = Console::open();
     greet(&mut console, params);
+    // `run=cpu,poweroff` on the command line: for programs that embed a machine and have no hands to type with.
+    for command in params.command_line().split(' ').filter_map(|word| word.strip_prefix("run=")) {
+        for command in command.split(',') {
+            let _ = writeln!(console, "reprise> {command}");
+            run(&mut console, params, command, "");
+        }
+    }
     let mut line = [0; 128];
     loop {
         let _ = write!(console, "reprise> ");

@@ -47,10 +47,15 @@ impl GsiRouter {
         IrqLine::new(Arc::clone(self) as Arc<dyn IrqSink>, GSI + gsi)
     }
 
-    /// Levels of ISA interrupts (bits 15:0) and of global system interrupts, for people.
+    /// Which ISA interrupts and which global system interrupts are high now, for people.
     pub fn describe(&self) -> String {
         let Levels { isa, gsi } = *self.state.lock();
-        format!("isa {isa:04x} gsi {gsi:06x}\n")
+        let high = |levels: u32| {
+            let numbers = (0..32).filter(|n| levels >> n & 1 != 0).map(|n| format!(" {n}"));
+            let numbers = numbers.collect::<String>();
+            if numbers.is_empty() { " none".to_owned() } else { numbers }
+        };
+        format!("ISA IRQs high:{}\nGSIs high:{}\n", high(isa), high(gsi))
     }
 }
 

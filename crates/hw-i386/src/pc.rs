@@ -174,9 +174,13 @@ impl Pc {
                 let apic = LocalApic::new(config, &bus, Arc::clone(signals), &clock);
                 let region = apic.window().region();
                 system.add_subregion(board_spec::LAPIC_BASE as u64, &region, APIC_PRIORITY);
+                // Weak: the region owns the APIC, and the hook belongs to the APIC.
+                let region = region.downgrade();
                 apic.set_base_hook(move |base, there| {
-                    region.set_address(base);
-                    region.set_enabled(there);
+                    if let Some(region) = region.upgrade() {
+                        region.set_address(base);
+                        region.set_enabled(there);
+                    }
                 });
                 devices.push(apic.clone());
                 apics.push(apic);

@@ -15,9 +15,9 @@ use accel_tcg::CpuThread;
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
+use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus};
-use hw_i386::MachineRequests;
 use replay::{Mode, Replay};
 use softmmu::MemoryMap;
 use std::sync::{Arc, OnceLock};
@@ -68,7 +68,10 @@ impl MachineRequests for Requests {
 /// # Errors
 /// The first thing that is wrong with the configuration, or that the host refuses, in words for the user.
 pub fn assemble(config: Config) -> Result<Assembled> {
-    let debug_backend = config.debug_console.as_ref().map(|console| console.backend.as_str());
+    let debug_backend = config
+        .debug_console
+        .as_ref()
+        .map(|console| console.backend.as_str());
     let described = Described::new(&config.serials, config.monitor.as_deref(), debug_backend)?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
@@ -85,7 +88,12 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     // The board comes before its backends: it can still refuse. Its lines are connected further down.
     let lines: [Arc<LateLine>; MAX_SERIALS] = Default::default();
     let debug_line = Arc::new(LateLine::default());
-    let present = |n: usize| config.serials.get(n).is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"));
+    let present = |n: usize| {
+        config
+            .serials
+            .get(n)
+            .is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"))
+    };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
         cpus: describe_cpu(&config.cpu, Arc::clone(&cpu_signals)),
@@ -93,8 +101,16 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         lock: Arc::clone(&lock) as _,
         map,
         serials: std::array::from_fn(|n| present(n).then(|| Arc::clone(&lines[n]) as Arc<dyn CharSink>)),
-        debug_consoles: config.debug_console.iter().map(|c| (c.port, Arc::clone(&debug_line) as _)).collect(),
-        debug_exits: config.debug_exit.iter().map(|e| (e.port, u16::from(e.size))).collect(),
+        debug_consoles: config
+            .debug_console
+            .iter()
+            .map(|c| (c.port, Arc::clone(&debug_line) as _))
+            .collect(),
+        debug_exits: config
+            .debug_exit
+            .iter()
+            .map(|e| (e.port, u16::from(e.size)))
+            .collect(),
         hpet: config.hpet,
         acpi: config.acpi,
         rtc_seconds: match config.time {
@@ -104,14 +120,31 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         requests: Arc::clone(&requests) as _,
     })
     .with_context(|| format!("-m {}M", config.memory >> 20))?;
-    pc.set_kernel(&boot.name, Arc::clone(&boot.kernel), boot.modules.clone(), &boot.append)
-        .map_err(|error| refuse_boot(&boot, error))?;
+    pc.set_kernel(
+        &boot.name,
+        Arc::clone(&boot.kernel),
+        boot.modules.clone(),
+        &boot.append,
+    )
+    .map_err(|error| refuse_boot(&boot, error))?;
 
     // From here on the world changes.
-    let signal_token = if config.signals { Some(signals::watch(&handle, &requests)?) } else { None };
-    let context = chardev::Context { main_loop: handle, realtime: Arc::clone(&time.realtime_timers) };
+    let signal_token = if config.signals {
+        Some(signals::watch(&handle, &requests)?)
+    } else {
+        None
+    };
+    let context = chardev::Context {
+        main_loop: handle,
+        realtime: Arc::clone(&time.realtime_timers),
+    };
     let on_stdio = described.uses_stdio();
-    let Backends { serials, debug_console, monitors, stdio } = described.open(&context, &requests)?;
+    let Backends {
+        serials,
+        debug_console,
+        monitors,
+        stdio,
+    } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
     if let Some(how) = terminal {
         hints::say(hints::leaving(how));
@@ -120,7 +153,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let mut chardevs = Vec::new();
     let mut silence = None;
     for (n, backend) in serials.into_iter().enumerate() {
-        let (Some(backend), Some(device)) = (backend, pc.serial_input(n)) else { continue };
+        let (Some(backend), Some(device)) = (backend, pc.serial_input(n)) else {
+            continue;
+        };
         let line = SerialLine::new(Arc::clone(&backend));
         lines[n].connect(Arc::clone(&line) as _);
         let input = Arc::new(SerialInput(device));
@@ -177,11 +212,16 @@ pub fn assemble(config: Config) -> Result<Assembled> {
 /// The memory map changed: the CPU flushes before its next instruction.
 fn watch_map(map: &MemoryMap, signals: &Arc<CpuSignals>) {
     let signals = Arc::clone(signals);
-    map.add_commit_hook(Arc::new(move || signals.request(target_i386::signals::request::MAP_CHANGED)));
+    map.add_commit_hook(Arc::new(move || {
+        signals.request(target_i386::signals::request::MAP_CHANGED)
+    }));
 }
 
 fn describe_cpu(model: &Model, signals: Arc<CpuSignals>) -> PcCpus {
-    let dynamic = cpuid::Dynamic { apic_enabled: true, ..cpuid::Dynamic::default() };
+    let dynamic = cpuid::Dynamic {
+        apic_enabled: true,
+        ..cpuid::Dynamic::default()
+    };
     let [signature, _, _, features] = cpuid::leaf(model, &Topology::default(), &dynamic, 1, 0);
     PcCpus {
         signals: vec![signals],

@@ -6,7 +6,7 @@ use crate::config::Backend;
 use crate::console::MonitorConsole;
 use crate::hints::OnTerminal;
 use crate::requests::Requests;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use chardev::{Chardev, Context, Event, Kind, Mux, Spec, open};
 use std::sync::Arc;
 
@@ -54,7 +54,10 @@ impl Described {
     /// `-option value: reason` for the first that makes no sense.
     pub fn new(serials: &[Backend], monitor: Option<&str>, debug_console: Option<&str>) -> Result<Self> {
         if serials.len() > MAX_SERIALS {
-            bail!("-serial {}: a PC has {MAX_SERIALS} serial ports", serials[MAX_SERIALS].describe());
+            bail!(
+                "-serial {}: a PC has {MAX_SERIALS} serial ports",
+                serials[MAX_SERIALS].describe()
+            );
         }
         let parse = |option: &str, value: &str| -> Result<(String, Spec)> {
             Ok((format!("{option} {value}"), Spec::parse(option, value)?))
@@ -73,7 +76,9 @@ impl Described {
             monitor: monitor.map(|value| parse("-monitor", value)).transpose()?,
             debug_console: debug_console.map(|value| parse("-debugcon", value)).transpose()?,
         };
-        let stdio = described.all().filter(|spec| matches!(spec.kind, Kind::Stdio { .. }));
+        let stdio = described
+            .all()
+            .filter(|spec| matches!(spec.kind, Kind::Stdio { .. }));
         if stdio.count() > 1 {
             bail!("cannot use stdio by multiple character devices");
         }
@@ -86,7 +91,11 @@ impl Described {
     }
 
     fn all(&self) -> impl Iterator<Item = &Spec> {
-        let others = self.monitor.iter().chain(&self.debug_console).map(|(_, spec)| spec);
+        let others = self
+            .monitor
+            .iter()
+            .chain(&self.debug_console)
+            .map(|(_, spec)| spec);
         self.serials.iter().filter_map(Wanted::described).chain(others)
     }
 
@@ -99,12 +108,18 @@ impl Described {
         let first = self.serials.first().and_then(Wanted::described);
         let stdio = first
             .filter(|spec| matches!(spec.kind, Kind::Stdio { .. }))
-            .map(|spec| if spec.mux { OnTerminal::Keys } else { OnTerminal::Plain });
+            .map(|spec| {
+                if spec.mux {
+                    OnTerminal::Keys
+                } else {
+                    OnTerminal::Plain
+                }
+            });
         let mut user = |option: &String, spec: &Spec| -> Result<Option<Arc<dyn Chardev>>> {
             if spec.kind == Kind::None {
                 return Ok(None);
             }
-            let backend = open(spec, context).with_context(|| option.clone())?;
+            let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
             if !spec.mux {
                 return Ok(Some(backend));
             }
@@ -128,8 +143,14 @@ impl Described {
         if let Some((option, spec)) = &self.monitor
             && spec.kind != Kind::None
         {
-            monitors.push(MonitorConsole::new(open(spec, context).with_context(|| option.clone())?, Event::Opened)?);
+            let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
+            monitors.push(MonitorConsole::new(backend, Event::Opened)?);
         }
-        Ok(Backends { serials, debug_console, monitors, stdio })
+        Ok(Backends {
+            serials,
+            debug_console,
+            monitors,
+            stdio,
+        })
     }
 }

@@ -52,10 +52,17 @@ impl MonitorConsole {
     /// # Errors
     /// The backend has a user already.
     pub fn new(backend: Arc<dyn Chardev>, greet_on: Event) -> Result<Self, chardev::InUse> {
-        let inbox = Arc::new(Inbox { arrived: Mutex::default(), greet_on });
+        let inbox = Arc::new(Inbox {
+            arrived: Mutex::default(),
+            greet_on,
+        });
         let frontend: Weak<dyn Frontend> = Arc::downgrade(&inbox) as Weak<dyn Frontend>;
         backend.attach(frontend)?;
-        Ok(Self { backend, inbox, session: Monitor::new() })
+        Ok(Self {
+            backend,
+            inbox,
+            session: Monitor::new(),
+        })
     }
 
     /// Waits until the screen shows everything. For the end.

@@ -20,7 +20,12 @@ pub struct Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instructions, cpu, memory, devices } = self;
+        let Self {
+            instructions,
+            cpu,
+            memory,
+            devices,
+        } = self;
         write!(
             f,
             "digest after {instructions} instructions: cpu {cpu:016x} memory {memory:016x} devices {devices:016x}"

@@ -36,9 +36,17 @@ impl BootFiles {
             None => Vec::new(),
             Some(argument) if kind == KernelKind::Multiboot => split_modules(argument)
                 .into_iter()
-                .map(|module| Ok(Module { data: read("initrd", &module.path)?, string: module.string }))
+                .map(|module| {
+                    Ok(Module {
+                        data: read("initrd", &module.path)?,
+                        string: module.string,
+                    })
+                })
                 .collect::<Result<_>>()?,
-            Some(file) => vec![Module { data: read("initrd", file)?, string: String::new() }],
+            Some(file) => vec![Module {
+                data: read("initrd", file)?,
+                string: String::new(),
+            }],
         };
         Ok(Self {
             name: kernel.to_owned(),
@@ -49,7 +57,7 @@ impl BootFiles {
         })
     }
 
-    /// The guest that is built in.
+    /// The guest that is built in. A word `run=COMMAND,COMMAND` on its command line stands for typing these.
     pub fn embedded() -> Self {
         Self {
             name: "(embedded)".into(),

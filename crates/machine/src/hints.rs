@@ -51,7 +51,11 @@ pub fn watch_silence(
     let line = Arc::clone(line);
     let timer = realtime.timer(Box::new(move || {
         if !line.spoke() {
-            let key = if how == OnTerminal::Keys { "Ctrl-A x" } else { "Ctrl-C" };
+            let key = if how == OnTerminal::Keys {
+                "Ctrl-A x"
+            } else {
+                "Ctrl-C"
+            };
             say(&format!(
                 "the guest has printed nothing for ten seconds; \
                  a Linux kernel talks to this terminal with -append console=ttyS0 ({key} ends)"

@@ -2,6 +2,24 @@
 //!
 //! Data flows: a [`Config`] -> [`assemble`] (board, CPU, backends) -> [`running`] (main loop, requests, resets) -> an
 //! exit status. Knows every crate below it; nothing below knows it.
+//!
+//! ```
+//! use machine::{Backend, BootFiles, Config};
+//! use std::sync::Arc;
+//!
+//! let screen = Arc::new(chardev::Ringbuf::new(1 << 16));
+//! let mut boot = BootFiles::embedded();
+//! boot.append = "run=poweroff".into();
+//! let status = machine::run(Config {
+//!     memory: 64 << 20,
+//!     boot: Some(boot),
+//!     serials: vec![Backend::Opened(Arc::clone(&screen) as _)],
+//!     ..Config::default()
+//! })?;
+//! assert_eq!(status, 0);
+//! assert!(String::from_utf8_lossy(&screen.read(1 << 16)).contains("reprise> poweroff"));
+//! # Ok::<(), anyhow::Error>(())
+//! ```
 
 mod assemble;
 mod backends;
@@ -46,7 +64,9 @@ pub fn run_and_digest(config: Config) -> Result<(u8, Digest)> {
 
 fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
     let mut assembled = assemble::assemble(config)?;
-    let ended = assembled.machine.run(&mut assembled.main_loop, &mut assembled.monitors, digest);
+    let ended = assembled
+        .machine
+        .run(&mut assembled.main_loop, &mut assembled.monitors, digest);
     for chardev in &assembled.chardevs {
         chardev.flush();
     }

@@ -28,9 +28,15 @@ struct Listing<'a> {
 impl Listing<'_> {
     fn entry(&self, table: u64, index: u64) -> u64 {
         if self.wide {
-            self.memory.ram_load::<u64>(GuestPhys(table + index * 8)).unwrap_or(0)
+            self.memory
+                .ram_load::<u64>(GuestPhys(table + index * 8))
+                .unwrap_or(0)
         } else {
-            u64::from(self.memory.ram_load::<u32>(GuestPhys(table + index * 4)).unwrap_or(0))
+            u64::from(
+                self.memory
+                    .ram_load::<u32>(GuestPhys(table + index * 4))
+                    .unwrap_or(0),
+            )
         }
     }
 
@@ -45,7 +51,11 @@ impl Listing<'_> {
             let start = base + (index << shift);
             // A PAE directory pointer has no rights of its own.
             let pointer = self.bits == 32 && shift == 30;
-            let own = if pointer { WRITABLE | USER } else { entry & (WRITABLE | USER) };
+            let own = if pointer {
+                WRITABLE | USER
+            } else {
+                entry & (WRITABLE | USER)
+            };
             let rights = rights & own | (rights | entry) & NO_EXECUTE;
             if shift == 12 || entry & LARGE != 0 && shift < 39 && !pointer {
                 self.range(start, 1 << shift, rights);
@@ -59,7 +69,11 @@ impl Listing<'_> {
 
     fn range(&mut self, start: u64, size: u64, rights: u64) {
         let extend = 64 - self.bits;
-        let start = if self.bits == 48 { ((start << extend) as i64 >> extend) as u64 } else { start };
+        let start = if self.bits == 48 {
+            ((start << extend) as i64 >> extend) as u64
+        } else {
+            start
+        };
         match self.ranges.last_mut() {
             Some((_, end, same)) if *end == start && *same == rights => *end = start.wrapping_add(size),
             _ => self.ranges.push((start, start.wrapping_add(size), rights)),
@@ -76,7 +90,12 @@ pub fn describe(cpu: &CpuState, memory: &FlatView) -> String {
         return "paging is off\n".into();
     }
     let long = cpu.msr.efer & LMA != 0;
-    let mut listing = Listing { memory, wide: cpu.cr4 & PAE != 0, bits: if long { 48 } else { 32 }, ranges: Vec::new() };
+    let mut listing = Listing {
+        memory,
+        wide: cpu.cr4 & PAE != 0,
+        bits: if long { 48 } else { 32 },
+        ranges: Vec::new(),
+    };
     let all = WRITABLE | USER;
     match (long, listing.wide) {
         (true, _) => listing.table(cpu.cr3 & ADDRESS, 0, 39, 512, all),

@@ -4,8 +4,10 @@ use std::fmt::Write;
 use target_i386::CpuState;
 use target_i386::state::{DescriptorTable, Segment};
 
-const GENERAL: [&str; 16] =
-    ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
+const GENERAL: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+    "r15",
+];
 /// 32-bit names of the first eight.
 const GENERAL_32: [&str; 8] = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
 const SEGMENTS: [&str; 6] = ["es", "cs", "ss", "ds", "fs", "gs"];
@@ -51,7 +53,11 @@ pub fn describe(cpu: &CpuState, icount: u64) -> String {
         cpu.cpl,
         cpu.activity
     );
-    for (name, segment) in SEGMENTS.iter().zip(&cpu.seg).chain([(&"ldt", &cpu.ldtr), (&"tr", &cpu.tr)]) {
+    for (name, segment) in SEGMENTS
+        .iter()
+        .zip(&cpu.seg)
+        .chain([(&"ldt", &cpu.ldtr), (&"tr", &cpu.tr)])
+    {
         let _ = writeln!(out, "{}", segment_line(name, segment));
     }
     for (name, table) in [("GDT", &cpu.gdtr), ("IDT", &cpu.idtr)] {
@@ -80,15 +86,36 @@ pub fn describe(cpu: &CpuState, icount: u64) -> String {
 }
 
 fn segment_line(name: &str, segment: &Segment) -> String {
-    let Segment { selector, base, limit, attr } = segment;
-    format!("{:<3} ={selector:04x} {base:016x} {limit:08x} {attr:08x} DPL={}", name.to_uppercase(), segment.dpl())
+    let Segment {
+        selector,
+        base,
+        limit,
+        attr,
+    } = segment;
+    format!(
+        "{:<3} ={selector:04x} {base:016x} {limit:08x} {attr:08x} DPL={}",
+        name.to_uppercase(),
+        segment.dpl()
+    )
 }
 
 /// One letter per set flag, `-` for a clear one: ODITSZAPC.
 fn flags(rflags: u64) -> String {
-    const LETTERS: [(u32, char); 9] =
-        [(11, 'O'), (10, 'D'), (9, 'I'), (8, 'T'), (7, 'S'), (6, 'Z'), (4, 'A'), (2, 'P'), (0, 'C')];
-    LETTERS.iter().map(|&(bit, letter)| if rflags >> bit & 1 != 0 { letter } else { '-' }).collect()
+    const LETTERS: [(u32, char); 9] = [
+        (11, 'O'),
+        (10, 'D'),
+        (9, 'I'),
+        (8, 'T'),
+        (7, 'S'),
+        (6, 'Z'),
+        (4, 'A'),
+        (2, 'P'),
+        (0, 'C'),
+    ];
+    LETTERS
+        .iter()
+        .map(|&(bit, letter)| if rflags >> bit & 1 != 0 { letter } else { '-' })
+        .collect()
 }
 
 #[cfg(test)]

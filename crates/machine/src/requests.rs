@@ -38,7 +38,11 @@ pub struct Requests {
 impl Requests {
     /// An empty tray that wakes `main_loop`.
     pub fn new(main_loop: LoopHandle) -> Arc<Self> {
-        Arc::new(Self { pending: Mutex::default(), main_loop, cpu: OnceLock::new() })
+        Arc::new(Self {
+            pending: Mutex::default(),
+            main_loop,
+            cpu: OnceLock::new(),
+        })
     }
 
     /// Names the CPU that stops as soon as something is asked.
@@ -87,5 +91,10 @@ impl Requests {
 impl accel_tcg::CpuEvents for Requests {
     fn triple_fault(&self) {
         self.reset(ResetCause::Guest);
+    }
+
+    fn ended(&self) {
+        // The main loop finds out by itself, if it is awake.
+        self.main_loop.notify();
     }
 }

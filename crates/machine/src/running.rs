@@ -78,14 +78,17 @@ impl Machine {
         self.start();
         let status = loop {
             main_loop.run_once(&mut period, Timeout::NEVER)?;
+            if self.cpu.is_finished() {
+                anyhow::bail!("the CPU thread ended unexpectedly");
+            }
             for monitor in &mut *monitors {
-                monitor.turn(&mut MonitorTarget { machine: self, period: &mut period });
+                monitor.turn(&mut MonitorTarget {
+                    machine: self,
+                    period: &mut period,
+                });
             }
             if let Some(status) = self.carry_out(&mut period) {
                 break status;
-            }
-            if self.cpu.is_finished() {
-                anyhow::bail!("the CPU thread ended unexpectedly");
             }
         };
         self.stop(&mut period, RunState::Shutdown);
@@ -137,12 +140,21 @@ impl Machine {
         let (instructions, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
         let memory = digest::memory(self.pc.ram());
         let devices = hw_core::digest(&self.pc.devices);
-        Digest { instructions, cpu, memory, devices }
+        Digest {
+            instructions,
+            cpu,
+            memory,
+            devices,
+        }
     }
 
     /// Does what was asked since the last turn; the exit status, if that ends the emulator.
     fn carry_out(&mut self, period: &mut Period<'_>) -> Option<u8> {
-        let Pending { exit, power_off, reset } = self.requests.take();
+        let Pending {
+            exit,
+            power_off,
+            reset,
+        } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
         if let Some(status) = exit.or((power_off_ends || reset_ends).then_some(0)) {

@@ -18,7 +18,10 @@ pub struct SerialLine {
 impl SerialLine {
     /// A line into `backend`.
     pub fn new(backend: Arc<dyn Chardev>) -> Arc<Self> {
-        Arc::new(Self { backend, spoke: AtomicBool::new(false) })
+        Arc::new(Self {
+            backend,
+            spoke: AtomicBool::new(false),
+        })
     }
 
     /// Whether the guest has ever sent anything.

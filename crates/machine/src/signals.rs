@@ -24,7 +24,12 @@ pub fn watch(main_loop: &LoopHandle, requests: &Arc<Requests>) -> Result<FdToken
                 continue;
             }
             let name = std::fs::read_to_string(format!("/proc/{}/comm", signal.pid)).unwrap_or_default();
-            say(&format!("terminating on signal {} from pid {} ({})", signal.number, signal.pid, name.trim()));
+            say(&format!(
+                "terminating on signal {} from pid {} ({})",
+                signal.number,
+                signal.pid,
+                name.trim()
+            ));
             requests.exit(0);
         }
     });

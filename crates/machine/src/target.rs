@@ -72,9 +72,9 @@ impl Target for MonitorTarget<'_, '_> {
     fn info(&mut self, topic: InfoTopic) -> String {
         match topic {
             InfoTopic::Status => format!("VM status: {}\n", self.machine.state.describe()),
-            InfoTopic::Registers => {
-                self.machine.on_cpu(self.period, |vcpu| registers::describe(&vcpu.state, vcpu.icount))
-            }
+            InfoTopic::Registers => self
+                .machine
+                .on_cpu(self.period, |vcpu| registers::describe(&vcpu.state, vcpu.icount)),
             InfoTopic::Mem => self.machine.on_cpu(self.period, |vcpu| {
                 vcpu.view.refresh();
                 mappings::describe(&vcpu.state, vcpu.view.view())
@@ -86,11 +86,14 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Lapic => self.machine.pc.describe_lapic(0),
             InfoTopic::Pci => self.machine.pc.describe_pci(),
             InfoTopic::Cpus => self.machine.on_cpu(self.period, |vcpu| {
-                format!("* CPU #0: {:?}, pc={:#018x}, engine=interp\n", vcpu.state.activity, vcpu.state.rip)
+                format!(
+                    "* CPU #0: {:?}, pc={:#018x}, engine=interp\n",
+                    vcpu.state.activity, vcpu.state.rip
+                )
             }),
-            InfoTopic::Jit => {
-                self.machine.on_cpu(self.period, |vcpu| format!("instructions executed: {}\n", vcpu.icount))
-            }
+            InfoTopic::Jit => self.machine.on_cpu(self.period, |vcpu| {
+                format!("instructions executed: {}\n", vcpu.icount)
+            }),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
         }
@@ -104,18 +107,24 @@ impl Target for MonitorTarget<'_, '_> {
                 paging::look_up(vcpu, at).map(|page| page.phys)
             });
             let physical = page.ok_or(Unreadable(at))?;
-            self.read_physical(physical, std::slice::from_mut(byte)).map_err(|_| Unreadable(at))?;
+            self.read_physical(physical, std::slice::from_mut(byte))
+                .map_err(|_| Unreadable(at))?;
         }
         Ok(())
     }
 
     fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
-        self.machine.pc.memory.read(GuestPhys(address), to).map_err(|_| Unreadable(address))
+        self.machine
+            .pc
+            .memory
+            .read(GuestPhys(address), to)
+            .map_err(|_| Unreadable(address))
     }
 
     fn register(&mut self, name: &str) -> Option<u64> {
         let name = name.to_owned();
-        self.machine.on_cpu(self.period, move |vcpu| registers::value(&vcpu.state, &name))
+        self.machine
+            .on_cpu(self.period, move |vcpu| registers::value(&vcpu.state, &name))
     }
 
     fn disassemble(&mut self, bytes: &[u8], address: u64) -> (usize, String) {

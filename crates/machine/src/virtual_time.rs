@@ -37,11 +37,21 @@ impl VirtualTime {
             Time::Counted(time, sleep) => {
                 let clock = Arc::new(CountedClock::new(time, Arc::clone(&count)));
                 let timers = TimerList::new(Arc::clone(&clock) as _);
-                let base = TimeBase::Counted { clock, timers: Arc::clone(&timers), sleep };
+                let base = TimeBase::Counted {
+                    clock,
+                    timers: Arc::clone(&timers),
+                    sleep,
+                };
                 (timers, None, base)
             }
         };
-        Self { virtual_timers, realtime_timers, count, host_clock, base }
+        Self {
+            virtual_timers,
+            realtime_timers,
+            count,
+            host_clock,
+            base,
+        }
     }
 
     /// For the vCPU's thread.

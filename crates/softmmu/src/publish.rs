@@ -121,6 +121,9 @@ impl<T> Published<T> {
 mod raw {
     use super::*;
 
+    /// An epoch ends two advances later; each round advances once and frees some.
+    const ROUNDS: usize = 8;
+
     impl<T> Published<T> {
         pub(super) fn publish_raw(&self, next: Arc<Stamped<T>>) {
             let guard = self.collector.register().pin();
@@ -146,16 +149,22 @@ mod raw {
 
     impl<T> Drop for Published<T> {
         fn drop(&mut self) {
+            let handle = self.collector.register();
             // SAFETY: `&mut self`, and pinned readers borrow `self` no longer than their guard; the last value is
             // retired through the epoch all the same, since a guard may outlive `self`.
             unsafe {
-                let guard = self.collector.register().pin();
+                let guard = handle.pin();
                 let last = self.raw.swap(
                     crossbeam_epoch::Shared::null(),
                     std::sync::atomic::Ordering::AcqRel,
                     &guard,
                 );
                 guard.defer_destroy(last);
+            }
+            // What is retired may own the collector (views own regions, regions devices, devices the map): nobody
+            // would ever collect it later. If no reader is pinned, these rounds pass every retired value's epoch.
+            for _ in 0..ROUNDS {
+                handle.pin().flush();
             }
         }
     }

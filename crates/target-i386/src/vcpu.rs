@@ -158,6 +158,11 @@ impl Vcpu {
         cpu
     }
 
+    /// Where the instruction count is published.
+    pub fn count(&self) -> &Arc<InstructionCount> {
+        &self.count
+    }
+
     /// Whether the CPU model has all of `features`.
     #[inline]
     pub fn has(&self, features: Features) -> bool {

@@ -50,11 +50,16 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
     };
     if name == "help" || name == "?" {
         let lines = DEVICES.iter().map(|d| format!("{:<16} {}\n", d.name, d.help));
-        return Err(Refusal::Help(format!("Devices for -device NAME,prop=value:\n{}", lines.collect::<String>())));
+        return Err(Refusal::Help(format!(
+            "Devices for -device NAME,prop=value:\n{}",
+            lines.collect::<String>()
+        )));
     }
     let Some(device) = DEVICES.iter().find(|d| d.name == name) else {
         let hint = did_you_mean(&name, DEVICES.iter().map(|d| d.name));
-        return Err(Refusal::Reason(format!("'{name}' is not a valid device model name{hint}")));
+        return Err(Refusal::Reason(format!(
+            "'{name}' is not a valid device model name{hint}"
+        )));
     };
     let mut values: Vec<u64> = device.properties.iter().map(|p| p.default).collect();
     let mut chardev = None;
@@ -71,11 +76,16 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
         }
         let Some(at) = device.properties.iter().position(|p| p.name == key) else {
             let hint = did_you_mean(key, device.properties.iter().map(|p| p.name));
-            return Err(Refusal::Reason(format!("Property '{name}.{key}' not found{hint}")));
+            return Err(Refusal::Reason(format!(
+                "Property '{name}.{key}' not found{hint}"
+            )));
         };
         values[at] = number(key, value)?;
         if values[at] > device.properties[at].max {
-            return Err(Refusal::Reason(format!("'{key}' is at most {:#x}", device.properties[at].max)));
+            return Err(Refusal::Reason(format!(
+                "'{key}' is at most {:#x}",
+                device.properties[at].max
+            )));
         }
     }
     (device.add)(draft, &values, chardev)
@@ -84,7 +94,10 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
 fn describe(device: &Device) -> String {
     let mut text = format!("{} options:\n", device.name);
     for property in device.properties {
-        text.push_str(&format!("  {}=<number>  {} (default: {:#x})\n", property.name, property.help, property.default));
+        text.push_str(&format!(
+            "  {}=<number>  {} (default: {:#x})\n",
+            property.name, property.help, property.default
+        ));
     }
     text
 }

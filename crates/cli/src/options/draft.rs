@@ -56,7 +56,11 @@ pub struct Draft {
 
 pub fn memory(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
-    let named = list.pairs.iter().find(|(key, _)| key == "size").map(|(_, size)| size.clone());
+    let named = list
+        .pairs
+        .iter()
+        .find(|(key, _)| key == "size")
+        .map(|(_, size)| size.clone());
     let size = list.first.or(named).ok_or("a size is missing")?;
     if let Some((key, _)) = list.pairs.iter().find(|(key, _)| key != "size") {
         return Err(format!("'{key}' is not supported in this version").into());
@@ -77,7 +81,9 @@ pub fn cpu(draft: &mut Draft, value: &str) -> Outcome {
     }
     let choice = cpuid::parse(value).map_err(|error| error.to_string())?;
     for feature in &choice.unsupported {
-        eprintln!("reprise: warning: -cpu {value}: feature '{feature}' is not supported, the guest will not see it");
+        eprintln!(
+            "reprise: warning: -cpu {value}: feature '{feature}' is not supported, the guest will not see it"
+        );
     }
     draft.cpu = Some(choice.model);
     Ok(())
@@ -85,10 +91,16 @@ pub fn cpu(draft: &mut Draft, value: &str) -> Outcome {
 
 pub fn machine(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
-    let named = list.pairs.iter().find(|(key, _)| key == "type").map(|(_, value)| value.clone());
+    let named = list
+        .pairs
+        .iter()
+        .find(|(key, _)| key == "type")
+        .map(|(_, value)| value.clone());
     match list.first.or(named).as_deref() {
         Some("help" | "?") => {
-            return Err(Refusal::Help("Machine types:\n  pc    i440FX and PIIX3 (default)\n".into()));
+            return Err(Refusal::Help(
+                "Machine types:\n  pc    i440FX and PIIX3 (default)\n".into(),
+            ));
         }
         None | Some("pc" | "pc-i440fx") => {}
         Some(other) => {
@@ -121,7 +133,9 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     match list.first.as_deref() {
         Some("tcg") => {}
         Some("help" | "?") => {
-            return Err(Refusal::Help("Accelerators:\n  tcg   engine=interp: interpreter; engine=auto: the fastest\n".into()));
+            return Err(Refusal::Help(
+                "Accelerators:\n  tcg   engine=interp: interpreter; engine=auto: the fastest\n".into(),
+            ));
         }
         Some("kvm" | "hvf" | "hax" | "whpx" | "nvmm" | "xen") => {
             return Err("reprise runs guests by itself; the accelerator is tcg".into());
@@ -130,7 +144,11 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     }
     for (key, value) in &list.pairs {
         match key.as_str() {
-            "engine" => draft.engine = value.parse().map_err(|error: accel_tcg::UnknownEngine| error.to_string())?,
+            "engine" => {
+                draft.engine = value
+                    .parse()
+                    .map_err(|error: accel_tcg::UnknownEngine| error.to_string())?
+            }
             "thread" if value == "single" => {}
             "thread" => return Err("only thread=single in this version".into()),
             _ => return Err(format!("Property 'tcg.{key}' not found").into()),
@@ -163,12 +181,22 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
         match key {
             "shift" if value == "auto" => return Err("shift=auto is not supported in this version".into()),
             "shift" => {
-                let shift = u32::try_from(number(key, value)?).ok().and_then(InstructionTime::from_shift);
+                let shift = u32::try_from(number(key, value)?)
+                    .ok()
+                    .and_then(InstructionTime::from_shift);
                 time = Some(shift.ok_or("shift is 0 to 10")?);
             }
-            "sleep" => sleep = if switch(key, value)? { Sleep::On } else { Sleep::Off },
+            "sleep" => {
+                sleep = if switch(key, value)? {
+                    Sleep::On
+                } else {
+                    Sleep::Off
+                }
+            }
             "align" if !switch(key, value)? => {}
-            "align" | "rr" | "rrfile" | "rrsnapshot" => return Err(format!("{key}= is not supported in this version").into()),
+            "align" | "rr" | "rrfile" | "rrsnapshot" => {
+                return Err(format!("{key}= is not supported in this version").into());
+            }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
         }
     }
@@ -177,7 +205,11 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
 }
 
 pub fn nic(_: &mut Draft, value: &str) -> Outcome {
-    if value == "none" { Ok(()) } else { Err("networks come with a later version; only 'none' is possible".into()) }
+    if value == "none" {
+        Ok(())
+    } else {
+        Err("networks come with a later version; only 'none' is possible".into())
+    }
 }
 
 pub fn display(_: &mut Draft, value: &str) -> Outcome {
@@ -190,8 +222,13 @@ pub fn display(_: &mut Draft, value: &str) -> Outcome {
 
 pub fn log_items(draft: &mut Draft, value: &str) -> Outcome {
     if value == "help" || value == "?" {
-        let lines = log::ITEMS.iter().map(|item| format!("  {:<14} {}\n", item.name, item.help));
-        return Err(Refusal::Help(format!("Items for -d ITEM[,ITEM]:\n{}", lines.collect::<String>())));
+        let lines = log::ITEMS
+            .iter()
+            .map(|item| format!("  {:<14} {}\n", item.name, item.help));
+        return Err(Refusal::Help(format!(
+            "Items for -d ITEM[,ITEM]:\n{}",
+            lines.collect::<String>()
+        )));
     }
     for name in value.split(',').filter(|name| !name.is_empty()) {
         let Some(item) = log::ITEMS.iter().find(|item| item.name == name) else {
@@ -213,12 +250,20 @@ impl Draft {
     /// Checks the options against each other, opens the files, and makes the configuration.
     pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
         let boot = match &self.kernel {
-            Some(kernel) => Some(BootFiles::open(kernel, self.initrd.as_deref(), self.append.as_deref().unwrap_or(""))
-                .map_err(|error| OptionError::Line(error.to_string()))?),
+            Some(kernel) => Some(
+                BootFiles::open(
+                    kernel,
+                    self.initrd.as_deref(),
+                    self.append.as_deref().unwrap_or(""),
+                )
+                .map_err(|error| OptionError::Line(format!("{error:#}")))?,
+            ),
             None => {
                 for (option, given) in [("append", &self.append), ("initrd", &self.initrd)] {
                     if given.is_some() {
-                        return Err(OptionError::Line(format!("-{option} only allowed with -kernel option")));
+                        return Err(OptionError::Line(format!(
+                            "-{option} only allowed with -kernel option"
+                        )));
                     }
                 }
                 None
@@ -242,9 +287,15 @@ impl Draft {
             boot,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
-            debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole { port, readback, backend }),
+            debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {
+                port,
+                readback,
+                backend,
+            }),
             debug_exit: self.debug_exit.map(|(port, size)| DebugExit { port, size }),
-            time: self.icount.map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            time: self
+                .icount
+                .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
             engine: self.engine,
             hpet: !self.no_hpet,
             acpi: !self.no_acpi,

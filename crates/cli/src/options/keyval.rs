@@ -30,7 +30,10 @@ impl KeyVal {
 
 fn split(text: &str) -> Vec<String> {
     // No argument can contain a zero byte, so it can stand for the doubled comma meanwhile.
-    text.replace(",,", "\0").split(',').map(|item| item.replace('\0', ",")).collect()
+    text.replace(",,", "\0")
+        .split(',')
+        .map(|item| item.replace('\0', ","))
+        .collect()
 }
 
 /// Reads `on`, `off` and their synonyms.

@@ -60,15 +60,25 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Request, OptionErro
 
 fn read(mut args: impl Iterator<Item = OsString>, draft: &mut Draft) -> Result<(), OptionError> {
     let text = |word: OsString| {
-        word.into_string().map_err(|word| OptionError::Line(format!("{}: not valid UTF-8", word.to_string_lossy())))
+        word.into_string()
+            .map_err(|word| OptionError::Line(format!("{}: not valid UTF-8", word.to_string_lossy())))
     };
     while let Some(word) = args.next() {
         let word = text(word)?;
-        let Some(name) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')).filter(|name| !name.is_empty()) else {
-            return Err(OptionError::Line(format!("{word}: disk images come with a later version; a kernel is given by -kernel")));
+        let Some(name) = word
+            .strip_prefix("--")
+            .or_else(|| word.strip_prefix('-'))
+            .filter(|name| !name.is_empty())
+        else {
+            return Err(OptionError::Line(format!(
+                "{word}: disk images come with a later version; a kernel is given by -kernel"
+            )));
         };
         let Some(option) = table::find(name) else {
-            return Err(OptionError::Line(format!("-{name}: invalid option{}", did_you_mean(name, table::names()))));
+            return Err(OptionError::Line(format!(
+                "-{name}: invalid option{}",
+                did_you_mean(name, table::names())
+            )));
         };
         let value = match option.argument {
             None => String::new(),
@@ -79,7 +89,11 @@ fn read(mut args: impl Iterator<Item = OsString>, draft: &mut Draft) -> Result<(
         };
         (option.apply)(draft, &value).map_err(|error| match error {
             draft::Refusal::Help(text) => OptionError::Help(text),
-            draft::Refusal::Reason(reason) => OptionError::Value { option: option.name, value, reason },
+            draft::Refusal::Reason(reason) => OptionError::Value {
+                option: option.name,
+                value,
+                reason,
+            },
         })?;
     }
     Ok(())

@@ -10,7 +10,9 @@ pub const MAX_MEMORY: u64 = (1 << 40) - (1 << 30);
 /// # Errors
 /// What is wrong with it, in words.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit = match unit {
         "" | "M" | "m" => MIB,
@@ -23,14 +25,20 @@ pub fn parse(text: &str) -> Result<u64, String> {
     let size = match number.parse::<u64>() {
         Ok(number) => number.checked_mul(unit),
         // Fractions such as 1.5G are exact in an f64 far beyond any memory size.
-        Err(_) => number.parse::<f64>().ok().map(|number| (number * unit as f64) as u64),
+        Err(_) => number
+            .parse::<f64>()
+            .ok()
+            .map(|number| (number * unit as f64) as u64),
     };
     let size = size.ok_or("not a memory size; write a number and K, M, G or T")?;
     if size < MIB {
         return Err("a PC has at least 1 MiB".into());
     }
     if size > MAX_MEMORY {
-        return Err(format!("at most {} GiB fit into 40 address bits", MAX_MEMORY >> 30));
+        return Err(format!(
+            "at most {} GiB fit into 40 address bits",
+            MAX_MEMORY >> 30
+        ));
     }
     Ok(size.next_multiple_of(MIB))
 }

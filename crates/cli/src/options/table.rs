@@ -24,7 +24,13 @@ const fn row(
     help: &'static str,
     apply: fn(&mut Draft, &str) -> Outcome,
 ) -> CommandOption {
-    CommandOption { name, aliases, argument, help, apply }
+    CommandOption {
+        name,
+        aliases,
+        argument,
+        help,
+        apply,
+    }
 }
 
 #[rustfmt::skip]
@@ -68,8 +74,12 @@ const INSIDE: &[CommandOption] = &[
     row("h", &["help", "?"], None, "this text", |_, _| Err(draft::Refusal::Help(help()))),
 ];
 
-const SECTIONS: &[(&str, &[CommandOption])] =
-    &[("The machine", MACHINE), ("What it boots", BOOT), ("Consoles", CONSOLE), ("Looking inside", INSIDE)];
+const SECTIONS: &[(&str, &[CommandOption])] = &[
+    ("The machine", MACHINE),
+    ("What it boots", BOOT),
+    ("Consoles", CONSOLE),
+    ("Looking inside", INSIDE),
+];
 
 /// The option called `name`.
 pub fn find(name: &str) -> Option<&'static CommandOption> {
@@ -79,7 +89,10 @@ pub fn find(name: &str) -> Option<&'static CommandOption> {
 
 /// All names, for suggestions.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    SECTIONS.iter().flat_map(|(_, options)| options.iter()).map(|option| option.name)
+    SECTIONS
+        .iter()
+        .flat_map(|(_, options)| options.iter())
+        .map(|option| option.name)
 }
 
 /// The line that `-version` prints.
@@ -101,7 +114,11 @@ pub fn help() -> String {
         text.push_str(&format!("\n{title}:\n"));
         for option in *options {
             let usage = format!("-{} {}", option.name, option.argument.unwrap_or(""));
-            let gap = if usage.len() > 34 { "\n                                      " } else { "" };
+            let gap = if usage.len() > 34 {
+                "\n                                      "
+            } else {
+                ""
+            };
             text.push_str(&format!("  {usage:<34}{gap}  {}\n", option.help));
         }
     }

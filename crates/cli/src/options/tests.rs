@@ -96,14 +96,24 @@ fn first_serial_port() {
         ("-debugcon stdio", &["null"]),
         ("-debugcon file:stdio.log", &["mon:stdio"]),
     ] {
-        let found: Vec<_> = config(line).serials.iter().map(machine::Backend::describe).collect();
+        let found: Vec<_> = config(line)
+            .serials
+            .iter()
+            .map(machine::Backend::describe)
+            .collect();
         assert_eq!(found, serials, "{line}");
     }
 }
 
 #[test]
 fn sizes() {
-    for (text, mib) in [("512", 512), ("512M", 512), ("4G", 4096), ("1.5G", 1536), ("2048K", 2)] {
+    for (text, mib) in [
+        ("512", 512),
+        ("512M", 512),
+        ("4G", 4096),
+        ("1.5G", 1536),
+        ("2048K", 2),
+    ] {
         assert_eq!(size::parse(text), Ok(mib << 20), "{text}");
     }
 }

@@ -10,10 +10,21 @@ fn refused(args: &[&str], expected: &str) {
     let finished = run(args);
     assert_eq!(finished.status, Some(1), "{args:?}: {finished:?}");
     assert_eq!(finished.stdout, "", "{args:?}");
-    let line = finished.stderr.strip_prefix("reprise: ").unwrap_or_else(|| panic!("{args:?}: {finished:?}"));
-    assert_eq!(line.find('\n'), Some(line.len() - 1), "not one line: {args:?}: {}", finished.stderr);
+    let line = finished
+        .stderr
+        .strip_prefix("reprise: ")
+        .unwrap_or_else(|| panic!("{args:?}: {finished:?}"));
+    assert_eq!(
+        line.find('\n'),
+        Some(line.len() - 1),
+        "not one line: {args:?}: {}",
+        finished.stderr
+    );
     match expected.strip_suffix('…') {
-        Some(start) => assert!(line.starts_with(start), "{args:?}: {line:?} instead of {expected:?}"),
+        Some(start) => assert!(
+            line.starts_with(start),
+            "{args:?}: {line:?} instead of {expected:?}"
+        ),
         None => assert_eq!(line.trim_end(), expected, "{args:?}"),
     }
 }
@@ -109,7 +120,9 @@ fn initrds() {
     let directory = env!("CARGO_TARGET_TMPDIR");
     let sparse = |name: &str, size: u64| {
         let path = scratch(name);
-        File::create(&path).and_then(|file| file.set_len(size)).expect("a sparse file costs nothing");
+        File::create(&path)
+            .and_then(|file| file.set_len(size))
+            .expect("a sparse file costs nothing");
         path.into_os_string().into_string().expect("text")
     };
     let large = sparse("large.initrd", 200 << 20);
@@ -129,7 +142,13 @@ fn initrds() {
 fn a_refused_option_leaves_nothing_behind() {
     let socket = scratch("left.sock");
     let path = format!("unix:{},server,nowait", socket.display());
-    refused(&["-monitor", &path, "-kernel", "/etc/passwd"], "-kernel /etc/passwd: …");
+    refused(
+        &["-monitor", &path, "-kernel", "/etc/passwd"],
+        "-kernel /etc/passwd: …",
+    );
     refused(&["-monitor", &path, "-serial", "foo"], "-serial foo: …");
-    assert!(!socket.exists(), "a socket was made before the options were checked");
+    assert!(
+        !socket.exists(),
+        "a socket was made before the options were checked"
+    );
 }

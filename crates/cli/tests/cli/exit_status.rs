@@ -19,8 +19,9 @@ const RESET: &[u8] = &[0x66, 0xba, 0xf9, 0x0c, 0xb0, 6, 0xee, 0xf4, 0xeb, 0xfd];
 /// Prints "A" on COM1, then `jmp $`.
 const SPIN: &[u8] = &[0x66, 0xba, 0xf8, 3, 0xb0, b'A', 0xee, 0xeb, 0xfe];
 /// Enables ACPI by the SMI command port, then S5 by PM1 control at 604h.
-const POWER_OFF: &[u8] =
-    &[0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xf4, 0xeb, 0xfd];
+const POWER_OFF: &[u8] = &[
+    0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xf4, 0xeb, 0xfd,
+];
 
 #[rustfmt::skip]
 #[test]
@@ -76,8 +77,14 @@ fn terminated(name: &str, code: &[u8], options: &[&str], prints: Option<usize>) 
     let finished = finish(child, &args);
     assert_eq!(finished.status, Some(0), "{name}: {finished:?}");
     let line = finished.stderr.trim_end();
-    assert!(line.starts_with("reprise: terminating on signal 15 from pid "), "{name}: {line:?}");
-    assert!(line.contains(&format!("pid {} (", std::process::id())) && line.ends_with(')'), "{name}: {line:?}");
+    assert!(
+        line.starts_with("reprise: terminating on signal 15 from pid "),
+        "{name}: {line:?}"
+    );
+    assert!(
+        line.contains(&format!("pid {} (", std::process::id())) && line.ends_with(')'),
+        "{name}: {line:?}"
+    );
 }
 
 #[test]

@@ -44,8 +44,12 @@ pub struct BzImage {
 }
 
 /// A header like those of Debian's kernels, before 64 KiB of payload.
-pub const BZIMAGE: BzImage =
-    BzImage { version: 0x20f, init_size: 0x3f9_8000, payload: 64 << 10, syssize: 64 << 10 };
+pub const BZIMAGE: BzImage = BzImage {
+    version: 0x20f,
+    init_size: 0x3f9_8000,
+    payload: 64 << 10,
+    syssize: 64 << 10,
+};
 
 impl BzImage {
     /// The file; its code is nothing but HLT.

@@ -21,7 +21,9 @@ impl Client {
         loop {
             match UnixStream::connect(path) {
                 Ok(stream) => {
-                    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout above zero");
+                    stream
+                        .set_read_timeout(Some(PATIENCE))
+                        .expect("a timeout above zero");
                     let mut client = Self(stream);
                     client.answer();
                     return client;
@@ -47,7 +49,9 @@ impl Client {
 
     /// The answer to one command, without its echo.
     fn ask(&mut self, line: &str) -> String {
-        self.0.write_all(format!("{line}\n").as_bytes()).expect("the monitor listens");
+        self.0
+            .write_all(format!("{line}\n").as_bytes())
+            .expect("the monitor listens");
         let answer = loop {
             // The echo redraws the prompt with each key; the line's end comes only with Enter.
             let text = self.answer();
@@ -80,7 +84,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("info version", &[env!("CARGO_PKG_VERSION")]),
     ("print $cs*2", &["0x20\n"]),
     ("xp/4xw 0x100000", &["0000000000100000: 0x"]),
-    ("x/2i $rip", &["hlt", "0x000000000010"]),
+    ("x/2i $rip", &["cli", "0x000000000010"]),
     ("x/3000gx 0x100000", &["0000000000105db0:"]),
     ("x 0xffff800000000000", &["cannot access memory at 0xffff800000000000"]),
     ("xp 0xf000000000", &["0000f000000000"]),
@@ -96,16 +100,30 @@ const COMMANDS: &[(&str, &[&str])] = &[
 ];
 
 fn every_command_answers(name: &str, options: &[&str]) {
-    let (socket, serial) = (scratch(&format!("{name}.sock")), scratch(&format!("{name}.serial")));
-    let (monitor, output) =
-        (format!("unix:{},server,nowait", socket.display()), format!("file:{}", serial.display()));
+    let (socket, serial) = (
+        scratch(&format!("{name}.sock")),
+        scratch(&format!("{name}.serial")),
+    );
+    let (monitor, output) = (
+        format!("unix:{},server,nowait", socket.display()),
+        format!("file:{}", serial.display()),
+    );
     let _ = std::fs::remove_file(&serial);
-    let args = [&["-name", "test guest", "-monitor", &monitor, "-serial", &output], options].concat();
+    let args = [
+        &["-name", "test guest", "-monitor", &monitor, "-serial", &output],
+        options,
+    ]
+    .concat();
     let child = command(&args).spawn().expect("the command starts");
     let mut client = Client::connect(&socket);
     let prompts = |n: usize| {
         let start = Instant::now();
-        while std::fs::read_to_string(&serial).unwrap_or_default().matches("reprise> ").count() < n {
+        while std::fs::read_to_string(&serial)
+            .unwrap_or_default()
+            .matches("reprise> ")
+            .count()
+            < n
+        {
             assert!(start.elapsed() < PATIENCE, "the guest never came to prompt {n}");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -130,7 +148,11 @@ fn every_command_answers(name: &str, options: &[&str]) {
     prompts(3);
     client.0.write_all(b"quit\n").expect("the monitor listens");
     let finished = finish(child, &args);
-    assert_eq!((finished.status, finished.stderr.as_str()), (Some(0), ""), "{name}");
+    assert_eq!(
+        (finished.status, finished.stderr.as_str()),
+        (Some(0), ""),
+        "{name}"
+    );
 }
 
 #[test]
@@ -166,24 +188,54 @@ fn counted_runs_do_not_notice_the_monitor() {
         let serial = place(&format!("clock-{run_name}.serial"));
         let log = place(&format!("clock-{run_name}.log"));
         let socket = scratch(&format!("clock-{run_name}.sock"));
-        let (output, monitor) = (format!("file:{serial}"), format!("unix:{},server,nowait", socket.display()));
+        let (output, monitor) = (
+            format!("file:{serial}"),
+            format!("unix:{},server,nowait", socket.display()),
+        );
         let args = [
-            "-kernel", &kernel, "-m", "32", "-icount", "shift=3,sleep=off", "-device", "isa-debug-exit,iobase=0xf4",
-            "-d", "digest", "-D", &log, "-serial", &output, "-monitor", &monitor,
+            "-kernel",
+            &kernel,
+            "-m",
+            "32",
+            "-icount",
+            "shift=3,sleep=off",
+            "-device",
+            "isa-debug-exit,iobase=0xf4",
+            "-d",
+            "digest",
+            "-D",
+            &log,
+            "-serial",
+            &output,
+            "-monitor",
+            &monitor,
         ];
         let finished = if run_name == "plain" {
             run(&args)
         } else {
             let child = command(&args).spawn().expect("the command starts");
             let mut client = Client::connect(&socket);
-            for line in ["stop", "info registers", "cont", "info pic", "stop", "x/i $rip", "info mem", "cont", "info tlb"] {
+            for line in [
+                "stop",
+                "info registers",
+                "cont",
+                "info pic",
+                "stop",
+                "x/i $rip",
+                "info mem",
+                "cont",
+                "info tlb",
+            ] {
                 std::thread::sleep(Duration::from_millis(30));
                 client.ask(line);
             }
             finish(child, &args)
         };
         assert_eq!(finished.status, Some(0x21), "{run_name}: {finished:?}");
-        (std::fs::read_to_string(serial).expect("written"), std::fs::read_to_string(log).expect("written"))
+        (
+            std::fs::read_to_string(serial).expect("written"),
+            std::fs::read_to_string(log).expect("written"),
+        )
     });
     assert_eq!(ends[0].0.len(), 80);
     assert!(ends[0].1.contains("digest after 200"), "{}", ends[0].1);
@@ -196,7 +248,7 @@ fn lines_can_be_edited_and_completed() {
     session.expect(PROMPT);
     session.press("info sta\t\r");
     session.expect("VM status: running");
-    session.press("infp\x7fo nam\x1b[D\x1b[C\te\r");
+    session.press("infp\x7fo am\x1b[D\x1b[Dn\x1b[C\x1b[C\t\r");
     session.expect("(no name)");
     session.press("\x1b[A\x1b[A\r");
     session.expect("VM status: running");

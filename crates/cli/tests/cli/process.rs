@@ -22,7 +22,10 @@ pub fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprise"));
     // Errors must stay one line even where somebody asked for backtraces.
     command.args(args).env("RUST_BACKTRACE", "1");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -38,10 +41,17 @@ pub fn finish(mut child: Child, what: &[&str]) -> Finished {
     // Both pipes close when the process ends, and not before.
     let Ok(stdout) = stdout.recv_timeout(PATIENCE) else {
         let _ = child.kill();
-        panic!("{what:?} did not end; stderr: {}", stderr.recv().unwrap_or_default());
+        panic!(
+            "{what:?} did not end; stderr: {}",
+            stderr.recv().unwrap_or_default()
+        );
     };
     let stderr = stderr.recv_timeout(PATIENCE).unwrap_or_default();
-    Finished { status: child.wait().expect("it is our child").code(), stdout, stderr }
+    Finished {
+        status: child.wait().expect("it is our child").code(),
+        stdout,
+        stderr,
+    }
 }
 
 fn drain(mut from: impl Read + Send + 'static) -> mpsc::Receiver<String> {
@@ -63,5 +73,7 @@ pub fn scratch(name: &str) -> PathBuf {
 pub fn file(name: &str, bytes: &[u8]) -> String {
     let path = scratch(name);
     std::fs::write(&path, bytes).expect("the scratch directory is writable");
-    path.into_os_string().into_string().expect("the build directory's name is text")
+    path.into_os_string()
+        .into_string()
+        .expect("the build directory's name is text")
 }

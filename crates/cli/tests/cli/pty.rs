@@ -24,17 +24,26 @@ pub struct Session {
 
 /// The part of a terminal's state that a shell cares about.
 fn modes(terminal: &Termios) -> String {
-    format!("{:?} {:?} {:?}", terminal.input_modes, terminal.output_modes, terminal.local_modes)
+    format!(
+        "{:?} {:?} {:?}",
+        terminal.input_modes, terminal.output_modes, terminal.local_modes
+    )
 }
 
 impl Session {
     /// Starts the command with `args`.
     pub fn start(args: &[&str]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("the host has pseudo-terminals");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+        grantpt(&master)
+            .and_then(|()| unlockpt(&master))
+            .expect("it is ours");
         let name = ptsname(&master, Vec::new()).expect("it has a name");
         let name = name.into_string().expect("ASCII");
-        let slave = File::options().read(true).write(true).open(name).expect("it can be opened");
+        let slave = File::options()
+            .read(true)
+            .write(true)
+            .open(name)
+            .expect("it can be opened");
         let before = tcgetattr(&slave).expect("it is a terminal");
         let end = || Stdio::from(slave.try_clone().expect("descriptors are left"));
         let child = Command::new(env!("CARGO_BIN_EXE_reprise"))
@@ -45,7 +54,14 @@ impl Session {
             .stderr(end())
             .spawn()
             .expect("the command starts");
-        Self { child, master, slave, before, screen: String::new(), seen: 0 }
+        Self {
+            child,
+            master,
+            slave,
+            before,
+            screen: String::new(),
+            seen: 0,
+        }
     }
 
     /// Types `keys`.
@@ -75,7 +91,10 @@ impl Session {
     /// Takes what is on the screen now, or comes within a tenth of a second.
     fn read(&mut self) {
         let mut set = [PollFd::new(&self.master, PollFlags::IN)];
-        let tenth = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        let tenth = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
         if poll(&mut set, Some(&tenth)).is_ok_and(|ready| ready > 0) {
             let mut buffer = [0; 4096];
             if let Ok(got) = rustix::io::read(&self.master, &mut buffer) {
@@ -93,7 +112,8 @@ impl Session {
     /// Whether keys reach the process at once and unechoed, Ctrl-C included.
     pub fn is_raw(&self) -> bool {
         let now = tcgetattr(&self.slave).expect("it is a terminal");
-        !now.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+        !now.local_modes
+            .intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
     }
 
     /// Changes the modes behind the command's back, as a shell does.
@@ -117,7 +137,11 @@ impl Session {
         };
         self.read();
         let after = tcgetattr(&self.slave).expect("it is a terminal");
-        assert_eq!(modes(&after), modes(&self.before), "the terminal is not as it was");
+        assert_eq!(
+            modes(&after),
+            modes(&self.before),
+            "the terminal is not as it was"
+        );
         (status.code(), std::mem::take(&mut self.screen))
     }
 }

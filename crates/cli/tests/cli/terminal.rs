@@ -79,7 +79,10 @@ fn restored_after_a_signal() {
     session.signal(Signal::TERM);
     let (status, screen) = session.end();
     assert_eq!(status, Some(0));
-    assert!(screen.contains("reprise: terminating on signal 15 from pid "), "{screen}");
+    assert!(
+        screen.contains("reprise: terminating on signal 15 from pid "),
+        "{screen}"
+    );
 }
 
 #[test]
@@ -98,7 +101,12 @@ fn raw_again_after_a_stop() {
 #[test]
 fn restored_after_a_refusal() {
     // The terminal is opened before the socket that cannot be.
-    let session = Session::start(&["-serial", "mon:stdio", "-monitor", "unix:/no/such/place,server,nowait"]);
+    let session = Session::start(&[
+        "-serial",
+        "mon:stdio",
+        "-monitor",
+        "unix:/no/such/place,server,nowait",
+    ]);
     let (status, screen) = session.end();
     assert_eq!(status, Some(1));
     assert_eq!(screen.trim_end().lines().count(), 1, "{screen}");
