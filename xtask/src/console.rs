@@ -122,7 +122,9 @@ impl Console {
     fn tail(&self) -> String {
         const SHOWN: usize = 2000;
         let start = self.transcript.len().saturating_sub(SHOWN);
-        let start = (start..).find(|&at| self.transcript.is_char_boundary(at)).unwrap_or(0);
+        let start = (start..)
+            .find(|&at| self.transcript.is_char_boundary(at))
+            .unwrap_or(0);
         self.transcript[start..].replace('\x1b', "")
     }
 }
