@@ -17,10 +17,10 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// Opens the private apt; fetches package lists when there are none.
+    /// Opens the private apt. Package lists are fetched when the first package is looked for.
     ///
     /// # Errors
-    /// No `apt-get` or `dpkg-deb` on this system, or no package lists to be had.
+    /// No `apt-get` or `dpkg-deb` on this system.
     pub fn open(workspace: &Path) -> Result<Self> {
         for tool in ["apt-get", "dpkg-deb"] {
             if Command::new(tool).arg("--version").output().is_err() {
@@ -30,20 +30,27 @@ impl Apt {
         let apt = Self {
             root: std::path::absolute(workspace.join(GUESTS))?,
         };
-        for dir in ["apt/lists/partial", "apt/cache/archives/partial"] {
+        for dir in ["apt/lists/partial", "apt/cache/archives/partial", "apt/resolved"] {
             std::fs::create_dir_all(apt.root.join(dir))?;
         }
-        if !apt.root.join("apt/updated").exists() {
-            let step = progress::spinner("package lists");
-            // A mirror may be mid-sync for one index of many: go on with what came, and ask again next time.
-            let updated = apt.run("apt-get", &["update"]);
-            step.finish_and_clear();
-            match updated {
-                Ok(_) => std::fs::write(apt.root.join("apt/updated"), "")?,
-                Err(error) => eprintln!("warning: some package lists are missing: {error:#}"),
-            }
-        }
         Ok(apt)
+    }
+
+    /// Fetches the package lists, once.
+    fn update(&self) -> Result<()> {
+        let done = self.root.join("apt/updated");
+        if done.exists() {
+            return Ok(());
+        }
+        let step = progress::spinner("package lists");
+        // A mirror may be mid-sync for one index of many: go on with what came, and ask again next time.
+        let updated = self.run("apt-get", &["update"]);
+        step.finish_and_clear();
+        match updated {
+            Ok(_) => std::fs::write(done, "")?,
+            Err(error) => eprintln!("warning: some package lists are missing: {error:#}"),
+        }
+        Ok(())
     }
 
     /// The package that a metapackage (`linux-image-amd64`) depends on.
@@ -51,11 +58,19 @@ impl Apt {
     /// # Errors
     /// The metapackage is unknown or depends on nothing.
     pub fn dependency_of(&self, meta: &str) -> Result<String> {
+        // Resolved once: a later update must not replace the kernel that tests have run with.
+        let known = self.root.join("apt/resolved").join(meta.replace(':', "-"));
+        if let Ok(package) = std::fs::read_to_string(&known) {
+            return Ok(package);
+        }
+        self.update()?;
         let text = self.run("apt-cache", &["depends", meta])?;
-        text.lines()
+        let package = text
+            .lines()
             .find_map(|line| line.trim().strip_prefix("Depends: "))
-            .map(str::to_owned)
-            .with_context(|| format!("package {meta} depends on nothing"))
+            .with_context(|| format!("package {meta} depends on nothing"))?;
+        std::fs::write(known, package)?;
+        Ok(package.to_owned())
     }
 
     /// The unpacked tree of `package` (`NAME` or `NAME:ARCH`).
@@ -67,6 +82,7 @@ impl Apt {
         if tree.exists() {
             return Ok(tree);
         }
+        self.update()?;
         let step = progress::spinner(&format!("package {package}"));
         let download = self.root.join("apt/download").join(package.replace(':', "-"));
         let _ = std::fs::remove_dir_all(&download);

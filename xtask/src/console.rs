@@ -118,9 +118,14 @@ impl Console {
         }
     }
 
+    /// The last of what was printed, without the control sequences of full-screen programs.
     fn tail(&self) -> String {
-        let lines: Vec<_> = self.transcript.lines().collect();
-        lines[lines.len().saturating_sub(25)..].join("\n")
+        const SHOWN: usize = 2000;
+        let start = self.transcript.len().saturating_sub(SHOWN);
+        let start = (start..)
+            .find(|&at| self.transcript.is_char_boundary(at))
+            .unwrap_or(0);
+        self.transcript[start..].replace('\x1b', "")
     }
 }
 

@@ -88,6 +88,10 @@ fn layering(workspace: &Path) -> Result<Vec<String>> {
 }
 
 fn header(name: &str, text: &str) -> Option<String> {
+    // A crate may take its README for a header.
+    if text.starts_with("#![doc = include_str!(") {
+        return None;
+    }
     let first = text
         .lines()
         .find(|l| !l.trim().is_empty() && !l.starts_with("#!["))?;

@@ -21,7 +21,7 @@ impl InstructionTime {
 
     /// Nanoseconds that `instructions` take, rounded down.
     pub fn ns(self, instructions: u64) -> i64 {
-        (u128::from(instructions) * u128::from(self.0) >> 32) as i64
+        ((u128::from(instructions) * u128::from(self.0)) >> 32) as i64
     }
 
     /// Fewest instructions that take at least `ns` nanoseconds; at least one.

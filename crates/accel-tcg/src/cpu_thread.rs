@@ -345,7 +345,11 @@ impl Runner {
         };
         let ahead = deadline - timers.now_ns();
         match sleep {
-            Sleep::Off => clock.warp(ahead),
+            // An idle guest must not keep the main loop from its lock: it could never be told to stop.
+            Sleep::Off => {
+                clock.warp(ahead);
+                big.unlocked(|| ());
+            }
             // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
             // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
             Sleep::On => {

@@ -53,7 +53,11 @@ impl GsiRouter {
         let high = |levels: u32| {
             let numbers = (0..32).filter(|n| levels >> n & 1 != 0).map(|n| format!(" {n}"));
             let numbers = numbers.collect::<String>();
-            if numbers.is_empty() { " none".to_owned() } else { numbers }
+            if numbers.is_empty() {
+                " none".to_owned()
+            } else {
+                numbers
+            }
         };
         format!("ISA IRQs high:{}\nGSIs high:{}\n", high(isa), high(gsi))
     }

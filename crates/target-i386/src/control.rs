@@ -236,12 +236,19 @@ pub(crate) fn require_ring0(cpu: &Vcpu) -> Exec {
     }
 }
 
+/// #UD for a register that is not there; CR8 needs 64-bit mode.
+fn exists(cpu: &Vcpu, number: u8) -> Exec {
+    match number {
+        0 | 2 | 3 | 4 => Ok(()),
+        8 if cpu.mode.long() => Ok(()),
+        _ => Err(Fault::UD),
+    }
+}
+
 /// MOV r32/r64, CRn.
 pub(crate) fn mov_from_cr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let number = insn.reg[1];
-    if !matches!(number, 0 | 2 | 3 | 4) && !(number == 8 && cpu.mode.long()) {
-        return Err(Fault::UD);
-    }
+    exists(cpu, number)?;
     require_ring0(cpu)?;
     let value = match number {
         0 => cpu.state.cr0,
@@ -262,9 +269,7 @@ pub(crate) fn mov_from_cr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 /// MOV CRn, r32/r64.
 pub(crate) fn mov_to_cr(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let number = insn.reg[0];
-    if !matches!(number, 0 | 2 | 3 | 4) && !(number == 8 && cpu.mode.long()) {
-        return Err(Fault::UD);
-    }
+    exists(cpu, number)?;
     require_ring0(cpu)?;
     let value = cpu.state.gpr[insn.reg[1] as usize & 15];
     let value = if cpu.mode.long() {

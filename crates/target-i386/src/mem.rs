@@ -132,7 +132,7 @@ impl Vcpu {
     #[inline(never)]
     fn read_checked<T: Operand>(&mut self, seg: u8, offset: u64) -> Result<T, Fault> {
         let addr = self.checked_linear(seg, offset, T::SIZE, false)?;
-        self.check_alignment(addr, T::ALIGN, Access::Read, T::SIZE)?;
+        self.check_alignment(addr, T::ALIGN)?;
         let value = self.read_linear(addr, Privilege::Current)?;
         self.watch(addr, T::SIZE, Access::Read);
         Ok(value)
@@ -142,18 +142,17 @@ impl Vcpu {
     #[inline(never)]
     fn write_checked<T: Operand>(&mut self, seg: u8, offset: u64, value: T) -> Result<(), Fault> {
         let addr = self.checked_linear(seg, offset, T::SIZE, true)?;
-        self.check_alignment(addr, T::ALIGN, Access::Write, T::SIZE)?;
+        self.check_alignment(addr, T::ALIGN)?;
         self.write_linear(addr, Privilege::Current, value)?;
         self.watch(addr, T::SIZE, Access::Write);
         Ok(())
     }
 
-    /// #AC(0) for a misaligned user access with CR0.AM and RFLAGS.AC set; a page fault comes first.
-    fn check_alignment(&mut self, addr: u64, align: u64, access: Access, len: u64) -> Result<(), Fault> {
+    /// #AC(0) for a misaligned user access with CR0.AM and RFLAGS.AC set; before any page fault, as on AMD.
+    pub(crate) fn check_alignment(&self, addr: u64, align: u64) -> Result<(), Fault> {
         if !self.mode.align_check || addr & (align - 1) == 0 {
             return Ok(());
         }
-        self.probe_linear(addr, len, access, Privilege::Current)?;
         Err(Fault::with_code(Vector::Ac, 0))
     }
 
@@ -209,7 +208,7 @@ impl Vcpu {
         if !self.mode.long() {
             self.checked_linear(seg, offset, T::SIZE, false)?;
         }
-        self.check_alignment(addr, T::ALIGN, Access::Write, T::SIZE)?;
+        self.check_alignment(addr, T::ALIGN)?;
         let result = self.rmw_linear(addr, Privilege::Current, lock, f)?;
         self.watch(addr, T::SIZE, Access::Write);
         Ok(result)

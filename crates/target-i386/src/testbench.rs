@@ -195,7 +195,7 @@ impl TestBench {
         // Present, writable, user, accessed, dirty.
         const ENTRY: u64 = 0x67;
         const LARGE: u64 = 0x80;
-        self.put(PAGE_TABLES, &(PAGE_TABLES + 0x1000 | ENTRY).to_le_bytes());
+        self.put(PAGE_TABLES, &((PAGE_TABLES + 0x1000) | ENTRY).to_le_bytes());
         for gib in 0..4 {
             let directory = PAGE_TABLES + 0x2000 + gib * 0x1000;
             self.put(PAGE_TABLES + 0x1000 + gib * 8, &(directory | ENTRY).to_le_bytes());

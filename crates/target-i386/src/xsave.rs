@@ -39,7 +39,7 @@ pub(crate) fn in_use(fpu: &Fpu) -> u64 {
         || fpu.st.iter().any(|st| *st != Float80::default());
     let sse = fpu.ymm.iter().any(|r| r[0] | r[1] != 0);
     let avx = fpu.ymm.iter().any(|r| r[2] | r[3] != 0);
-    u64::from(x87) * X87 | u64::from(sse) * SSE | u64::from(avx) * AVX
+    (if x87 { X87 } else { 0 }) | (if sse { SSE } else { 0 }) | (if avx { AVX } else { 0 })
 }
 
 fn enabled(cpu: &Vcpu) -> Exec {

@@ -443,10 +443,22 @@ fn dropping_frees_everything() {
     let rig = Rig::with(64 * MIB, |_| {});
     rig.pc.reset();
     let name = |device: &Arc<dyn Device>| device.name().to_owned();
-    let devices: Vec<_> = rig.pc.devices.iter().map(|d| (name(d), Arc::downgrade(d))).collect();
+    let devices: Vec<_> = rig
+        .pc
+        .devices
+        .iter()
+        .map(|d| (name(d), Arc::downgrade(d)))
+        .collect();
     let spaces = [Arc::downgrade(&rig.pc.memory), Arc::downgrade(&rig.pc.io)];
     drop(rig);
-    let leaked: Vec<_> = devices.iter().filter(|(_, d)| d.upgrade().is_some()).map(|(n, _)| n).collect();
+    let leaked: Vec<_> = devices
+        .iter()
+        .filter(|(_, d)| d.upgrade().is_some())
+        .map(|(n, _)| n)
+        .collect();
     assert_eq!(leaked, Vec::<&String>::new());
-    assert!(spaces.iter().all(|space| space.upgrade().is_none()), "an address space is left");
+    assert!(
+        spaces.iter().all(|space| space.upgrade().is_none()),
+        "an address space is left"
+    );
 }

@@ -17,12 +17,12 @@ fn has(feature: CpuidFeature, features: Features) -> bool {
             return true;
         }
         // 386 and 486 models are not told apart below the 486; these have no feature bit.
-        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::HLE | C::RTM | C::HLE_or_RTM | C::SMM | C::CLDEMOTE => {
+        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::SMM | C::CLDEMOTE => {
             return true;
         }
         // x87 without a unit is #NM or ignored, as CR0 says, not #UD.
         C::FPU | C::FPU287 | C::FPU287XL_ONLY | C::FPU387 | C::FPU387SL_ONLY => return true,
-        C::CET_IBT | C::CET_SS | C::MPX | C::PREFETCHWT1 | C::PREFETCHITI => return true,
+        C::PREFETCHWT1 | C::PREFETCHITI => return true,
         C::X64 => F::LM,
         C::ADX => F::ADX,
         C::AES => F::AES,

@@ -10,7 +10,7 @@ mod operands;
 
 use crate::insn::InsnFlags;
 use crate::{Exec, Fault, Features, Handler, Insn, Vcpu, exec, simd, system, x87};
-use iced_x86::{Decoder, DecoderError, DecoderOptions, EncodingKind, FlowControl, Instruction};
+use iced_x86::{Code, Decoder, DecoderError, DecoderOptions, EncodingKind, FlowControl, Instruction};
 
 /// Longest instruction (SDM vol. 2A, 2.3.11).
 pub const MAX_LENGTH: usize = 15;
@@ -65,6 +65,16 @@ pub fn decode(bytes: &[u8], context: Context) -> Decoded {
             raise_ud
         };
         return Decoded::Insn(stub(handler, raw.len().max(1) as u8));
+    }
+    if raw.code() == Code::Pause && context.bits == 64 && bytes[raw.len() - 2] & 0xf1 == 0x41 {
+        // With REX.B this opcode exchanges with R8 after all; iced takes F3 first.
+        let mut plain = [0x2e; MAX_LENGTH];
+        plain[raw.len() - 2..raw.len()].copy_from_slice(&bytes[raw.len() - 2..raw.len()]);
+        if bytes[..raw.len()].contains(&0x66) {
+            plain[0] = 0x66;
+        }
+        decoder = Decoder::with_ip(context.bits, &plain, 0, options(context.features));
+        decoder.decode_out(&mut raw);
     }
     if !gate::allowed(&raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
         return Decoded::Insn(stub(raise_ud, raw.len() as u8));

@@ -2,7 +2,7 @@
 
 use crate::insn::{InsnFlags, MemOperand, NO_REG, RIP_BASE, seg};
 use crate::{Exec, Insn, Vcpu};
-use iced_x86::{Code, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, CodeSize, EncodingKind, Instruction, OpKind, Register};
 
 /// Everything of the instruction but its handler.
 pub fn convert(raw: &Instruction) -> Insn {
@@ -31,9 +31,11 @@ pub fn convert(raw: &Instruction) -> Insn {
         insn.mem.asize = asize;
         insn.mem.trunc = 64 - 8 * asize;
     }
+    // Elsewhere the prefixes mean nothing (branches), or are part of the opcode.
+    let string = raw.is_string_instruction();
     for (on, flag) in [
-        (raw.has_rep_prefix(), InsnFlags::REP),
-        (raw.has_repne_prefix(), InsnFlags::REPNE),
+        (string && raw.has_rep_prefix(), InsnFlags::REP),
+        (string && raw.has_repne_prefix(), InsnFlags::REPNE),
         (raw.has_lock_prefix(), InsnFlags::LOCK),
         (raw.encoding() == EncodingKind::VEX, InsnFlags::VEX),
     ] {
@@ -150,7 +152,7 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
             number(index)
         },
         shift: raw.memory_index_scale().trailing_zeros() as u8,
-        seg: segment(raw.memory_segment()),
+        seg: effective_segment(raw, base),
         asize,
         trunc: 64 - 8 * asize,
     };
@@ -162,6 +164,20 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
     }
     if raw.memory_size().size() == 32 {
         insn.flags |= InsnFlags::VEX_L;
+    }
+}
+
+/// The segment of a memory operand. 64-bit code ignores CS, DS, ES and SS prefixes, which matters where the fault is
+/// #SS or #GP by segment.
+fn effective_segment(raw: &Instruction, base: Register) -> u8 {
+    let named = segment(raw.memory_segment());
+    if raw.code_size() != CodeSize::Code64 || named >= seg::FS {
+        return named;
+    }
+    if matches!(base.full_register(), Register::RSP | Register::RBP) {
+        seg::SS
+    } else {
+        seg::DS
     }
 }
 

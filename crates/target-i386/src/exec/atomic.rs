@@ -56,7 +56,7 @@ fn cmpxchg_rr<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         let value = cpu.reg::<T>(insn.reg[1]);
         cpu.set_reg(insn.reg[0], value);
     } else {
-        cpu.set_reg(insn.reg[0], old);
+        // The destination register is not written, not even its upper half cleared.
         cpu.set_reg(RAX as u8, old);
     }
     Ok(())

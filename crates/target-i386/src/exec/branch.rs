@@ -34,7 +34,12 @@ fn call<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 #[inline(always)]
 fn call_to<T: Word>(cpu: &mut Vcpu, to: u64) -> Exec {
-    cpu.check_target(to)?;
+    if let Err(fault) = cpu.check_target(to) {
+        // A stack that cannot take the return address is found first.
+        let sp = cpu.sp().wrapping_sub(T::SIZE) & cpu.mode.stack_mask;
+        cpu.probe_write(seg::SS, sp, T::SIZE)?;
+        return Err(fault);
+    }
     cpu.push(T::from_u64(cpu.state.rip))?;
     cpu.state.rip = to;
     Ok(())

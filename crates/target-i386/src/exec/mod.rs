@@ -11,7 +11,8 @@ mod bmi;
 mod branch;
 mod control;
 mod convert;
-mod misc;
+mod counters;
+mod hints;
 mod mov;
 mod muldiv;
 mod shift;
@@ -146,7 +147,8 @@ pub fn lookup(raw: &Instruction) -> Option<Handler> {
         .or_else(|| string::lookup(raw))
         .or_else(|| atomic::lookup(raw))
         .or_else(|| control::lookup(raw))
-        .or_else(|| misc::lookup(raw))
+        .or_else(|| hints::lookup(raw))
+        .or_else(|| counters::lookup(raw))
         .or_else(|| bcd::lookup(raw))
 }
 
@@ -158,5 +160,8 @@ pub(crate) fn ends_block(raw: &Instruction) -> bool {
 
 /// Whether the instruction may change RFLAGS.IF, TF, AC or the interrupt shadow.
 pub(crate) fn changes_acceptance(raw: &Instruction) -> bool {
-    matches!(raw.mnemonic(), Mnemonic::Sti | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq)
+    matches!(
+        raw.mnemonic(),
+        Mnemonic::Sti | Mnemonic::Popf | Mnemonic::Popfd | Mnemonic::Popfq
+    )
 }

@@ -16,7 +16,7 @@ trait ShiftOp: 'static {
 }
 
 #[inline(always)]
-fn bit<T: Word>(value: u64, n: u32) -> bool {
+fn bit(value: u64, n: u32) -> bool {
     n < 64 && value >> n & 1 != 0
 }
 
@@ -31,7 +31,7 @@ impl ShiftOp for Shl {
     fn apply<T: Word>(flags: &mut Flags, a: T, count: u32) -> T {
         let wide = a.zext();
         let result = T::from_u64(wide.checked_shl(count).unwrap_or(0));
-        let cf = count <= T::BITS && bit::<T>(wide, T::BITS - count.min(T::BITS));
+        let cf = count <= T::BITS && bit(wide, T::BITS - count.min(T::BITS));
         flags.set_result_cf_of(result.sext(), cf, cf != top(result));
         result
     }
@@ -43,8 +43,8 @@ impl ShiftOp for Shr {
     fn apply<T: Word>(flags: &mut Flags, a: T, count: u32) -> T {
         let wide = a.zext();
         let result = T::from_u64(wide >> count);
-        let of = top(result) != (bit::<T>(result.zext(), T::BITS - 2));
-        flags.set_result_cf_of(result.sext(), bit::<T>(wide, count - 1), of);
+        let of = top(result) != (bit(result.zext(), T::BITS - 2));
+        flags.set_result_cf_of(result.sext(), bit(wide, count - 1), of);
         result
     }
 }
@@ -87,7 +87,7 @@ impl ShiftOp for Ror {
             T::from_u64(wide >> by | wide << (T::BITS - by))
         };
         let cf = top(result);
-        flags.set_cf_of(cf, cf != bit::<T>(result.zext(), T::BITS - 2));
+        flags.set_cf_of(cf, cf != bit(result.zext(), T::BITS - 2));
         result
     }
 }
@@ -128,7 +128,7 @@ impl ShiftOp for Rcr {
         let value = rotate(with_carry(flags, a), bits, (bits - count % bits) % bits);
         let result = T::from_u64(value as u64);
         let cf = value >> T::BITS & 1 != 0;
-        flags.set_cf_of(cf, top(result) != bit::<T>(result.zext(), T::BITS - 2));
+        flags.set_cf_of(cf, top(result) != bit(result.zext(), T::BITS - 2));
         result
     }
 }

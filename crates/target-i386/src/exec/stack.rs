@@ -107,6 +107,7 @@ fn enter_frame<T: Word>(cpu: &mut Vcpu, size: u64, nesting: u64, mask: u64) -> E
     }
     let sp = cpu.sp().wrapping_sub(size) & mask;
     // The new top of stack must be writable, although nothing is written there yet.
+    cpu.check_alignment(cpu.linear(seg::SS, sp), T::ALIGN)?;
     cpu.probe_write(seg::SS, sp, T::SIZE)?;
     cpu.set_sp(sp);
     set_bp::<T>(cpu, frame);

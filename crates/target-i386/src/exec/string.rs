@@ -252,8 +252,9 @@ fn lods<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 fn cmps<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     repeat(cpu, insn, Until::Compare, |cpu, insn| {
-        let a = cpu.read::<T>(insn.mem.seg, address(cpu, insn, RSI))?;
+        // AMD's order: which of two faults comes shows it.
         let b = cpu.read::<T>(seg::ES, address(cpu, insn, RDI))?;
+        let a = cpu.read::<T>(insn.mem.seg, address(cpu, insn, RSI))?;
         Cmp::apply(&mut cpu.state.flags, a, b);
         advance(cpu, insn, RSI, T::SIZE);
         advance(cpu, insn, RDI, T::SIZE);

@@ -3,7 +3,7 @@
 use super::{Event, Source, long, protected, real};
 use crate::flags::bit;
 use crate::segment::descriptor::{Descriptor, kind};
-use crate::state::Shadow;
+use crate::state::{Activity, Shadow};
 use crate::{Exec, Fault, Vcpu, Vector};
 
 /// Delivers `event`; on an error (what delivery raised, EXT applied) nothing has changed, except when a task switch
@@ -20,6 +20,8 @@ pub(crate) fn deliver(cpu: &mut Vcpu, event: &Event) -> Exec {
     };
     result.map_err(|fault| with_ext(fault, ext))?;
     cpu.state.shadow = Shadow::None;
+    // A debug trap behind HLT finds the CPU halted.
+    cpu.state.activity = Activity::Running;
     cpu.refresh_mode();
     Ok(())
 }

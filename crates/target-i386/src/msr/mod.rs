@@ -97,7 +97,7 @@ fn plain(cpu: &Vcpu, msr: u32) -> u64 {
     stored.binary_search_by_key(&msr, |e| e.0).map_or_else(
         // Banks and MCG_CTL power on with every error enabled.
         |_| {
-            if msr == n::MCG_CTL || msr >= n::MC0_CTL && msr <= 0x4ff && msr & 3 == 0 {
+            if msr == n::MCG_CTL || (n::MC0_CTL..=0x4ff).contains(&msr) && msr & 3 == 0 {
                 u64::MAX
             } else {
                 0

@@ -75,7 +75,7 @@ fn four_levels(leaf: u64, level: u64, path: u64) -> Memory {
     let memory = Memory::new();
     let at = |level: u64| (5 - level) * 0x1000 + (LINEAR >> (12 + 9 * (level - 1)) & 0x1ff) * 8;
     for l in level + 1..=4 {
-        memory.put(at(l), (6 - l) * 0x1000 | path, 8);
+        memory.put(at(l), ((6 - l) * 0x1000) | path, 8);
     }
     memory.put(at(level), leaf, 8);
     memory

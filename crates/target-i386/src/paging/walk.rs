@@ -157,7 +157,7 @@ impl Context {
             (Rights::User, AccessKind::Read) => user,
             (Rights::User, AccessKind::Write) => user && writable,
             (Rights::User, AccessKind::Fetch) => user && !nx,
-            (_, AccessKind::Fetch) => !nx && !(user && self.cr4 & SMEP != 0),
+            (_, AccessKind::Fetch) => !(nx || user && self.cr4 & SMEP != 0),
             (_, kind) => {
                 let smap = user && self.cr4 & SMAP != 0 && rights != Rights::SupervisorAc;
                 !smap && (kind == AccessKind::Read || writable || self.cr0 & WP == 0)

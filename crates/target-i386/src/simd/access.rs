@@ -23,11 +23,6 @@ mod control {
     pub const XCR0_AVX: u64 = 6;
 }
 
-/// XINUSE bits.
-const IN_USE_X87: u64 = 1 << 0;
-const IN_USE_SSE: u64 = 1 << 1;
-const IN_USE_AVX: u64 = 1 << 2;
-
 /// Legacy SSE: #UD without OSFXSR or under emulation, then #NM.
 #[inline]
 pub fn check_sse(cpu: &Vcpu) -> Exec {
@@ -113,7 +108,6 @@ pub fn set_xmm(cpu: &mut Vcpu, reg: u8, value: Lane) {
     let fpu = &mut cpu.state.fpu;
     let register = &mut fpu.ymm[usize::from(reg & 15)];
     [register[0], register[1]] = [value as u64, (value >> 64) as u64];
-    fpu.xinuse |= IN_USE_SSE;
 }
 
 /// Writes the whole register, as VEX instructions do (a 128-bit result with zeros above it).
@@ -121,7 +115,6 @@ pub fn set_xmm(cpu: &mut Vcpu, reg: u8, value: Lane) {
 pub fn set_ymm(cpu: &mut Vcpu, reg: u8, value: [Lane; 2]) {
     let fpu = &mut cpu.state.fpu;
     fpu.ymm[usize::from(reg & 15)] = quads(value);
-    fpu.xinuse |= IN_USE_SSE | if value[1] != 0 { IN_USE_AVX } else { 0 };
 }
 
 /// Writes a 128-bit result the way the instruction's encoding says.
@@ -146,7 +139,6 @@ pub fn enter_mmx(cpu: &mut Vcpu) {
     let fpu = &mut cpu.state.fpu;
     fpu.top = 0;
     fpu.empty = 0;
-    fpu.xinuse |= IN_USE_X87;
 }
 
 /// Writes an MMX register; the exponent part becomes ones.
@@ -281,13 +273,4 @@ pub fn float<R>(cpu: &mut Vcpu, code: impl FnOnce(&mut Ctx) -> R) -> Result<R, F
     } else {
         Fault::UD
     })
-}
-
-/// Lowers the XINUSE bit of AVX state where all upper halves are zero again, so that XSAVEOPT and XSAVEC may
-/// leave it out (SDM vol. 1, 13.6).
-pub fn forget_unused(cpu: &mut Vcpu) {
-    let fpu = &mut cpu.state.fpu;
-    if fpu.ymm.iter().all(|register| register[2] | register[3] == 0) {
-        fpu.xinuse &= !IN_USE_AVX;
-    }
 }

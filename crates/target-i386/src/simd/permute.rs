@@ -147,13 +147,11 @@ fn zero_upper(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     for register in &mut cpu.state.fpu.ymm[..registers(insn)] {
         [register[2], register[3]] = [0, 0];
     }
-    forget_unused(cpu);
     Ok(())
 }
 
 fn zero_all(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     check_vex(cpu)?;
     cpu.state.fpu.ymm[..registers(insn)].fill([0; 4]);
-    forget_unused(cpu);
     Ok(())
 }

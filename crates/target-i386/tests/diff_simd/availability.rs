@@ -46,8 +46,10 @@ const UNMAPPED_UNALIGNED: u64 = DATA_LEN as u64 + 65;
 
 #[test]
 fn availability_and_alignment() {
+    /// What it shows, instruction, operand's address, change of the usual set-up, vector of the fault.
+    type Case = (&'static str, &'static [u8], u64, Setup, Option<u8>);
     #[rustfmt::skip]
-    let cases: &[(&str, &[u8], u64, Setup, Option<u8>)] = &[
+    let cases: &[Case] = &[
         ("SSE available",                    ADDPS,      ALIGNED, |_| {}, None),
         ("SSE under EM",                     ADDPS,      ALIGNED, |s| s.cr0 |= EM, Some(6)),
         ("SSE with TS",                      ADDPS,      ALIGNED, |s| s.cr0 |= TS, Some(7)),

@@ -50,9 +50,9 @@ fn vector(rng: &mut Rng) -> [u64; 4] {
             4 => pair(ordinary32(rng), ordinary32(rng)),
             5 => ordinary64(rng),
             // Small elements of every size.
-            6 => rng.next() & 0x0303_0003_0000_0007 | if rng.one_in(3) { 0x8000_0000_0000_0080 } else { 0 },
+            6 => (rng.next() & 0x0303_0003_0000_0007) | if rng.one_in(3) { 0x8000_0000_0000_0080 } else { 0 },
             // Text with an end somewhere.
-            7 => (0..8).fold(0, |q, i| q | rng.pick(b"aabz\x00A\x80") as u64 * (1 << (8 * i))),
+            7 => (0..8).fold(0, |q, i| q | ((rng.pick(b"aabz\x00A\x80") as u64) << (8 * i))),
             _ => rng.pick(&[0, u64::MAX, 0x7fff_8000_7fff_8000, 0x8080_7f7f_0001_ffff]),
         }
     })

@@ -1,48 +1,17 @@
-//! NOP and hints, fences, cache-line instructions, UD, BOUND, RDTSC, RDPMC, RDRAND, RDSEED.
-//! SDM vol. 1, 7.3.14 to 7.3.16.
+//! RDTSC, RDTSCP, RDPMC, RDRAND, RDSEED: numbers that come from the machine's own clock and generator.
+//! SDM vol. 3B, 18.17 (time stamp) and vol. 1, 7.3.17 (random numbers).
 
 use super::{by_wide_size, operand_size};
-use crate::decode::raise_ud;
 use crate::flags::bit;
 use crate::mem::Word;
 use crate::state::gpr::{RAX, RCX, RDX};
-use crate::{Exec, Fault, Handler, Insn, Vcpu, Vector};
+use crate::{Exec, Fault, Handler, Insn, Vcpu};
 use iced_x86::{Instruction, Mnemonic, OpKind};
 
 const CR4_TSD: u64 = 1 << 2;
 const CR4_PCE: u64 = 1 << 8;
 /// Legacy performance counters of an AMD CPU.
 const PERF_COUNTERS: u32 = 4;
-
-fn nop(_: &mut Vcpu, _: &Insn) -> Exec {
-    Ok(())
-}
-
-fn fence(_: &mut Vcpu, _: &Insn) -> Exec {
-    std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
-    Ok(())
-}
-
-/// CLFLUSH, CLFLUSHOPT, CLWB: the caches are coherent, but the access is checked like a byte load.
-fn clflush(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    let offset = cpu.ea(insn);
-    cpu.probe_read(insn.mem.seg, offset, 1)
-}
-
-fn bound<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    let offset = cpu.ea(insn);
-    let mask = u64::MAX >> (insn.mem.trunc & 63);
-    let index = cpu.reg::<T>(insn.reg[0]).sext() as i64;
-    let lower = cpu.read::<T>(insn.mem.seg, offset)?.sext() as i64;
-    let upper = cpu
-        .read::<T>(insn.mem.seg, offset.wrapping_add(T::SIZE) & mask)?
-        .sext() as i64;
-    if (lower..=upper).contains(&index) {
-        Ok(())
-    } else {
-        Err(Fault::new(Vector::Br))
-    }
-}
 
 fn set_edx_eax(cpu: &mut Vcpu, value: u64) {
     cpu.set_reg(RAX as u8, value as u32);
@@ -96,22 +65,6 @@ fn rdrand<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 
 pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
     Some(match raw.mnemonic() {
-        Mnemonic::Nop
-        | Mnemonic::Pause
-        | Mnemonic::Reservednop
-        | Mnemonic::Endbr32
-        | Mnemonic::Endbr64
-        | Mnemonic::Prefetch
-        | Mnemonic::Prefetchw
-        | Mnemonic::Prefetchwt1
-        | Mnemonic::Prefetchnta
-        | Mnemonic::Prefetcht0
-        | Mnemonic::Prefetcht1
-        | Mnemonic::Prefetcht2 => nop,
-        Mnemonic::Mfence | Mnemonic::Lfence | Mnemonic::Sfence => fence,
-        Mnemonic::Clflush | Mnemonic::Clflushopt | Mnemonic::Clwb => clflush,
-        Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2 => raise_ud,
-        Mnemonic::Bound => by_wide_size!(operand_size(raw), bound),
         Mnemonic::Rdtsc => rdtsc,
         Mnemonic::Rdtscp => rdtscp,
         Mnemonic::Rdpmc => rdpmc,
