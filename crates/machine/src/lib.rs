@@ -1,6 +1,6 @@
 //! Assembles a PC and runs it.
 //!
-//! Data flows: a [`Config`] -> [`assemble`] (board, CPU, backends) -> [`running`] (main loop, requests, resets) -> an
+//! Data flows: a [`Config`] -> `assemble` (board, CPU, backends) -> `running` (main loop, requests, resets) -> an
 //! exit status. Knows every crate below it; nothing below knows it.
 //!
 //! ```

@@ -1,6 +1,6 @@
 //! The command line: one table of options, QEMU's names and forms.
 //!
-//! argv flows word by word through [`table::OPTIONS`]; each row's function changes a [`Draft`]; at the end the
+//! argv flows word by word through [`table`]; each row's function changes a [`Draft`]; at the end the
 //! draft is checked as a whole and becomes a [`machine::Config`]. Nothing is opened for writing before that.
 
 mod device;
