@@ -3,6 +3,7 @@
 //! Arguments flow from `main` into one module per chore; chores share [`guests`], [`apt`] and [`progress`].
 
 mod apt;
+mod bench;
 mod boot;
 mod boot_tests;
 mod console;
@@ -28,6 +29,8 @@ cargo xtask CHORE
   test        all checks: format, lints, unit, doc, loom and boot tests
   boot-test [NAME]
               the boot tests whose name contains NAME
+  bench [--runs N]
+              the same boot in reprise and in QEMU's TCG (where installed), alternately
   fuzz-cpu [--cases N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared
   tidy        layering, file headers, where unsafe code may be
@@ -68,6 +71,7 @@ fn run() -> Result<()> {
             let reprise = boot::build(workspace, true)?;
             boot_tests::run(workspace, &reprise, &filter)
         }
+        "bench" => bench::bench(workspace, bench_runs(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
@@ -113,4 +117,15 @@ fn fuzz_options(args: &mut lexopt::Parser) -> Result<test::FuzzOptions> {
         }
     }
     Ok(options)
+}
+
+fn bench_runs(args: &mut lexopt::Parser) -> Result<usize> {
+    let mut runs = 5;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("runs") => runs = args.value()?.parse()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(runs)
 }
