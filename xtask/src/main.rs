@@ -31,8 +31,9 @@ cargo xtask CHORE
               the boot tests whose name contains NAME
   bench [--runs N]
               the same boot in reprise and in QEMU's TCG (where installed), alternately
-  fuzz-cpu [--cases N] [--seed N]
-              random instructions on the host CPU and in the interpreter, compared
+  fuzz-cpu [--times N] [--seed N]
+              random instructions on the host CPU and in the interpreter, compared; N times as
+              many as in test (default 10: two million)
   tidy        layering, file headers, where unsafe code may be
   help        this text
 ";
@@ -106,12 +107,12 @@ fn boot_options(args: &mut lexopt::Parser) -> Result<boot::Options> {
 
 fn fuzz_options(args: &mut lexopt::Parser) -> Result<test::FuzzOptions> {
     let mut options = test::FuzzOptions {
-        cases: 1_000_000,
+        times: 10,
         seed: None,
     };
     while let Some(arg) = args.next()? {
         match arg {
-            Long("cases") => options.cases = args.value()?.parse()?,
+            Long("times") => options.times = args.value()?.parse()?,
             Long("seed") => options.seed = Some(args.value()?.parse()?),
             other => return Err(other.unexpected().into()),
         }
