@@ -8,6 +8,11 @@ mod counted;
 mod cpu_thread;
 mod engine;
 
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
 pub use engine::{Engine, UnknownEngine};

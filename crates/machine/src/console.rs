@@ -70,6 +70,12 @@ impl MonitorConsole {
         self.backend.flush();
     }
 
+    /// Whether there is something for [`turn`](Self::turn) to do.
+    pub fn has_news(&self) -> bool {
+        let arrived = self.inbox.arrived.lock();
+        arrived.opened || !arrived.typed.is_empty()
+    }
+
     /// Runs what was typed since the last call.
     pub fn turn(&mut self, target: &mut dyn Target) {
         let Arrived { typed, opened } = std::mem::take(&mut *self.inbox.arrived.lock());

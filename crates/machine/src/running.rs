@@ -81,6 +81,11 @@ impl Machine {
             if self.cpu.is_finished() {
                 anyhow::bail!("the CPU thread ended unexpectedly");
             }
+            // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
+            let asked = monitors.iter().any(MonitorConsole::has_news);
+            if asked {
+                period.without_gate(|big| self.cpu.pause(big));
+            }
             for monitor in &mut *monitors {
                 monitor.turn(&mut MonitorTarget {
                     machine: self,
@@ -89,6 +94,9 @@ impl Machine {
             }
             if let Some(status) = self.carry_out(&mut period) {
                 break status;
+            }
+            if asked && self.state == RunState::Running {
+                self.cpu.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);

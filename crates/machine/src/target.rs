@@ -8,7 +8,7 @@ use crate::running::{Machine, RunState};
 use crate::{mappings, registers};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use monitor::{InfoTopic, Target, Unreadable};
-use softmmu::GuestPhys;
+use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
 use target_i386::paging;
 use util_mainloop::Period;
@@ -26,10 +26,10 @@ impl MonitorTarget<'_, '_> {
             for entry in vcpu.tlb.entries() {
                 let _ = writeln!(
                     out,
-                    "{:016x} -> {:012x} {:?} {:#x} bytes, asid {}{}",
+                    "{:016x} -> {:012x} r{} {:#x} bytes, asid {}{}",
                     entry.vaddr.0,
                     entry.paddr.0,
-                    entry.prot,
+                    if entry.prot.write { 'w' } else { '-' },
                     entry.page_size,
                     entry.asid,
                     if entry.global { ", global" } else { "" },
@@ -100,15 +100,20 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn read_virtual(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
-        for (i, byte) in to.iter_mut().enumerate() {
-            let at = address.wrapping_add(i as u64);
+        // Page by page: what is contiguous to the guest need not be so in memory.
+        let mut rest = to;
+        let mut at = address;
+        while !rest.is_empty() {
+            let in_page = (PAGE_SIZE - at % PAGE_SIZE).min(rest.len() as u64) as usize;
             let page = self.machine.on_cpu(self.period, move |vcpu| {
                 vcpu.view.refresh();
                 paging::look_up(vcpu, at).map(|page| page.phys)
             });
             let physical = page.ok_or(Unreadable(at))?;
-            self.read_physical(physical, std::slice::from_mut(byte))
-                .map_err(|_| Unreadable(at))?;
+            let (piece, behind) = rest.split_at_mut(in_page);
+            self.read_physical(physical, piece).map_err(|_| Unreadable(at))?;
+            at = at.wrapping_add(in_page as u64);
+            rest = behind;
         }
         Ok(())
     }

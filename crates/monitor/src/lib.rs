@@ -3,6 +3,15 @@
 //! Mirrors in behaviour QEMU's HMP (`monitor/hmp.c`, `util/readline.c`). Bytes typed by a person flow in through
 //! [`Monitor::feed`], commands act on a [`Target`], and what the terminal shall show flows back as bytes; whoever
 //! owns the character device moves them.
+//!
+//! ```
+//! use monitor::{Event, LineEditor};
+//!
+//! let mut editor = LineEditor::default();
+//! let keys = "hlp\x1b[D\x1b[De\r"; // two steps to the left, then the missing letter
+//! let last = keys.bytes().map(|key| editor.feed(key, "> ")).last();
+//! assert_eq!(last, Some(Event::Line("help".into())));
+//! ```
 
 mod commands;
 mod examine;

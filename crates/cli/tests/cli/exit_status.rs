@@ -1,9 +1,8 @@
 //! How guests end, and what status that gives.
 
 use crate::images::multiboot;
-use crate::process::{command, file, finish, run, scratch};
+use crate::process::{Running, file, finish, run, scratch, start};
 use rustix::process::{Pid, Signal, kill_process};
-use std::process::Child;
 use std::time::Duration;
 
 /// `out 0f4h, al`, then halt.
@@ -53,7 +52,7 @@ fn wait_for(log: &std::path::Path, text: &str, times: usize) {
     panic!("{} never showed {times} times {text:?}", log.display());
 }
 
-fn terminate(child: &Child) {
+fn terminate(child: &Running) {
     let pid = Pid::from_raw(child.id() as i32).expect("a process has a number");
     kill_process(pid, Signal::TERM).expect("it is our child");
 }
@@ -65,7 +64,7 @@ fn terminated(name: &str, code: &[u8], options: &[&str], prints: Option<usize>) 
     let _ = std::fs::remove_file(&log);
     let serial = format!("file:{}", log.display());
     let args = [&["-kernel", &kernel, "-m", "32", "-serial", &serial], options].concat();
-    let child = command(&args).spawn().expect("the command starts");
+    let child = start(&args);
     match prints {
         Some(times) => wait_for(&log, "A", times),
         None => {

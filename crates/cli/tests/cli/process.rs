@@ -31,11 +31,34 @@ pub fn command(args: &[&str]) -> Command {
 
 /// Runs the command to its end.
 pub fn run(args: &[&str]) -> Finished {
-    finish(command(args).spawn().expect("the command starts"), args)
+    finish(start(args), args)
+}
+
+/// A running command; a failed test leaves none behind.
+pub struct Running(Child);
+
+impl Running {
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the command with `args`.
+pub fn start(args: &[&str]) -> Running {
+    Running(command(args).spawn().expect("the command starts"))
 }
 
 /// Waits for the end of `child`, whose output is piped.
-pub fn finish(mut child: Child, what: &[&str]) -> Finished {
+pub fn finish(mut child: Running, what: &[&str]) -> Finished {
+    let child = &mut child.0;
     let stdout = drain(child.stdout.take().expect("piped"));
     let stderr = drain(child.stderr.take().expect("piped"));
     // Both pipes close when the process ends, and not before.
