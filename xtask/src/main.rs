@@ -3,6 +3,7 @@
 //! Arguments flow from `main` into one module per chore; chores share [`guests`], [`apt`] and [`progress`].
 
 mod apt;
+mod bench;
 mod boot;
 mod boot_tests;
 mod console;
@@ -28,8 +29,11 @@ cargo xtask CHORE
   test        all checks: format, lints, unit, doc, loom and boot tests
   boot-test [NAME]
               the boot tests whose name contains NAME
-  fuzz-cpu [--cases N] [--seed N]
-              random instructions on the host CPU and in the interpreter, compared
+  bench [--runs N]
+              the same boot in reprise and in QEMU's TCG (where installed), alternately
+  fuzz-cpu [--times N] [--seed N]
+              random instructions on the host CPU and in the interpreter, compared; N times as
+              many as in test (default 10: two million)
   tidy        layering, file headers, where unsafe code may be
   help        this text
 ";
@@ -68,6 +72,7 @@ fn run() -> Result<()> {
             let reprise = boot::build(workspace, true)?;
             boot_tests::run(workspace, &reprise, &filter)
         }
+        "bench" => bench::bench(workspace, bench_runs(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
@@ -102,15 +107,26 @@ fn boot_options(args: &mut lexopt::Parser) -> Result<boot::Options> {
 
 fn fuzz_options(args: &mut lexopt::Parser) -> Result<test::FuzzOptions> {
     let mut options = test::FuzzOptions {
-        cases: 1_000_000,
+        times: 10,
         seed: None,
     };
     while let Some(arg) = args.next()? {
         match arg {
-            Long("cases") => options.cases = args.value()?.parse()?,
+            Long("times") => options.times = args.value()?.parse()?,
             Long("seed") => options.seed = Some(args.value()?.parse()?),
             other => return Err(other.unexpected().into()),
         }
     }
     Ok(options)
+}
+
+fn bench_runs(args: &mut lexopt::Parser) -> Result<usize> {
+    let mut runs = 5;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("runs") => runs = args.value()?.parse()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(runs)
 }

@@ -13,7 +13,7 @@ use host_oracle::layout::DATA_LEN;
 use host_oracle::{Error, Oracle, Outcome, Signal, State};
 use target_i386::Fault;
 
-/// Cases an encoding; `X87_CASES` overrides.
+/// Cases an encoding, times `REPRISE_DIFF_SCALE`.
 const CASES: u64 = 100;
 /// Where the memory operand lies in the data area.
 const OPERAND: usize = 0x1000;
@@ -193,13 +193,16 @@ fn hex(mut x: [u8; 10]) -> String {
 #[test]
 fn every_encoding_from_random_states() {
     let Some(mut bench) = Bench::new() else { return };
-    let cases = std::env::var("X87_CASES")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(CASES);
+    let setting = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|n: String| n.parse::<u64>().ok())
+    };
+    let cases = CASES * setting("REPRISE_DIFF_SCALE").unwrap_or(1);
+    let seed = setting("REPRISE_DIFF_SEED").unwrap_or(1);
     let mut failures = 0;
     for code in encodings().iter().filter(|code| is_valid(code)) {
-        let mut r = Random::new(code.iter().fold(1, |h, &b| h * 257 + u64::from(b)));
+        let mut r = Random::new(code.iter().fold(seed, |h, &b| h * 257 + u64::from(b)));
         let mut wrong = 0;
         let mut example = String::new();
         for case in 0..cases {

@@ -2,7 +2,7 @@
 //!
 //! The instructions are not listed: every encoding of the three opcode maps for which `simd::lookup` has a handler
 //! is a subject, in register and memory forms, with random and corner-case operands. Cases per encoding default to
-//! a few dozen; `REPRISE_DIFF_CASES=1000 cargo test -p target-i386 --test diff_simd` runs more, and
+//! a few dozen; `REPRISE_DIFF_SCALE=10 cargo test -p target-i386 --test diff_simd` runs ten times as many, and
 //! `REPRISE_DIFF_SEED` another sequence. `REPRISE_DIFF_ONLY=pcmp` restricts to mnemonics containing a word.
 
 mod availability;
@@ -169,7 +169,7 @@ fn every_simd_encoding_agrees_with_the_host() {
     };
     let mut bench = Bench::new();
     let mut rng = Rng::new(setting("REPRISE_DIFF_SEED").unwrap_or(1));
-    let cases = setting("REPRISE_DIFF_CASES").unwrap_or(32);
+    let cases = 32 * setting("REPRISE_DIFF_SCALE").unwrap_or(1);
     let only = std::env::var("REPRISE_DIFF_ONLY")
         .unwrap_or_default()
         .to_lowercase();
