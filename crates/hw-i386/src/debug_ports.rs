@@ -11,13 +11,14 @@ use std::sync::Arc;
 /// isa-debugcon.
 pub struct DebugConsole {
     port: u16,
+    readback: u8,
     sink: Arc<dyn CharSink>,
 }
 
 impl DebugConsole {
-    /// A console at `port` (usually E9h; SeaBIOS writes to 402h).
-    pub fn new(port: u16, sink: Arc<dyn CharSink>) -> Arc<Self> {
-        Arc::new(Self { port, sink })
+    /// A console at `port` (usually E9h; SeaBIOS writes to 402h) that reads as `readback` (E9h says it is there).
+    pub fn new(port: u16, readback: u8, sink: Arc<dyn CharSink>) -> Arc<Self> {
+        Arc::new(Self { port, readback, sink })
     }
 
     /// Its port.
@@ -33,7 +34,7 @@ impl DebugConsole {
     }
 
     fn read(&self, _offset: u64, _size: u32) -> IoResult<u64> {
-        Ok(0xe9)
+        Ok(u64::from(self.readback))
     }
 
     fn write(&self, _offset: u64, _size: u32, value: u64) -> IoResult<()> {

@@ -69,8 +69,8 @@ pub struct PcConfig {
     pub map: MemoryMap,
     /// Outputs of COM1..COM4; none: the port does not exist.
     pub serials: [Option<Arc<dyn CharSink>>; 4],
-    /// isa-debugcon devices: port and output.
-    pub debug_consoles: Vec<(u16, Arc<dyn CharSink>)>,
+    /// isa-debugcon devices: port, what it reads as, and output.
+    pub debug_consoles: Vec<(u16, u8, Arc<dyn CharSink>)>,
     /// isa-debug-exit devices: first port and number of ports.
     pub debug_exits: Vec<(u16, u16)>,
     /// Whether there is an HPET.
@@ -308,7 +308,7 @@ impl Pc {
         let mut debug: Vec<IoWindow> = config
             .debug_consoles
             .into_iter()
-            .map(|(port, sink)| DebugConsole::new(port, sink).window())
+            .map(|(port, readback, sink)| DebugConsole::new(port, readback, sink).window())
             .collect();
         debug.extend(
             config

@@ -104,7 +104,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         debug_consoles: config
             .debug_console
             .iter()
-            .map(|c| (c.port, Arc::clone(&debug_line) as _))
+            .map(|c| (c.port, c.readback, Arc::clone(&debug_line) as _))
             .collect(),
         debug_exits: config
             .debug_exit
