@@ -6,6 +6,7 @@
 
 use crate::control::{cr0, cr4, require_ring0};
 use crate::features::Features;
+use crate::simd::MXCSR_MASK;
 use crate::state::{Float80, Fpu, gpr};
 use crate::x87::image;
 use crate::{Exec, Fault, Insn, Vcpu, Vector};
@@ -26,7 +27,6 @@ const HEADER_AT: u64 = 512;
 /// Offset of the upper halves of the YMM registers.
 const YMM_AT: u64 = 576;
 
-const MXCSR_MASK: u32 = 0xffff;
 const MXCSR_INIT: u32 = 0x1f80;
 
 /// Components that are not in their initial configuration (SDM vol. 1, 13.6; MXCSR does not count).

@@ -7,7 +7,7 @@ use crate::insn::{Handler, Insn};
 use iced_x86::{Instruction, Mnemonic};
 
 /// MXCSR bits that may be set: all of the low word (MXCSR_MASK as FXSAVE reports it is FFFFh).
-pub const MXCSR_MASK: u32 = 0xffff;
+pub(crate) const MXCSR_MASK: u32 = 0xffff;
 
 /// The handler, if the instruction is of this family.
 #[rustfmt::skip]

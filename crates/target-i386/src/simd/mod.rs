@@ -37,7 +37,7 @@ mod table;
 use crate::Handler;
 use iced_x86::Instruction;
 
-pub use control::MXCSR_MASK;
+pub(crate) use control::MXCSR_MASK;
 
 /// The handler of `instruction`, if it is a SIMD instruction that this crate has.
 pub fn lookup(instruction: &Instruction) -> Option<Handler> {

@@ -41,8 +41,6 @@ pub struct Fpu {
     pub mxcsr: u32,
     /// XCR0.
     pub xcr0: u64,
-    /// XINUSE: state components that are not in their initial configuration as far as tracked.
-    pub xinuse: u64,
 }
 
 impl Default for Fpu {
@@ -62,7 +60,6 @@ impl Default for Fpu {
             ymm: [[0; 4]; 16],
             mxcsr: 0x1f80,
             xcr0: 1,
-            xinuse: 0,
         }
     }
 }

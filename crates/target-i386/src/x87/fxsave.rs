@@ -2,12 +2,11 @@
 
 use super::image;
 use super::status::check_available;
+use crate::simd::MXCSR_MASK;
 use crate::{Exec, Fault, Insn, Vcpu};
 
 /// Bytes that FXSAVE writes: x87, MXCSR, and sixteen XMM registers; the rest of the 512 is the system's.
 const LEN: usize = 416;
-/// MXCSR bits that exist; also stored, to tell software.
-pub(crate) const MXCSR_MASK: u32 = 0xffff;
 const CR4_OSFXSR: u64 = 1 << 9;
 
 /// How many XMM registers the mode can name.

@@ -1,6 +1,6 @@
 //! Random instructions with operands that make sense: addresses mostly in the data area, small counts.
 
-use crate::rng::Rng;
+use host_oracle::Rng;
 use host_oracle::layout::{CODE_START, DATA_BASE, DATA_LEN};
 use host_oracle::{Mode, State};
 use iced_x86::{Decoder, Instruction, MemorySize, Mnemonic, OpKind, Register};
@@ -118,12 +118,12 @@ fn bytes(opcode: Opcode, mode: Mode, rng: &mut Rng) -> Vec<u8> {
         });
         code.push(opcode.opcode);
     }
-    let modrm = rng.next() as u8;
+    let modrm = rng.bits() as u8;
     // Registers and memory in equal parts.
     let modrm = if rng.one_in(2) { modrm | 0xc0 } else { modrm };
     code.push(modrm & !0x38 | opcode.group << 3);
     while code.len() < 16 {
-        let byte = rng.next() as u8;
+        let byte = rng.bits() as u8;
         // Small immediates and displacements are more interesting than large ones.
         code.push(if rng.one_in(3) { byte & 0x1f } else { byte });
     }
@@ -137,10 +137,10 @@ fn value(rng: &mut Rng) -> u64 {
         1 => u64::MAX,
         2 => 1 << rng.below(64),
         3 => (1u64 << rng.below(64)).wrapping_neg(),
-        4 => rng.next() as u8 as u64,
-        5 => rng.next() as u32 as u64,
-        6 => rng.next() as i32 as u64,
-        _ => return rng.next(),
+        4 => rng.bits() as u8 as u64,
+        5 => rng.bits() as u32 as u64,
+        6 => rng.bits() as i32 as u64,
+        _ => return rng.bits(),
     };
     base.wrapping_add(rng.below(3)).wrapping_sub(1)
 }
@@ -175,9 +175,9 @@ pub fn case(opcode: Opcode, mode: Mode, rng: &mut Rng) -> Option<Case> {
         state.gpr[5] = inside(rng);
     }
     // All status flags and DF; AC and NT now and then.
-    state.rflags = 0x202 | rng.next() & 0xcd5;
+    state.rflags = 0x202 | rng.bits() & 0xcd5;
     if rng.one_in(16) {
-        state.rflags |= rng.next() & (1 << 14 | 1 << 18);
+        state.rflags |= rng.bits() & (1 << 14 | 1 << 18);
     }
     let wild = rng.one_in(40);
     if raw.is_string_instruction() {

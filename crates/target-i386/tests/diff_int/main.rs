@@ -7,14 +7,12 @@
 
 mod bench;
 mod cases;
-mod rng;
 
 use bench::Bench;
 use cases::Case;
 use host_oracle::layout::DATA_LEN;
-use host_oracle::{Error, Fault as HostFault, Mode, Oracle, Outcome, Signal, State};
+use host_oracle::{Error, Fault as HostFault, Mode, Oracle, Outcome, Rng, Signal, State};
 use iced_x86::{FastFormatter, Instruction, Mnemonic};
-use rng::Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use target_i386::exec::undefined;
 use target_i386::{Features, flags::bit};
@@ -97,7 +95,7 @@ impl Suite {
             let mut bytes = [0; 64];
             bytes
                 .chunks_exact_mut(8)
-                .for_each(|chunk| chunk.copy_from_slice(&rng.next().to_le_bytes()));
+                .for_each(|chunk| chunk.copy_from_slice(&rng.bits().to_le_bytes()));
             self.oracle.data_mut()[at as usize..at as usize + 64].copy_from_slice(&bytes);
             self.bench.put_data(at as usize, &bytes);
         }
@@ -158,7 +156,7 @@ fn integer_instructions_match_the_host() {
         bench: Bench::new(Features::all()),
         ours: vec![0; DATA_LEN],
     };
-    let data: Vec<u8> = (0..DATA_LEN).map(|_| rng.next() as u8).collect();
+    let data: Vec<u8> = (0..DATA_LEN).map(|_| rng.bits() as u8).collect();
     suite.oracle.data_mut().copy_from_slice(&data);
     suite.bench.put_data(0, &data);
     let mut failures: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();

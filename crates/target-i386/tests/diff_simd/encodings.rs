@@ -1,6 +1,6 @@
 //! All encodings of SIMD instructions, found by asking the decoder about every opcode of every map.
 
-use crate::rng::Rng;
+use host_oracle::Rng;
 use iced_x86::{CpuidFeature, Instruction, Mnemonic};
 use target_i386::simd;
 
@@ -163,7 +163,7 @@ impl Encoding {
             code.extend((rng.below(128) as u32).to_le_bytes());
         }
         // An immediate, or bytes that the decoder does not take.
-        code.push(rng.next() as u8);
+        code.push(rng.bits() as u8);
         let insn = crate::decoded(&code, bits);
         if !insn.is_invalid() {
             code.truncate(insn.len());

@@ -9,14 +9,12 @@ mod availability;
 mod bench;
 mod encodings;
 mod operands;
-mod rng;
 
 use bench::Bench;
 use encodings::Encoding;
-use host_oracle::{Error, Fault as HostFault, Mode, Oracle, Outcome, Signal, State};
+use host_oracle::{Error, Fault as HostFault, Mode, Oracle, Outcome, Rng, Signal, State};
 use iced_x86::{Decoder, FastFormatter, Instruction, Mnemonic};
 use operands::Case;
-use rng::Rng;
 use std::collections::BTreeMap;
 
 fn setting(name: &str) -> Option<u64> {

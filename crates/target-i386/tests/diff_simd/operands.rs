@@ -1,7 +1,7 @@
 //! Register and memory contents for a case: random bits, small numbers, and the corners of both float formats.
 
 use crate::encodings::Encoding;
-use crate::rng::Rng;
+use host_oracle::Rng;
 use host_oracle::State;
 use host_oracle::layout::{DATA_BASE, DATA_LEN};
 
@@ -30,12 +30,12 @@ const CORNERS64: &[u64] = &[
 /// Float32 near one: sums cancel, products stay in range.
 fn ordinary32(rng: &mut Rng) -> u32 {
     let exponent = 120 + rng.below(16) as u32;
-    (rng.next() as u32 & 0x807f_ffff) | exponent << 23
+    (rng.bits() as u32 & 0x807f_ffff) | exponent << 23
 }
 
 fn ordinary64(rng: &mut Rng) -> u64 {
     let exponent = 1016 + rng.below(16);
-    rng.next() & 0x800f_ffff_ffff_ffff | exponent << 52
+    rng.bits() & 0x800f_ffff_ffff_ffff | exponent << 52
 }
 
 /// Four quadwords in one style.
@@ -44,13 +44,13 @@ fn vector(rng: &mut Rng) -> [u64; 4] {
     std::array::from_fn(|_| {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         match style {
-            0 | 1 => rng.next(),
+            0 | 1 => rng.bits(),
             2 => pair(rng.pick(CORNERS32), rng.pick(CORNERS32)),
             3 => rng.pick(CORNERS64),
             4 => pair(ordinary32(rng), ordinary32(rng)),
             5 => ordinary64(rng),
             // Small elements of every size.
-            6 => (rng.next() & 0x0303_0003_0000_0007) | if rng.one_in(3) { 0x8000_0000_0000_0080 } else { 0 },
+            6 => (rng.bits() & 0x0303_0003_0000_0007) | if rng.one_in(3) { 0x8000_0000_0000_0080 } else { 0 },
             // Text with an end somewhere.
             7 => (0..8).fold(0, |q, i| q | ((rng.pick(b"aabz\x00A\x80") as u64) << (8 * i))),
             _ => rng.pick(&[0, u64::MAX, 0x7fff_8000_7fff_8000, 0x8080_7f7f_0001_ffff]),
@@ -81,18 +81,18 @@ pub fn case(encoding: &Encoding, rng: &mut Rng, bits: u32) -> Case {
     }
     for i in (0..16).filter(|&i| i != 4) {
         state.gpr[i] = if rng.one_in(2) {
-            rng.next()
+            rng.bits()
         } else {
             rng.below(20).wrapping_sub(4)
         };
     }
     for (i, st) in state.x87.st.iter_mut().enumerate() {
-        *st = std::array::from_fn(|_| rng.next() as u8);
+        *st = std::array::from_fn(|_| rng.bits() as u8);
         let quad = vector(rng)[i % 4].to_le_bytes();
         st[..8].copy_from_slice(&quad);
     }
     if rng.one_in(2) {
-        state.x87.ftw = rng.next() as u8;
+        state.x87.ftw = rng.bits() as u8;
         state.x87.fsw = (rng.below(8) as u16) << 11;
         if rng.one_in(8) {
             // An unmasked exception is pending: IE, ES and B, with its mask open.
@@ -100,7 +100,7 @@ pub fn case(encoding: &Encoding, rng: &mut Rng, bits: u32) -> Case {
             state.x87.fcw = 0x37e;
         }
     }
-    state.rflags |= rng.next() & 0x8d5;
+    state.rflags |= rng.bits() & 0x8d5;
     state.mxcsr = mxcsr(rng);
     let mut memory = vec![0; DATA_LEN];
     let mut fill = vector(rng);
@@ -128,11 +128,11 @@ pub fn case(encoding: &Encoding, rng: &mut Rng, bits: u32) -> Case {
 
 fn mxcsr(rng: &mut Rng) -> u32 {
     let rounding = (rng.below(4) as u32) << 13;
-    let any = rng.next() as u32 & 0x3f;
+    let any = rng.bits() as u32 & 0x3f;
     let sticky = rng.pick(&[0, 0x20, 0x20, any]);
     let flush = rng.pick(&[0, 0, 0x8000, 0x0040, 0x8040]);
     let masks = if rng.one_in(6) {
-        rng.next() as u32 & 0x1f80
+        rng.bits() as u32 & 0x1f80
     } else {
         0x1f80
     };
@@ -174,7 +174,7 @@ fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: 
         for quad in &mut state.ymm[index] {
             let mut small = || {
                 if rng.one_in(30) {
-                    rng.next() >> 32
+                    rng.bits() >> 32
                 } else {
                     rng.below(32).wrapping_sub(8)
                 }
