@@ -37,6 +37,7 @@ mod oracle;
 mod rng;
 mod state;
 mod trace;
+mod verdict;
 mod xsave;
 
 pub use error::Error;
@@ -44,3 +45,4 @@ pub use features::{Features, features};
 pub use oracle::{Fault, Mode, Oracle, Outcome, Signal};
 pub use rng::Rng;
 pub use state::{State, X87};
+pub use verdict::{host_is_amd, judge};

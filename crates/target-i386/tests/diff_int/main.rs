@@ -207,12 +207,7 @@ fn integer_instructions_match_the_host() {
         .iter()
         .map(|(name, (count, examples))| format!("{name}: {count}\n  {}", examples.join("\n  ")))
         .collect();
-    assert!(
-        failures.is_empty(),
-        "{} kinds differ\n{}",
-        failures.len(),
-        shown.join("\n")
-    );
+    host_oracle::judge(&shown);
 }
 
 fn text(raw: &Instruction) -> String {

@@ -211,10 +211,5 @@ fn every_simd_encoding_agrees_with_the_host() {
         .iter()
         .map(|(name, (count, text))| format!("{name} ({count} times): {text}"))
         .collect();
-    assert!(
-        report.is_empty(),
-        "{} mnemonics differ:\n{}",
-        report.len(),
-        report.join("\n")
-    );
+    host_oracle::judge(&report);
 }
