@@ -28,6 +28,7 @@ pub fn test(workspace: &Path) -> Result<()> {
         cargo(workspace, &["test", "--workspace", "--all-targets"]),
     )?;
     step("doc tests", cargo(workspace, &["test", "--workspace", "--doc"]))?;
+    step("documentation", document(workspace))?;
     for name in LOOM_CRATES {
         step(&format!("loom models of {name}"), loom(workspace, name))?;
     }
@@ -46,6 +47,17 @@ fn step(name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
 
 fn cargo<'a>(workspace: &'a Path, args: &'a [&'a str]) -> impl FnOnce() -> Result<()> + 'a {
     move || check(Command::new(env!("CARGO")).current_dir(workspace).args(args))
+}
+
+fn document(workspace: &Path) -> impl FnOnce() -> Result<()> + '_ {
+    move || {
+        check(
+            Command::new(env!("CARGO"))
+                .current_dir(workspace)
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .args(["doc", "--workspace", "--no-deps"]),
+        )
+    }
 }
 
 fn loom<'a>(workspace: &'a Path, name: &'a str) -> impl FnOnce() -> Result<()> + 'a {

@@ -14,7 +14,7 @@ pub mod request {
     pub const NMI: u32 = 1 << 1;
     /// INIT is latched.
     pub const INIT: u32 = 1 << 2;
-    /// A start-up IPI is latched; its vector is in [`super::CpuSignals::take_sipi`].
+    /// A start-up IPI is latched; its vector is in [`super::CpuSignals::sipi_vector`].
     pub const SIPI: u32 = 1 << 3;
     /// Leave the run loop as soon as the current instruction is complete.
     pub const EXIT: u32 = 1 << 4;

@@ -1,7 +1,7 @@
 //! The PIRQ router: PCI interrupt pins to ISA interrupts.
 //!
 //! Levels flow from INTx pins (any number of them share a PIRQ) through the route control registers into ISA
-//! lines. 82371SB data sheet, 2.5.1.7; board wiring: [`pirq`](crate::board_spec::pirq).
+//! lines. 82371SB data sheet, 2.5.1.7; board wiring: [`pirq`].
 
 use crate::board_spec::pirq;
 use crate::piix3::spec::PIRQ_OFF;
