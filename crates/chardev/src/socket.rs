@@ -149,6 +149,11 @@ fn remove_socket(path: &Path) {
 }
 
 impl Inner {
+    /// The writer of the present connection, which outlives the lock.
+    fn writer(&self) -> Option<Arc<Writer>> {
+        self.connection.lock().as_ref().map(|c| Arc::clone(&c.writer))
+    }
+
     fn listen(&self, interest: Interest) {
         if let Some(&token) = self.token.get() {
             self.context.main_loop.set_interest(token, interest);
@@ -190,13 +195,7 @@ impl Inner {
 
 impl Chardev for Socket {
     fn write(&self, data: &[u8]) {
-        let writer = self
-            .inner
-            .connection
-            .lock()
-            .as_ref()
-            .map(|c| Arc::clone(&c.writer));
-        if let Some(writer) = writer {
+        if let Some(writer) = self.inner.writer() {
             writer.write(data);
         }
     }
@@ -220,13 +219,7 @@ impl Chardev for Socket {
     }
 
     fn flush(&self) {
-        let writer = self
-            .inner
-            .connection
-            .lock()
-            .as_ref()
-            .map(|c| Arc::clone(&c.writer));
-        if let Some(writer) = writer {
+        if let Some(writer) = self.inner.writer() {
             writer.flush();
         }
     }

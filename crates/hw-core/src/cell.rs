@@ -5,22 +5,9 @@
 //! Rule for device code: compute under the guard, drop the guard, then drive lines and sinks.
 
 use parking_lot::{Mutex, MutexGuard};
-use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
-
-static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
-thread_local!(static THREAD: Cell<u64> = const { Cell::new(0) });
-
-/// A number for the calling thread, never 0.
-fn this_thread() -> u64 {
-    THREAD.with(|id| {
-        if id.get() == 0 {
-            id.set(NEXT_THREAD.fetch_add(1, Ordering::Relaxed));
-        }
-        id.get()
-    })
-}
+use util_mainloop::thread;
 
 /// The state of one device.
 #[derive(Debug, Default)]
@@ -43,7 +30,7 @@ impl<T> DeviceCell<T> {
     /// # Panics
     /// If the calling thread already has access: a device called itself through the board.
     pub fn lock(&self) -> DeviceGuard<'_, T> {
-        let me = this_thread();
+        let me = thread::number();
         assert_ne!(
             self.owner.load(Ordering::Relaxed),
             me,

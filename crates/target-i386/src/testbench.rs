@@ -84,6 +84,18 @@ pub struct Board {
     pub priority: Mutex<u8>,
 }
 
+impl Board {
+    /// A board whose clock follows `count`; nothing pending, all levels low.
+    pub fn new(count: Arc<InstructionCount>) -> Self {
+        Self {
+            count,
+            vectors: Mutex::default(),
+            ferr: Mutex::default(),
+            priority: Mutex::default(),
+        }
+    }
+}
+
 impl Platform for Board {
     fn virtual_ns(&self) -> i64 {
         self.count.get() as i64
@@ -151,12 +163,7 @@ impl TestBench {
         root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0);
         let ports = MemoryRegion::container("io", 0x1_0000);
         let count = Arc::new(InstructionCount::default());
-        let board = Arc::new(Board {
-            count: count.clone(),
-            vectors: Mutex::default(),
-            ferr: Mutex::default(),
-            priority: Mutex::default(),
-        });
+        let board = Arc::new(Board::new(count.clone()));
         let cpu = Vcpu::new(VcpuParts {
             memory: AddressSpace::new(&map, "memory", root.clone()),
             io: AddressSpace::new(&map, "io", ports.clone()),

@@ -9,7 +9,6 @@ mod cpu;
 use cpu::Guest;
 use host_oracle::layout::DATA_BASE;
 use softmmu::GuestPhys;
-use std::sync::atomic::Ordering;
 use target_i386::insn::seg;
 use target_i386::state::{Float80, Segment};
 use target_i386::{Fault, Features};
@@ -109,7 +108,7 @@ fn pending_exception_with_ne() {
         divide(&mut guest);
         let vector = guest.run(code).map_or_else(|fault| fault.vector(), |()| 0);
         assert_eq!(vector, expected, "{code:02x?}");
-        assert!(!guest.board.ferr.load(Ordering::Relaxed));
+        assert!(!*guest.board.ferr.lock());
     }
 }
 
@@ -118,13 +117,13 @@ fn pending_exception_without_ne_goes_to_the_board() {
     let mut guest = guest(64, true);
     guest.cpu.state.cr0 &= !NE;
     divide(&mut guest);
-    assert!(guest.board.ferr.load(Ordering::Relaxed));
+    assert!(*guest.board.ferr.lock());
     assert_eq!(guest.run(FWAIT), Ok(()));
     assert_eq!(guest.run(FNCLEX), Ok(()));
-    assert!(!guest.board.ferr.load(Ordering::Relaxed));
+    assert!(!*guest.board.ferr.lock());
     divide(&mut guest);
     assert_eq!(guest.run(FNINIT), Ok(()));
-    assert!(!guest.board.ferr.load(Ordering::Relaxed));
+    assert!(!*guest.board.ferr.lock());
 }
 
 /// An FPU with every field of the environment set.

@@ -8,37 +8,8 @@ use std::sync::Arc;
 use target_i386::cpuid::{Model, Topology};
 use target_i386::decode::{self, Context, Decoded};
 use target_i386::state::{Float80, Fpu, Segment};
-use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Platform, Vcpu, VcpuParts};
-
-/// A board with nothing on it.
-struct Nothing;
-
-impl Platform for Nothing {
-    fn virtual_ns(&self) -> i64 {
-        0
-    }
-    fn acknowledge_interrupt(&self) -> Option<u8> {
-        None
-    }
-    fn apic_base(&self) -> u64 {
-        0
-    }
-    fn set_apic_base(&self, _: u64) -> bool {
-        false
-    }
-    fn task_priority(&self) -> u8 {
-        0
-    }
-    fn set_task_priority(&self, _: u8) {}
-    fn apic_msr(&self, _: u32) -> Option<u64> {
-        None
-    }
-    fn set_apic_msr(&self, _: u32, _: u64) -> bool {
-        false
-    }
-    fn set_tsc_deadline(&self, _: u64, _: i64) {}
-    fn set_ferr(&self, _: bool) {}
-}
+use target_i386::testbench::Board;
+use target_i386::{CpuSignals, CpuState, Features, InstructionCount, Vcpu, VcpuParts};
 
 /// Attributes of a present, readable user code segment: L, or D.
 const CODE64: u32 = 0xa0_fb00;
@@ -70,12 +41,13 @@ impl Bench {
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
         map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram.clone()), 0));
         let features = Features::all();
+        let count = Arc::new(InstructionCount::default());
         let cpu = Vcpu::new(VcpuParts {
             memory,
             io,
             signals: Arc::new(CpuSignals::new()),
-            platform: Arc::new(Nothing),
-            count: Arc::new(InstructionCount::default()),
+            platform: Arc::new(Board::new(count.clone())),
+            count,
             model: Arc::new(Model::with_features(features)),
             topology: Topology::default(),
         });

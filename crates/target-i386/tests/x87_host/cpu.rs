@@ -4,47 +4,12 @@ use host_oracle::layout::{DATA_BASE, DATA_LEN};
 use host_oracle::{State, X87};
 use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock, lock::Solo};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use target_i386::cpuid::{Model, Topology};
 use target_i386::decode::{self, Context, Decoded};
 use target_i386::insn::seg;
 use target_i386::state::{Float80, Segment};
-use target_i386::{CpuSignals, Exec, Features, InstructionCount, Platform, Vcpu, VcpuParts};
-
-/// A board that has nothing to say, and listens to FERR#.
-#[derive(Default)]
-pub struct Board {
-    pub ferr: AtomicBool,
-}
-
-impl Platform for Board {
-    fn virtual_ns(&self) -> i64 {
-        0
-    }
-    fn acknowledge_interrupt(&self) -> Option<u8> {
-        None
-    }
-    fn apic_base(&self) -> u64 {
-        0
-    }
-    fn set_apic_base(&self, _: u64) -> bool {
-        false
-    }
-    fn task_priority(&self) -> u8 {
-        0
-    }
-    fn set_task_priority(&self, _: u8) {}
-    fn apic_msr(&self, _: u32) -> Option<u64> {
-        None
-    }
-    fn set_apic_msr(&self, _: u32, _: u64) -> bool {
-        false
-    }
-    fn set_tsc_deadline(&self, _: u64, _: i64) {}
-    fn set_ferr(&self, level: bool) {
-        self.ferr.store(level, Ordering::Relaxed);
-    }
-}
+use target_i386::testbench::Board;
+use target_i386::{CpuSignals, Exec, Features, InstructionCount, Vcpu, VcpuParts};
 
 pub struct Guest {
     pub cpu: Vcpu,
@@ -60,13 +25,14 @@ impl Guest {
         root.add_subregion(DATA_BASE, &MemoryRegion::ram(ram), 0);
         let memory = AddressSpace::new(&map, "memory", root);
         let io = AddressSpace::new(&map, "io", MemoryRegion::container("io", 1 << 16));
-        let board = Arc::new(Board::default());
+        let count = Arc::new(InstructionCount::default());
+        let board = Arc::new(Board::new(count.clone()));
         let mut cpu = Vcpu::new(VcpuParts {
             memory: memory.clone(),
             io,
             signals: Arc::new(CpuSignals::new()),
             platform: board.clone(),
-            count: Arc::new(InstructionCount::default()),
+            count,
             model: Arc::new(Model::with_features(Features::all())),
             topology: Topology::default(),
         });
