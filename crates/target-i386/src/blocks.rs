@@ -1,7 +1,7 @@
 //! Decoded blocks: where they are found, and how writes to their bytes make them go.
 //!
 //! Two look-ups lead to a block. The jump cache maps a linear address to a block directly; an entry is tagged with
-//! the TLB's fetch generation, the address space and the mode, so it can only hide a hit of the fetch TLB and
+//! the TLB's fetch tag of its half of the address space and the mode, so it can only hide a hit of the fetch TLB and
 //! dies with it. Behind it, blocks are known by the RAM address of their first byte and the decoding mode, and
 //! survive changes of the page tables. Code that is not in RAM is decoded for one execution.
 //!
@@ -152,9 +152,13 @@ impl BlockCache {
                 uncached => return Ok(uncached),
             },
         };
-        // Filling the second page may have flushed nothing, but the tag must be the present one.
-        let tag = cpu.fetch_tag();
-        self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
+        // The tag of one half says nothing of a second page in the other.
+        let second = self.blocks[id as usize].second.is_some();
+        if !(second && pc >= PAGE_SIZE.wrapping_neg()) {
+            // Filling the second page may have flushed nothing, but the tag must be the present one.
+            let tag = cpu.fetch_tag(pc);
+            self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
+        }
         Ok(Found::Block(id))
     }
 
@@ -413,10 +417,10 @@ fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
 }
 
 impl Vcpu {
-    /// What a jump-cache entry must have been made under to be good now.
+    /// What a jump-cache entry for `pc` must have been made under to be good now.
     #[inline(always)]
-    pub(crate) fn fetch_tag(&self) -> u64 {
-        self.tlb.fetch_generation() << 20 | u64::from(self.tlb.asid()) << 8 | u64::from(self.mode.tag)
+    pub(crate) fn fetch_tag(&self, pc: u64) -> u64 {
+        self.tlb.fetch_tag(pc >> 63 != 0) << 8 | u64::from(self.mode.tag)
     }
 
     fn decode_context(&self) -> Context {

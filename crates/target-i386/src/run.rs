@@ -61,7 +61,7 @@ impl Vcpu {
     #[inline(always)]
     fn step_block(&mut self, cache: &mut BlockCache) -> bool {
         let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(self.state.rip) & self.mode.linear_mask;
-        if let Some(block) = cache.jump(pc, self.fetch_tag())
+        if let Some(block) = cache.jump(pc, self.fetch_tag(pc))
             && !block.insns.is_empty()
         {
             if block.recheck {

@@ -8,6 +8,7 @@
 use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
 use crate::flat::Translation;
 use crate::tlb::entry::Full;
+use crate::tlb::tags::Tags;
 use crate::tlb::types::{MmuIndex, Probe, TlbFill};
 
 /// Entries at which the table is flushed.
@@ -108,12 +109,18 @@ impl Half {
         (0..self.entries.len()).for_each(|position| self.enter(position));
     }
 
-    /// Keeps what `keep` says; whether anything went.
-    fn retain(&mut self, keep: impl Fn(&FetchEntry) -> bool) -> bool {
+    /// Keeps what `keep` says, and tells `tags` of the others.
+    fn retain(&mut self, tags: &mut Tags, keep: impl Fn(&FetchEntry) -> bool) {
         let before = self.entries.len();
-        self.entries.retain(keep);
+        self.entries.retain(|entry| {
+            let stays = keep(entry);
+            if !stays {
+                tags.removed(&entry.full);
+            }
+            stays
+        });
         if self.entries.len() == before {
-            return false;
+            return;
         }
         if self.entries.is_empty() {
             self.large_span = (u64::MAX, 0);
@@ -122,15 +129,18 @@ impl Half {
             }
         }
         self.reindex();
-        true
     }
 
-    /// Removes the entries of the guest's page around `vaddr` that `condemned` says; whether there were any.
-    fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) -> bool {
+    /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
+    fn remove_page(&mut self, tags: &mut Tags, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
         let vpage = vaddr & PAGE_MASK;
         let scan = self.large_span.0 <= vaddr && vaddr <= self.large_span.1;
         let any = scan || MmuIndex::all().any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
-        any && self.retain(|entry| !(entry.full.covers(vaddr) && condemned(&entry.full)))
+        if any {
+            self.retain(tags, |entry| {
+                !(entry.full.covers(vaddr) && condemned(&entry.full))
+            });
+        }
     }
 }
 
@@ -142,20 +152,20 @@ fn home(vpage: u64, idx: MmuIndex) -> usize {
     (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
 }
 
-/// The two halves: a change of address space need not look at global entries.
+/// Global entries and the others: a change of address space need not look at global ones.
+#[repr(C)]
 pub(super) struct FetchTable {
+    pub(super) tags: Tags,
     local: Half,
     global: Half,
-    /// Counts removals.
-    pub(super) generation: u64,
 }
 
 impl FetchTable {
     pub(super) fn new() -> Self {
         Self {
+            tags: Tags::new(),
             local: Half::new(),
             global: Half::new(),
-            generation: 0,
         }
     }
 
@@ -171,12 +181,7 @@ impl FetchTable {
         let vpage = fill.vaddr.page().0;
         // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
         if self.find(idx, vpage, asid).is_some() {
-            let other = |entry: &FetchEntry| {
-                entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid)
-            };
-            self.local.retain(other);
-            self.global.retain(other);
-            self.generation += 1;
+            self.retain(|entry| entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid));
         }
         if self.local.entries.len() + self.global.entries.len() >= LIMIT {
             self.clear();
@@ -198,6 +203,7 @@ impl FetchTable {
                 Some((host.cast_const(), hit.block().base().add(offset)))
             }
         };
+        self.tags.added(&full);
         let half = if full.global {
             &mut self.global
         } else {
@@ -206,30 +212,32 @@ impl FetchTable {
         half.push(FetchEntry { full, idx, ram });
     }
 
-    fn note(&mut self, removed: bool) {
-        self.generation += u64::from(removed);
+    /// Keeps what `keep` says.
+    fn retain(&mut self, keep: impl Fn(&FetchEntry) -> bool) {
+        self.local.retain(&mut self.tags, &keep);
+        self.global.retain(&mut self.tags, &keep);
+        self.tags.settle();
     }
 
     pub(super) fn clear(&mut self) {
-        let removed = self.local.retain(|_| false) | self.global.retain(|_| false);
-        self.note(removed);
+        self.retain(|_| false);
     }
 
     pub(super) fn flush_index(&mut self, idx: MmuIndex) {
-        let removed = self.local.retain(|e| e.idx != idx) | self.global.retain(|e| e.idx != idx);
-        self.note(removed);
+        self.retain(|entry| entry.idx != idx);
     }
 
     /// Removes the entries that are not global and that `condemned` says.
     pub(super) fn remove_local_if(&mut self, condemned: impl Fn(&Full) -> bool) {
-        let removed = self.local.retain(|entry| !condemned(&entry.full));
-        self.note(removed);
+        self.local.retain(&mut self.tags, |entry| !condemned(&entry.full));
+        self.tags.settle();
     }
 
     /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
     pub(super) fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
-        let removed = self.local.remove_page(vaddr, &condemned) | self.global.remove_page(vaddr, &condemned);
-        self.note(removed);
+        self.local.remove_page(&mut self.tags, vaddr, &condemned);
+        self.global.remove_page(&mut self.tags, vaddr, &condemned);
+        self.tags.settle();
     }
 
     /// All entries, in no particular order.

@@ -12,6 +12,7 @@ impl Tlb {
             return;
         }
         self.asid = asid;
+        self.fetch.tags.set_asid(asid);
         self.tables.iter_mut().for_each(|table| table.park_all_but(asid));
     }
 

@@ -24,8 +24,12 @@ mod flush;
 mod slow;
 mod state;
 mod table;
+mod tags;
+#[cfg(test)]
+mod tests;
 mod types;
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 pub use types::{Access, MMU_INDEXES, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbFill, TlbPart, TlbState};
@@ -145,10 +149,20 @@ impl Tlb {
         true
     }
 
-    /// Counts the flushes that removed fetch entries; caches keyed by linear address die with it.
+    /// Where, in bytes from the start of the `Tlb`, generated code finds what [`Tlb::fetch_tag`] says: a `u64` for
+    /// the low half, then one for the high half.
+    pub const FETCH_TAGS: usize =
+        offset_of!(Self, fetch) + offset_of!(FetchTable, tags) + offset_of!(tags::Tags, now);
+
+    /// What tells whether a hit of [`Tlb::fetch`] would be the same hit now; for caches keyed by linear address.
+    ///
+    /// `high` asks for the addresses with bit 63 set, else it is for the others. While the tag is equal, no entry of
+    /// that half that was in force has gone. The tag of the low half comes back when its address space does, if none
+    /// of its entries went meanwhile; that of the high half changes with the address space only while entries there
+    /// are not global. Below 2^48 for all practical time, and never used for another state.
     #[inline(always)]
-    pub fn fetch_generation(&self) -> u64 {
-        self.fetch.generation
+    pub fn fetch_tag(&self, high: bool) -> u64 {
+        self.fetch.tags.now[usize::from(high)]
     }
 
     /// Remembers a translation for the current ASID.

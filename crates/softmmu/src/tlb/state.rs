@@ -89,6 +89,8 @@ impl Tlb {
             table.next_victim = next % table.victims.len() as u8;
         }
         self.asid = state.asid;
+        self.fetch.tags.set_asid(state.asid);
+        self.fetch.tags.renew();
         self.tables
             .iter_mut()
             .for_each(|table| table.park_all_but(state.asid));
