@@ -230,8 +230,7 @@ impl Vcpu {
     #[inline(never)]
     fn boundary(&mut self, cache: &mut BlockCache) -> Step {
         if self.dirty.code_writes_pending() {
-            let dirty = self.dirty.clone();
-            cache.invalidate_written(&dirty);
+            cache.invalidate_written(&self.dirty);
         }
         self.signals.take(request::MAP_CHANGED | request::CODE_WRITTEN);
         if self.view.refresh() {

@@ -5,9 +5,9 @@
 //! grows, and its one limit is a flush of all of it at a fixed number of entries: a fill happens on the first
 //! execution from a page since the last flush, whichever engine runs.
 
-use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
-use crate::flat::Translation;
-use crate::tlb::entry::Full;
+use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, RamAddr};
+use crate::flat::RamPage;
+use crate::tlb::entry::{Full, host_page};
 use crate::tlb::tags::Tags;
 use crate::tlb::types::{MmuIndex, Probe, TlbFill};
 
@@ -53,6 +53,8 @@ struct Half {
     index: Vec<u32>,
     /// Linear addresses from the lowest to the highest large page since the last complete flush.
     large_span: (u64, u64),
+    /// The MMU indexes of entries since the last complete flush, a bit each.
+    indexes: u8,
 }
 
 impl Half {
@@ -61,6 +63,7 @@ impl Half {
             entries: Vec::new(),
             index: vec![0; INITIAL],
             large_span: (u64::MAX, 0),
+            indexes: 0,
         }
     }
 
@@ -85,6 +88,7 @@ impl Half {
                 self.large_span.1.max(first | entry.full.page_mask),
             );
         }
+        self.indexes |= 1 << entry.idx.raw();
         self.entries.push(entry);
         if self.entries.len() * 2 > self.index.len() {
             self.index = vec![0; self.index.len() * 2];
@@ -124,6 +128,7 @@ impl Half {
         }
         if self.entries.is_empty() {
             self.large_span = (u64::MAX, 0);
+            self.indexes = 0;
             if self.index.len() > INITIAL * 8 {
                 self.index = vec![0; INITIAL];
             }
@@ -135,7 +140,10 @@ impl Half {
     fn remove_page(&mut self, tags: &mut Tags, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
         let vpage = vaddr & PAGE_MASK;
         let scan = self.large_span.0 <= vaddr && vaddr <= self.large_span.1;
-        let any = scan || MmuIndex::all().any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
+        let any = scan
+            || MmuIndex::all()
+                .filter(|idx| self.indexes & 1 << idx.raw() != 0)
+                .any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
         if any {
             self.retain(tags, |entry| {
                 !(entry.full.covers(vaddr) && condemned(&entry.full))
@@ -177,7 +185,7 @@ impl FetchTable {
         local.or_else(|| self.global.at(idx, vpage).next())
     }
 
-    pub(super) fn fill(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+    pub(super) fn fill<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>, asid: u16) {
         let vpage = fill.vaddr.page().0;
         // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
         if self.find(idx, vpage, asid).is_some() {
@@ -186,23 +194,16 @@ impl FetchTable {
         if self.local.entries.len() + self.global.entries.len() >= LIMIT {
             self.clear();
         }
-        self.enter(idx, fill, asid);
+        self.enter(idx, fill, ram, asid);
     }
 
     /// Adds an entry that is known to be wanted beside those there.
-    pub(super) fn enter(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+    pub(super) fn enter<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>, asid: u16) {
         let full = Full::new(fill, asid);
-        let ram = match &fill.translation {
-            Translation::Io => None,
-            Translation::Ram(hit) => {
-                let offset = hit.offset() & PAGE_MASK;
-                let host = hit
-                    .block()
-                    .host(offset, PAGE_SIZE)
-                    .expect("a translation covers whole pages of its block");
-                Some((host.cast_const(), hit.block().base().add(offset)))
-            }
-        };
+        let ram = ram.map(|hit| {
+            let (host, ram) = host_page(&hit);
+            (host.cast_const(), ram)
+        });
         self.tags.added(&full);
         let half = if full.global {
             &mut self.global

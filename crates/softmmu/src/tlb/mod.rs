@@ -22,6 +22,7 @@ mod entry;
 mod fetch;
 mod flush;
 mod slow;
+mod spaces;
 mod state;
 mod table;
 mod tags;
@@ -36,7 +37,7 @@ pub use types::{Access, MMU_INDEXES, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbF
 
 use crate::addr::{GuestVirt, PAGE_MASK};
 use crate::dirty::DirtyMemory;
-use crate::flat::Translation;
+use crate::flat::{FlatView, RamPage};
 use crate::host::{self, Width};
 use crate::ram::RamBlock;
 use entry::{Entry, Full};
@@ -51,7 +52,7 @@ pub struct Tlb {
     asid: u16,
     dirty: Arc<DirtyMemory>,
     /// Keeps every block mapped that any entry points into.
-    blocks: Vec<RamBlock>,
+    blocks: Blocks,
 }
 
 // SAFETY: the raw pointers point into mappings that `blocks` keeps alive and that are only touched by atomic
@@ -73,7 +74,7 @@ impl Tlb {
             (&raw mut (*at).fetch).write(FetchTable::new());
             (&raw mut (*at).asid).write(0);
             (&raw mut (*at).dirty).write(dirty);
-            (&raw mut (*at).blocks).write(Vec::new());
+            (&raw mut (*at).blocks).write(Blocks(Vec::new()));
             tlb.assume_init()
         }
     }
@@ -167,21 +168,37 @@ impl Tlb {
 
     /// Remembers a translation for the current ASID.
     pub fn fill(&mut self, idx: MmuIndex, fill: &TlbFill) {
-        self.keep_block(fill);
+        self.fill_page(idx, fill, fill.translation.page());
+    }
+
+    /// Remembers a translation for the current ASID, to what `view` has at its physical page.
+    pub fn fill_from(&mut self, idx: MmuIndex, fill: &TlbFill<()>, view: &FlatView) {
+        self.fill_page(idx, fill, view.page(fill.paddr));
+    }
+
+    #[inline]
+    fn fill_page<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>) {
+        self.blocks.keep(&ram);
         if fill.access == Access::Fetch {
-            self.fetch.fill(idx, fill, self.asid);
+            self.fetch.fill(idx, fill, ram, self.asid);
         } else {
-            let entry = Entry::new(fill, &self.dirty);
+            let entry = Entry::new(fill, ram, &self.dirty);
             self.tables[idx.raw()].fill(entry, Full::new(fill, self.asid));
         }
     }
+}
 
-    /// Keeps the block of a fill mapped until the next complete flush.
-    fn keep_block(&mut self, fill: &TlbFill) {
-        if let Translation::Ram(hit) = &fill.translation
-            && !self.blocks.iter().any(|block| block == hit.block())
+/// Blocks kept mapped until the next complete flush.
+struct Blocks(Vec<RamBlock>);
+
+impl Blocks {
+    /// Keeps the block of a page that is about to be entered.
+    #[inline]
+    fn keep(&mut self, ram: &Option<RamPage<'_>>) {
+        if let Some(page) = ram
+            && !self.0.iter().any(|block| block == page.block)
         {
-            self.blocks.push(hit.block().clone());
+            self.0.push(page.block.clone());
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::addr::{GuestPhys, PAGE_SIZE};
+use crate::flat::Translation;
 
 const LOW: u64 = 0x40_0000;
 const HIGH: u64 = 0xffff_ffff_8100_0000;
