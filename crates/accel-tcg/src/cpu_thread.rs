@@ -80,7 +80,7 @@ impl CpuThread {
     /// # Errors
     /// The host cannot start a thread.
     pub fn spawn(
-        vcpu: Vcpu,
+        vcpu: Box<Vcpu>,
         lock: Arc<BigLock>,
         time: TimeBase,
         events: Arc<dyn CpuEvents>,
@@ -262,7 +262,7 @@ fn can_wake(vcpu: &Vcpu) -> bool {
 /// The thread's own side.
 struct Runner {
     shared: Arc<Shared>,
-    vcpu: Vcpu,
+    vcpu: Box<Vcpu>,
     time: TimeBase,
     events: Arc<dyn CpuEvents>,
 }

@@ -43,6 +43,7 @@ pub use fault::{Exec, Fault, Vector};
 pub use features::Features;
 pub use insn::{Handler, Insn, InsnFlags};
 pub use platform::Platform;
+pub use run::{Boundary, CodeHolder, Interpreter};
 pub use signals::CpuSignals;
 pub use state::CpuState;
 pub use vcpu::{InstructionCount, StopReason, Vcpu, VcpuParts};

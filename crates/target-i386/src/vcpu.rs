@@ -103,7 +103,7 @@ pub struct Vcpu {
     /// The board.
     pub platform: Arc<dyn Platform>,
     /// Linear-address translations. Flush through the methods of [`Tlb`]; block look-up follows.
-    pub tlb: Box<Tlb>,
+    pub tlb: Tlb,
     /// Data breakpoints (bits 0..=3) that the current instruction has hit; `debug` reports and clears them.
     pub debug_hits: u8,
     /// Set by an instruction after which no single-step trap comes although TF was set before it (INT n,
@@ -126,10 +126,11 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    /// A vCPU with zeroed state; `system::reset` (or a loader) gives it a meaningful one.
-    pub fn new(parts: VcpuParts) -> Self {
+    /// A vCPU with zeroed state; `system::reset` (or a loader) gives it a meaningful one. Boxed, since generated
+    /// code addresses its fields and the TLB relative to one pointer.
+    pub fn new(parts: VcpuParts) -> Box<Self> {
         let dirty = parts.memory.map().dirty().clone();
-        let mut cpu = Self {
+        let mut cpu = Box::new(Self {
             state: CpuState::default(),
             icount: 0,
             mode: Mode::default(),
@@ -141,7 +142,7 @@ impl Vcpu {
             io: parts.io,
             signals: parts.signals,
             platform: parts.platform,
-            tlb: Tlb::new(dirty.clone()),
+            tlb: *Tlb::new(dirty.clone()),
             debug_hits: 0,
             inhibit_trap: false,
             dirty,
@@ -153,7 +154,7 @@ impl Vcpu {
             iterations: 0,
             cleaned: 0,
             blocks: None,
-        };
+        });
         cpu.refresh_mode();
         cpu
     }
