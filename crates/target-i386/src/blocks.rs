@@ -10,6 +10,7 @@
 
 use crate::decode::{self, Context, Decoded, MAX_LENGTH};
 use crate::insn::InsnFlags;
+use crate::insn::seg;
 use crate::mem::Privilege;
 use crate::run::CodeHolder;
 use crate::{Fault, Insn, Vcpu, paging};
@@ -416,9 +417,33 @@ fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
 }
 
 impl Vcpu {
+    /// The RAM address of the next instruction. None if the fetch faults or is not from RAM: the interpreter will
+    /// see.
+    pub fn fetch_code(&mut self) -> Option<RamAddr> {
+        if !self.may_fetch() {
+            return None;
+        }
+        match fetch(self, self.code_address()) {
+            Ok(Place::Ram(ram)) => Some(ram),
+            _ => None,
+        }
+    }
+
+    /// Copies code of one page, which is watched from now on: `pc` and `ram` are [`Vcpu::code_address`] and
+    /// [`Vcpu::fetch_code`].
+    pub fn read_code(&mut self, pc: u64, ram: RamAddr, to: &mut [u8]) {
+        watch(self, ram);
+        self.tlb.fetch_bytes(self.mode.fetch_mmu, GuestVirt(pc), to);
+    }
+
+    /// Whether `bytes` bytes of code from RIP on lie within CS's limit.
+    pub fn within_code_limit(&self, bytes: u64) -> bool {
+        self.state.rip.saturating_add(bytes) <= u64::from(self.state.seg[seg::CS as usize].limit) + 1
+    }
+
     /// What a jump-cache entry must have been made under to be good now.
     #[inline(always)]
-    pub(crate) fn fetch_tag(&self) -> u64 {
+    pub fn fetch_tag(&self) -> u64 {
         self.tlb.fetch_generation() << 20 | u64::from(self.tlb.asid()) << 8 | u64::from(self.mode.tag)
     }
 

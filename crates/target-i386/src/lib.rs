@@ -17,6 +17,8 @@ pub mod flags;
 pub mod insn;
 pub mod interrupt;
 mod io;
+#[cfg(target_arch = "x86_64")]
+pub mod jit;
 pub mod mem;
 pub mod mode;
 pub mod msr;

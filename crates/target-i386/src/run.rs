@@ -204,14 +204,18 @@ impl Vcpu {
         }
     }
 
-    fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
+    /// Whether RIP may be fetched from, as far as segmentation goes.
+    pub(crate) fn may_fetch(&self) -> bool {
         let rip = self.state.rip;
-        let inside = if self.mode.long() {
+        if self.mode.long() {
             crate::mem::canonical(rip)
         } else {
             self.mode.flat_code || rip <= u64::from(self.state.seg[seg::CS as usize].limit)
-        };
-        if inside {
+        }
+    }
+
+    fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
+        if self.may_fetch() {
             cache.find(self, pc)
         } else {
             Err(Fault::GP0)

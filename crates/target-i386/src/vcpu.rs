@@ -109,6 +109,9 @@ pub struct Vcpu {
     /// Set by an instruction after which no single-step trap comes although TF was set before it (INT n,
     /// SYSCALL with TF masked, an event delivered instead).
     pub inhibit_trap: bool,
+    /// What only generated code uses.
+    #[cfg(target_arch = "x86_64")]
+    pub jit: crate::jit::Env,
     pub(crate) dirty: Arc<DirtyMemory>,
     pub(crate) count: Arc<InstructionCount>,
     pub(crate) fast_seg: [FastSegment; 8],
@@ -145,6 +148,8 @@ impl Vcpu {
             tlb: *Tlb::new(dirty.clone()),
             debug_hits: 0,
             inhibit_trap: false,
+            #[cfg(target_arch = "x86_64")]
+            jit: crate::jit::Env::default(),
             dirty,
             count: parts.count,
             fast_seg: [FastSegment::default(); 8],
