@@ -37,15 +37,15 @@ pub struct Interpreter(Box<BlockCache>);
 pub trait CodeHolder {
     /// `len` bytes at `at`, on one page, were written: drop what was made of them.
     fn written(&mut self, at: RamAddr, len: u64);
-    /// Whether anything derived from this page is left.
-    fn holds(&self, page: RamAddr) -> bool;
+    /// Which [`granules`](softmmu::granules) of this page hold bytes that something is still derived from.
+    fn granules(&self, page: RamAddr) -> u64;
 }
 
 /// The interpreter alone.
 impl CodeHolder for () {
     fn written(&mut self, _: RamAddr, _: u64) {}
-    fn holds(&self, _: RamAddr) -> bool {
-        false
+    fn granules(&self, _: RamAddr) -> u64 {
+        0
     }
 }
 

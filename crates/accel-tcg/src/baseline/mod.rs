@@ -39,8 +39,8 @@ impl CodeHolder for Baseline {
     fn written(&mut self, at: RamAddr, len: u64) {
         self.cache.written(at, len);
     }
-    fn holds(&self, page: RamAddr) -> bool {
-        self.cache.holds(page)
+    fn granules(&self, page: RamAddr) -> u64 {
+        self.cache.granules(page)
     }
 }
 

@@ -22,6 +22,7 @@ mod entry;
 mod fetch;
 mod flush;
 pub mod layout;
+mod runs;
 mod slow;
 mod spaces;
 mod state;
@@ -128,9 +129,17 @@ impl Tlb {
     /// The host address of `vaddr` if the fast path of a load or store of its one byte would hit: what generated code
     /// asks for once a miss is filled. The rest of the page follows it.
     #[inline]
-    pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, access: Access) -> Option<*mut u8> {
+    ///
+    /// For a write the page may be tracked as long as nobody would act on a write of these `len` bytes, which must
+    /// not cross a page: data beside code.
+    pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, len: u64, access: Access) -> Option<*mut u8> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
-        (entry.word(access) == vaddr.0 & PAGE_MASK).then(|| entry.host(vaddr.0))
+        let (word, page) = (entry.word(access), vaddr.0 & PAGE_MASK);
+        let plain = word == page
+            || access == Access::Write
+                && word == page | entry::NOTDIRTY
+                && self.dirty.ignores(entry.ram.add(vaddr.page_offset()), len);
+        plain.then(|| entry.host(vaddr.0))
     }
 
     /// Looks an instruction address up in the fetch table.

@@ -111,7 +111,7 @@ pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
         return std::ptr::null_mut();
     }
     cpu.tlb
-        .plain_host(mmu, GuestVirt(addr), access)
+        .plain_host(mmu, GuestVirt(addr), size, access)
         .unwrap_or(std::ptr::null_mut())
 }
 
