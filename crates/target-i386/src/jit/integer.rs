@@ -309,7 +309,7 @@ pub(super) fn mov(emitter: &mut Emitter, item: &Item) {
             emitter.probe(item, Access::Read, size);
             emitter.asm.op(
                 Op {
-                    code: item.e.code + 0xea,
+                    code: item.e.code - 0x16,
                     ..op
                 },
                 0,
