@@ -3,7 +3,8 @@
 //!
 //! Programs loop, call, change their own code, run over page ends and through two mappings; handlers skip what
 //! faults. `REPRISE_DIFF_SCALE=10 cargo test -p accel-tcg --test engines` runs ten times as many, and
-//! `REPRISE_DIFF_SEED` other ones; `REPRISE_DIFF_SEED=N REPRISE_DIFF_SCALE=0` one.
+//! `REPRISE_DIFF_SEED` other ones; `REPRISE_DIFF_SEED=N REPRISE_DIFF_SCALE=0` one; `REPRISE_DIFF_ONLY=LongUser` is a
+//! part of the name of a mode. With `REPRISE_DIFF_SHOW=1` and `--nocapture`, programs are listed.
 
 mod compare;
 mod instructions;
@@ -36,8 +37,14 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 /// Runs `check` on every kind and seed; it gives the slicing that showed a difference.
 fn all(count: u64, check: impl Fn(Kind, u64) -> Option<String>) {
     let mut failures = Vec::new();
+    let only = std::env::var("REPRISE_DIFF_ONLY").unwrap_or_default();
     for kind in Kind::ALL {
+        if !format!("{kind:?}").contains(&only) {
+            continue;
+        }
         for seed in seeds(count) {
+            // Shown if the process dies and output is not captured.
+            println!("{kind:?} seed {seed}");
             if let Some(report) = check(kind, seed) {
                 failures.push(format!("seed {seed}, {report}"));
                 if failures.len() >= SHOWN {
@@ -69,6 +76,9 @@ fn programs_agree() {
         let length = 4 + rng.below(80) as usize;
         let program = program::program(kind, length, &mut rng);
         let subject = subject(&mut rng);
+        if std::env::var_os("REPRISE_DIFF_SHOW").is_some() {
+            println!("{}", program.listing());
+        }
         [Slicing::Whole, Slicing::Random(rng.bits()), Slicing::Single]
             .into_iter()
             .find(|&slicing| !compare(&program, subject, slicing, TOTAL, seed % 16 == 0).is_empty())

@@ -4,7 +4,8 @@
 use crate::instructions::{self, Candidate};
 use crate::world::{self, ALIAS, CODE, CODE_END, DATA, DATA_END, Kind, LENGTHS, LOW, SMALL, SMALL_PAGES};
 use host_oracle::Rng;
-use iced_x86::{Mnemonic, Register};
+use iced_x86::{FastFormatter, Mnemonic, Register};
+use std::fmt::Write as _;
 use target_i386::state::CpuState;
 use target_i386::testbench::{Mode, STACK, TestBench};
 
@@ -13,6 +14,25 @@ pub struct Program {
     pub kind: Kind,
     pub low: Vec<u8>,
     pub state: CpuState,
+}
+
+impl Program {
+    /// All instructions, in the order in which they lie in memory.
+    pub fn listing(&self) -> String {
+        let bits = self.kind.bits();
+        let mut text = format!("{:?}, starts at {:#x}\n", self.kind, self.state.rip);
+        for at in CODE..CODE_END {
+            let len = usize::from(self.low[(LENGTHS + at) as usize]);
+            if len != 0 {
+                let bytes = &self.low[at as usize..at as usize + len];
+                let raw = instructions::decoded(bytes, bits, at);
+                let mut shown = String::new();
+                FastFormatter::new().format(&raw, &mut shown);
+                let _ = writeln!(text, "{at:6x}: {shown}  ({bytes:02x?})");
+            }
+        }
+        text
+    }
 }
 
 /// Longest instruction, and a jump behind it.
