@@ -46,9 +46,11 @@ fn all(count: u64, check: impl Fn(Kind, u64) -> Option<String>) {
             // Shown if the process dies and output is not captured.
             println!("{kind:?} seed {seed}");
             if let Some(report) = check(kind, seed) {
-                failures.push(format!("seed {seed}, {report}"));
+                let report = format!("seed {seed}, {report}");
+                println!("{report}");
+                failures.push(report);
                 if failures.len() >= SHOWN {
-                    break;
+                    panic!("{}", failures.join("\n"));
                 }
             }
         }
