@@ -28,6 +28,9 @@ mod rows;
 mod runtime;
 mod stack;
 mod thunks;
+mod vector;
+mod vector_rows;
+mod vector_state;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};
