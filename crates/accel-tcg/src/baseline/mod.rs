@@ -112,6 +112,11 @@ impl Baseline {
             match exit.kind {
                 ExitKind::Entry => {
                     cpu.leave_generated(0, Some(offset(0)));
+                    if !block.is_alive() {
+                        // The jump cache still led here.
+                        self.jumps[Jump::index(cpu.code_address())] = Jump::NONE;
+                        continue;
+                    }
                     if cpu.budget_left() < block.len() as u64 && cpu.budget_left() != 0 && cpu.is_quiet() {
                         interpreter.block(cpu);
                     }
