@@ -58,7 +58,11 @@ pub(super) enum Operand {
 }
 
 /// ModRM.reg and ModRM.rm of an instruction with a vector operand. None: not understood.
-pub(super) fn operands(item_map: u8, item_code: u8, raw: &iced_x86::Instruction) -> Option<(Operand, Operand)> {
+pub(super) fn operands(
+    item_map: u8,
+    item_code: u8,
+    raw: &iced_x86::Instruction,
+) -> Option<(Operand, Operand)> {
     let general = |op: u32| raw.op_kind(op) == OpKind::Register && raw.op_register(op).is_gpr();
     let number = (0..raw.op_count()).find(|&op| general(op));
     let count = (0..raw.op_count()).filter(|&op| general(op)).count();
@@ -72,7 +76,9 @@ pub(super) fn operands(item_map: u8, item_code: u8, raw: &iced_x86::Instruction)
     match (item_map, item_code, number) {
         (1, 0x2c | 0x2d | 0x50 | 0xc5 | 0xd7, 0) => Some((Operand::Write(size), Operand::Vector)),
         (1, 0x7e, 0) | (3, 0x14..=0x17, 0) => Some((Operand::Vector, Operand::Write(size))),
-        (1, 0x2a | 0x6e | 0xc4, 1 | 2) | (3, 0x20 | 0x22, 1 | 2) => Some((Operand::Vector, Operand::Read(size))),
+        (1, 0x2a | 0x6e | 0xc4, 1 | 2) | (3, 0x20 | 0x22, 1 | 2) => {
+            Some((Operand::Vector, Operand::Read(size)))
+        }
         _ => None,
     }
 }

@@ -43,8 +43,16 @@ fn excluded(raw: &Instruction) -> bool {
     use Mnemonic as M;
     matches!(
         raw.mnemonic(),
-        M::Rcpps | M::Rcpss | M::Rsqrtps | M::Rsqrtss | M::Vrcpps | M::Vrcpss | M::Vrsqrtps | M::Vrsqrtss
-            | M::Maskmovdqu | M::Vmaskmovdqu
+        M::Rcpps
+            | M::Rcpss
+            | M::Rsqrtps
+            | M::Rsqrtss
+            | M::Vrcpps
+            | M::Vrcpss
+            | M::Vrsqrtps
+            | M::Vrsqrtss
+            | M::Maskmovdqu
+            | M::Vmaskmovdqu
     ) || raw.is_vsib()
 }
 
@@ -55,7 +63,11 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
         EncodingKind::Legacy => false,
         _ => return None,
     };
-    let need = Vectors::Needs(if vex { vectors::SSE | vectors::AVX } else { vectors::SSE });
+    let need = Vectors::Needs(if vex {
+        vectors::SSE | vectors::AVX
+    } else {
+        vectors::SSE
+    });
     let made = |emit: Template| {
         let mut row = straight(emit, insn.has_mem());
         row.vectors = need;
