@@ -16,6 +16,7 @@
 
 mod asm;
 mod block;
+mod bmi;
 mod control;
 mod encoding;
 mod env;

@@ -83,12 +83,12 @@ pub(super) fn operands(
     }
 }
 
-/// Whether REX.W or VEX.W tells the size of a general register or of its stand-in in memory; outside 64-bit mode it
-/// is ignored.
+/// Whether REX.W or VEX.W tells the size of a general register (of PCMPESTRI and PCMPESTRM: EAX and EDX) or of its
+/// stand-in in memory; outside 64-bit mode it is ignored.
 fn w_is_size(map: u8, code: u8) -> bool {
     matches!(
         (map, code),
-        (1, 0x2a | 0x2c | 0x2d | 0x6e | 0x7e) | (3, 0x14..=0x17 | 0x20 | 0x22)
+        (1, 0x2a | 0x2c | 0x2d | 0x6e | 0x7e) | (3, 0x14..=0x17 | 0x20 | 0x22 | 0x60 | 0x61)
     )
 }
 
