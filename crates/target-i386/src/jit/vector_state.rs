@@ -140,7 +140,7 @@ impl Vcpu {
     pub(super) fn note_upper(&mut self) {
         let upper = self.state.fpu.ymm.iter().fold(0, |all, r| all | r[2] | r[3]) != 0;
         if self.jit.vectors != 0 {
-            self.jit.vectors = self.jit.vectors & !vectors::UPPER | u8::from(upper) * vectors::UPPER;
+            self.jit.vectors = self.jit.vectors & !vectors::UPPER | if upper { vectors::UPPER } else { 0 };
         }
     }
 }
