@@ -1,0 +1,196 @@
+//! The guest's side: process 1 runs the workloads and says on the console where it is.
+//!
+//! Data flows from the table through a shell script into an initramfs. The script prints marker lines, and the *host*
+//! takes the time when a marker arrives: the guest's clock may be what differs between two emulators.
+
+use super::programs;
+use super::workloads::Workload;
+use crate::guests::{Flavour, Guests};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+/// Size of guest RAM in MiB: room for the initramfs and the largest workload.
+pub const RAM_MIB: u64 = 512;
+
+/// A kernel, an initramfs and a command line.
+pub struct Guest {
+    /// bzImage.
+    pub kernel: PathBuf,
+    /// cpio archive.
+    pub initrd: PathBuf,
+    /// Kernel command line.
+    pub append: &'static str,
+}
+
+impl Guest {
+    /// The arguments that every QEMU-like emulator takes for this guest.
+    pub fn arguments(&self) -> Vec<String> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        [
+            "-kernel".into(),
+            path(&self.kernel),
+            "-initrd".into(),
+            path(&self.initrd),
+            "-append".into(),
+            self.append.into(),
+            "-m".into(),
+            RAM_MIB.to_string(),
+            "-nographic".into(),
+            "-no-reboot".into(),
+        ]
+        .into()
+    }
+
+    /// A guest that runs nothing but its kernel, and powers off.
+    ///
+    /// # Errors
+    /// The kernel or busybox cannot be had.
+    pub fn empty(guests: &Guests, flavour: Flavour) -> Result<Self> {
+        Ok(Self {
+            kernel: guests.kernel(flavour)?,
+            initrd: guests.initramfs(flavour, "bench-boot", &script(&[]))?,
+            append: "console=ttyS0 panic=-1 mitigations=off",
+        })
+    }
+
+    /// A guest that runs `lines` (name, shell line) with the tree of programs at hand, and powers off.
+    ///
+    /// # Errors
+    /// The kernel or busybox cannot be had, or the archive cannot be written.
+    pub fn with_programs(guests: &Guests, tree: &Path, lines: &[(&str, String)]) -> Result<Self> {
+        let mut archive = guests.archive(Flavour::Cloud, &script(lines))?;
+        archive.tree("bench", tree).context("packing the workloads")?;
+        Ok(Self {
+            kernel: guests.kernel(Flavour::Cloud)?,
+            initrd: guests.write("initramfs-bench-amd64.cpio", &archive.finish())?,
+            // Kernel messages must not come between the characters of a marker.
+            append: "console=ttyS0 panic=-1 mitigations=off loglevel=1",
+        })
+    }
+}
+
+/// Names and shell lines of the workloads that run inside a guest.
+pub fn lines<'a>(workloads: &[&'a Workload], scale: f64) -> Vec<(&'a str, String)> {
+    workloads
+        .iter()
+        .filter(|w| w.boots().is_none())
+        .map(|w| (w.name, programs::line(w, scale)))
+        .collect()
+}
+
+/// The start of every marker line.
+const MARK: &str = "@bench ";
+
+/// What a line of the console says about the guest's progress.
+#[derive(Debug, PartialEq)]
+pub enum Mark<'a> {
+    /// Userspace runs.
+    Up,
+    /// `flags` of /proc/cpuinfo.
+    Flags(&'a str),
+    /// A workload starts.
+    Begin(&'a str),
+    /// The result of the workload that runs.
+    Checksum(&'a str),
+    /// The workload ended with this status.
+    End(&'a str, i32),
+    /// All of them ended; the guest powers off.
+    Done,
+}
+
+/// Reads a line of the console.
+pub fn mark(line: &str) -> Option<Mark<'_>> {
+    if let Some(sum) = line.trim().strip_prefix("checksum ") {
+        return Some(Mark::Checksum(sum));
+    }
+    // Firmware may leave control sequences before it.
+    let rest = line.split_once(MARK)?.1.trim();
+    let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    match word {
+        "up" => Some(Mark::Up),
+        "flags" => Some(Mark::Flags(rest)),
+        "begin" => Some(Mark::Begin(rest)),
+        "end" => {
+            let (name, status) = rest.split_once(' ')?;
+            Some(Mark::End(name, status.parse().ok()?))
+        }
+        "done" => Some(Mark::Done),
+        _ => None,
+    }
+}
+
+/// Process 1.
+fn script(lines: &[(&str, String)]) -> String {
+    let mut text = format!("#!/bin/sh\necho '{MARK}up'\n");
+    if !lines.is_empty() {
+        text.push_str("busybox() { /bin/busybox \"$@\"; }\nbusybox mount -t proc proc /proc\n");
+        text.push_str(&format!(
+            "echo \"{MARK}$(busybox grep -m1 ^flags /proc/cpuinfo | busybox tr -d '\\t:')\"\n"
+        ));
+        text.push_str("export ROOT=/bench\n");
+    }
+    for (name, line) in lines {
+        // In a shell of its own, as on the host.
+        text.push_str(&format!(
+            "echo '{MARK}begin {name}'\n/bin/sh -c '{line}'\necho \"{MARK}end {name} $?\"\n"
+        ));
+    }
+    text.push_str(&format!("echo '{MARK}done'\n"));
+    if !lines.is_empty() {
+        // The host looks at the emulator's memory meanwhile.
+        text.push_str("busybox sleep 1\n");
+    }
+    text.push_str("/bin/busybox poweroff -f\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks() {
+        for (line, expected) in [
+            ("@bench up\r\n", Some(Mark::Up)),
+            ("\x1bc\x1b[?7l@bench up\r\n", Some(Mark::Up)),
+            ("@bench flags fpu vme\r\n", Some(Mark::Flags("fpu vme"))),
+            ("@bench begin lz\n", Some(Mark::Begin("lz"))),
+            ("checksum 00ff\r\n", Some(Mark::Checksum("00ff"))),
+            ("@bench end lz 139\r\n", Some(Mark::End("lz", 139))),
+            ("@bench end lz\r\n", None),
+            ("@bench done\n", Some(Mark::Done)),
+            ("[    0.1] Linux version\n", None),
+            ("@bench other\n", None),
+        ] {
+            assert_eq!(mark(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn scripts() {
+        let empty = script(&[]);
+        assert_eq!(
+            empty,
+            "#!/bin/sh\necho '@bench up'\necho '@bench done'\n/bin/busybox poweroff -f\n"
+        );
+        let one = script(&[("lz", "$ROOT/bin/workloads lz 5".into())]);
+        let order = [
+            "@bench up",
+            "@bench begin lz",
+            "workloads lz 5'",
+            "@bench end lz $?",
+            "@bench done",
+        ];
+        let places: Vec<_> = order.iter().map(|text| one.find(text)).collect();
+        assert!(
+            places.iter().all(Option::is_some) && places.is_sorted(),
+            "{places:?}\n{one}"
+        );
+    }
+
+    #[test]
+    fn lines_fit_between_quotes() {
+        let all: Vec<_> = super::super::workloads::WORKLOADS.iter().collect();
+        assert!(lines(&all, 1.0).iter().all(|(_, line)| !line.contains('\'')));
+    }
+}

@@ -1,0 +1,289 @@
+//! One boot of one emulator, timed by the host at the guest's marker lines.
+//!
+//! Output flows from the emulator's stdout through a thread that notes when each line came, to [`boot`]. Nothing waits
+//! for ever: a guest that reaches no marker within the time limit is given up, with the last it said.
+#![allow(clippy::disallowed_methods)] // a bench measures host time
+
+use super::guest::{Guest, Mark, RAM_MIB, mark};
+use super::memory;
+use anyhow::{Context, Result};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// A program that runs guests, with the arguments that are always given.
+pub struct Emulator {
+    /// For the report.
+    pub name: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+}
+
+/// One workload, once.
+pub struct Lap {
+    /// Its name.
+    pub name: String,
+    /// Seconds between its markers.
+    pub seconds: f64,
+    /// What it computed; none if it printed nothing.
+    pub checksum: Option<String>,
+    /// Its exit status.
+    pub status: i32,
+}
+
+/// What one boot showed.
+#[derive(Default)]
+pub struct Boot {
+    /// Seconds from the start of the emulator to userspace.
+    pub up: Option<f64>,
+    /// Seconds from the start of the emulator to its end.
+    pub off: Option<f64>,
+    /// The workloads that came to their end.
+    pub laps: Vec<Lap>,
+    /// CPU flags that the guest's kernel sees.
+    pub flags: Option<String>,
+    /// Peak memory beyond guest RAM in KiB.
+    pub memory: Option<u64>,
+    /// Why the boot did not come to its end, and in which workload.
+    pub trouble: Option<Trouble>,
+}
+
+/// An end that was not meant.
+pub struct Trouble {
+    /// The workload that ran; none before the first and after the last.
+    pub during: Option<String>,
+    /// What happened, in one line, and then the last lines of the console.
+    pub what: String,
+}
+
+/// Boots `guest` and waits for its end. `limit` is the longest time between two markers; `progress` is called when a
+/// workload begins.
+///
+/// # Errors
+/// The emulator cannot be started. Everything that goes wrong later is in [`Boot::trouble`].
+pub fn boot(
+    emulator: &Emulator,
+    guest: &Guest,
+    limit: Duration,
+    mut progress: impl FnMut(&str),
+) -> Result<Boot> {
+    let (program, arguments) = emulator.command.split_first().context("an empty command")?;
+    let start = Instant::now();
+    let mut running = Running(
+        Command::new(program)
+            .args(arguments)
+            .args(guest.arguments())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {program}"))?,
+    );
+    let pid = running.0.id();
+    let lines = lines(running.0.stdout.take().context("a pipe")?);
+    let mut errors = running.0.stderr.take().context("a pipe")?;
+    let errors = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = errors.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+
+    let mut boot = Boot::default();
+    let mut current: Option<(String, Instant, Option<String>)> = None;
+    let mut done = false;
+    let mut deadline = start + limit;
+    let mut last: VecDeque<String> = VecDeque::new();
+    let what = loop {
+        let (at, line) = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Disconnected) => break None,
+            Err(RecvTimeoutError::Timeout) => {
+                break Some(format!("no progress for {} s", limit.as_secs()));
+            }
+        };
+        let mark = mark(&line);
+        if mark.is_some() {
+            // Not at any line: a kernel that complains for ever makes no progress.
+            deadline = at + limit;
+        }
+        match mark {
+            Some(Mark::Up) => boot.up = Some((at - start).as_secs_f64()),
+            Some(Mark::Flags(flags)) => boot.flags = Some(flags.to_owned()),
+            Some(Mark::Begin(name)) => {
+                progress(name);
+                current = Some((name.to_owned(), at, None));
+            }
+            Some(Mark::Checksum(sum)) => {
+                if let Some((_, _, checksum)) = &mut current {
+                    *checksum = Some(sum.to_owned());
+                }
+            }
+            Some(Mark::End(_, status)) => {
+                if let Some((name, begun, checksum)) = current.take() {
+                    let seconds = (at - begun).as_secs_f64();
+                    boot.laps.push(Lap {
+                        name,
+                        seconds,
+                        checksum,
+                        status,
+                    });
+                }
+            }
+            Some(Mark::Done) => {
+                done = true;
+                boot.memory = memory::beyond_guest(pid, RAM_MIB * 1024);
+            }
+            None => {
+                if last.len() == 8 {
+                    last.pop_front();
+                }
+                last.push_back(printable(&line));
+            }
+        }
+    };
+    let what = match what {
+        Some(what) => Some(what),
+        None => {
+            let status = running.0.wait()?;
+            boot.off = Some(start.elapsed().as_secs_f64());
+            if !status.success() {
+                Some(format!("the emulator ended with {status}"))
+            } else if !done {
+                Some("the emulator ended early".into())
+            } else {
+                None
+            }
+        }
+    };
+    if let Some(mut what) = what {
+        drop(running); // kills it, so that its stderr ends
+        if let Ok(errors) = errors.join() {
+            last.extend(errors.lines().rev().take(4).map(printable));
+        }
+        for line in last.iter().filter(|line| !line.is_empty()) {
+            what.push_str("\n    ");
+            what.push_str(line);
+        }
+        boot.trouble = Some(Trouble {
+            during: current.map(|(name, ..)| name),
+            what,
+        });
+    }
+    Ok(boot)
+}
+
+/// Seconds that `work` takes on the host, and its result.
+pub fn time<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let start = Instant::now();
+    let result = work();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+/// Ends the emulator with the measurement, however that ended.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Lines of the console with the time of their arrival.
+fn lines(stdout: ChildStdout) -> Receiver<(Instant, String)> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut stdout = BufReader::new(stdout);
+        let mut line = Vec::new();
+        while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            if sender.send((Instant::now(), text)).is_err() {
+                break;
+            }
+            line.clear();
+        }
+    });
+    receiver
+}
+
+/// Without line ends and the control characters of firmware screens.
+fn printable(line: &str) -> String {
+    line.chars().filter(|c| !c.is_control()).collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    /// A shell script in the place of an emulator; it ignores the guest.
+    fn run(script: &str, limit: u64) -> Boot {
+        let emulator = Emulator {
+            name: "test".into(),
+            command: ["sh", "-c", script].map(String::from).into(),
+        };
+        let guest = Guest {
+            kernel: PathBuf::new(),
+            initrd: PathBuf::new(),
+            append: "",
+        };
+        boot(&emulator, &guest, Duration::from_secs(limit), |_| {}).unwrap()
+    }
+
+    #[test]
+    fn laps() {
+        let boot = run(
+            "echo @bench up; echo @bench flags a b; echo @bench begin x; sleep 0.2; echo checksum 1f; \
+             echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench done",
+            10,
+        );
+        assert!(boot.trouble.is_none() && boot.up.is_some() && boot.off.is_some());
+        assert_eq!(boot.flags.as_deref(), Some("a b"));
+        let [x, y] = &boot.laps[..] else {
+            panic!("{}", boot.laps.len())
+        };
+        assert!(x.seconds >= 0.2 && x.seconds < 5.0, "{}", x.seconds);
+        assert_eq!(
+            (x.name.as_str(), x.checksum.as_deref(), x.status),
+            ("x", Some("1f"), 0)
+        );
+        assert_eq!(
+            (y.name.as_str(), y.checksum.as_deref(), y.status),
+            ("y", None, 139)
+        );
+    }
+
+    #[test]
+    fn a_guest_that_hangs_is_given_up() {
+        let boot = run(
+            "echo @bench up; echo @bench begin x; echo oops; exec sleep 100",
+            1,
+        );
+        let trouble = boot.trouble.unwrap();
+        assert_eq!(trouble.during.as_deref(), Some("x"));
+        assert_eq!(trouble.what, "no progress for 1 s\n    oops");
+    }
+
+    #[test]
+    fn an_emulator_that_fails_is_shown() {
+        let trouble = run("echo no such option >&2; exit 3", 10).trouble.unwrap();
+        assert_eq!(trouble.during, None);
+        assert_eq!(
+            trouble.what,
+            "the emulator ended with exit status: 3\n    no such option"
+        );
+    }
+
+    #[test]
+    fn an_early_end_is_not_success() {
+        let trouble = run("echo @bench up; echo @bench begin x", 10).trouble.unwrap();
+        assert_eq!(trouble.during.as_deref(), Some("x"));
+        assert!(
+            trouble.what.starts_with("the emulator ended early"),
+            "{}",
+            trouble.what
+        );
+    }
+}
