@@ -71,30 +71,30 @@ pub const FAMILIES: &[Family] = &[
 pub const WORKLOADS: &[Workload] = &[
     row("boot-cloud",   "boot",     Boot(Cloud)),
     row("boot-generic", "boot",     Boot(Generic)),
-    row("lz",           "integer",  Program(500)),
-    row("sort",         "integer",  Program(300)),
+    row("lz",           "integer",  Program(450)),
+    row("sort",         "integer",  Program(220)),
     row("bytecode",     "integer",  Program(200_000)),
-    row("queens",       "integer",  Program(900)),
-    row("mix",          "integer",  Program(8_000)),
-    row("calls",        "calls",    Program(2_500)),
-    row("indirect",     "calls",    Program(20_000_000)),
-    row("nbody",        "float",    Program(200_000)),
-    row("linpack",      "float",    Program(40)),
-    row("libm",         "float",    Program(250_000)),
-    row("x87",          "x87",      Program(200_000)),
-    row("sse2",         "vector",   Program(1_500)),
-    row("avx2",         "vector",   Program(1_500)),
+    row("queens",       "integer",  Program(2_200)),
+    row("mix",          "integer",  Program(6_000)),
+    row("calls",        "calls",    Program(3_500)),
+    row("indirect",     "calls",    Program(12_000_000)),
+    row("nbody",        "float",    Program(300_000)),
+    row("linpack",      "float",    Program(140)),
+    row("libm",         "float",    Program(400_000)),
+    row("x87",          "x87",      Program(600_000)),
+    row("sse2",         "vector",   Program(16_000)),
+    row("avx2",         "vector",   Program(5_000)),
     row("memcpy",       "memory",   Program(1_500)),
     row("store64",      "memory",   Program(3_000)),
-    row("chase",        "chase",    Program(20_000)),
-    row("getpid",       "syscall",  Program(2_000_000)),
+    row("chase",        "chase",    Program(5_000)),
+    row("getpid",       "syscall",  Program(1_500_000)),
     row("forkexec",     "process",  Program(300)),
-    row("mmap",         "process",  Program(1_000)),
-    row("pipe",         "pipe",     Program(40_000)),
+    row("mmap",         "process",  Program(600)),
+    row("pipe",         "pipe",     Program(10_000)),
     row("python",       "programs", Python(200)),
-    row("tcc",          "programs", Tcc(4_000)),
-    row("codegen",      "code",     Program(4_000)),
-    row("patch",        "code",     Program(10_000)),
+    row("tcc",          "programs", Tcc(5_000)),
+    row("codegen",      "code",     Program(12_000)),
+    row("patch",        "code",     Program(50_000)),
     row("off-cloud",    "poweroff", PowerOff(Cloud)),
     row("off-generic",  "poweroff", PowerOff(Generic)),
 ];
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn counts_are_scaled_but_never_nothing() {
         let lz = &WORKLOADS[2];
-        assert_eq!((lz.name, lz.count(1.0), lz.count(0.1)), ("lz", 500, 50));
+        assert_eq!((lz.name, lz.count(1.0), lz.count(0.1)), ("lz", 450, 45));
         assert_eq!(lz.count(1e-9), 1);
     }
 }
