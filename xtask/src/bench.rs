@@ -68,10 +68,14 @@ pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
     if options.runs == 0 || options.limit == 0 || !(options.scale > 0.0 && options.scale.is_finite()) {
         bail!("--runs, --limit and --scale want numbers above 0");
     }
-    let workloads = workloads::select(&options.only, &options.families)?;
+    let mut workloads = workloads::select(&options.only, &options.families)?;
     let rival = emulators::rival(options.against.as_deref())?;
     let guests = Guests::open(workspace)?;
-    let programs = programs::Programs::prepare(workspace, guests.packages(), &workloads, options.scale)?;
+    let tree = std::path::absolute(workspace.join("target/bench/root"))?;
+    let missing = programs::prepare(workspace, &tree, guests.packages(), &workloads, options.scale)?;
+    if missing.is_some() {
+        workloads.retain(|workload| !workload.is_packaged());
+    }
     let program = match &options.reprise {
         Some(program) => program.clone(),
         None => boot::build(workspace, true)?,
@@ -87,7 +91,10 @@ pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
         names: ["host", &reprise.name, theirs].map(String::from),
         about: emulators::about(&both, options.runs, options.scale),
         memory: Default::default(),
-        notes: vec![],
+        notes: missing
+            .map(|why| format!("python and tcc are left out: {why}"))
+            .into_iter()
+            .collect(),
         failures: vec![],
     };
     if rival.is_none() && options.against.is_none() {
@@ -97,7 +104,7 @@ pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
     }
     let rounds = rounds::Rounds {
         guests: &guests,
-        programs: &programs,
+        tree: &tree,
         workloads: &workloads,
         scale: options.scale,
         limit: Duration::from_secs(options.limit),

@@ -146,3 +146,29 @@ fn bench_options(args: &mut lexopt::Parser) -> Result<bench::Options> {
     }
     Ok(options)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bench_takes_lists_and_numbers() {
+        let parse = |words: &[&str]| bench_options(&mut lexopt::Parser::from_args(words));
+        let options = parse(&[
+            "--runs=2",
+            "--only",
+            "lz,sort",
+            "--only=pipe",
+            "--scale",
+            "0.5",
+            "--reprise-args",
+            "-accel tcg,engine=interp",
+        ])
+        .unwrap();
+        assert_eq!((options.runs, options.scale), (2, 0.5));
+        assert_eq!(options.only, ["lz", "sort", "pipe"]);
+        assert_eq!(options.reprise_args, ["-accel", "tcg,engine=interp"]);
+        assert!(parse(&["--runs", "many"]).is_err());
+        assert!(parse(&["--slow"]).is_err());
+    }
+}

@@ -1,5 +1,6 @@
-/* Runs one workload: `workloads NAME COUNT` prints `checksum HEX`. One static program holds them all, so the guest's
- * initramfs stays small and the host runs the very same bytes. */
+/* Runs one workload: `workloads NAME COUNT` prints its checksum between two marker lines, which whoever reads them takes
+ * the time of. One static program holds all workloads, so the guest's initramfs stays small and the host runs the very
+ * same bytes. */
 #include "workloads.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,11 @@ int main(int argc, char **argv)
         return 7; /* what forkexec executes */
     for (size_t i = 0; argc == 3 && i < sizeof TABLE / sizeof *TABLE; i++) {
         if (strcmp(argv[1], TABLE[i].name) == 0) {
-            printf("checksum %016llx\n", (unsigned long long)TABLE[i].run(strtoull(argv[2], NULL, 10)));
+            uint64_t count = strtoull(argv[2], NULL, 10);
+            printf("@bench begin %s\n", argv[1]);
+            fflush(stdout);
+            uint64_t sum = TABLE[i].run(count);
+            printf("checksum %016llx\n@bench end %s 0\n", (unsigned long long)sum, argv[1]);
             return 0;
         }
     }

@@ -1,6 +1,6 @@
 //! The two emulators and the host: how they are called, what they are, whether they show guests the same CPU.
 
-use super::measure::Emulator;
+use super::guest::Guest;
 use anyhow::{Result, bail};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +14,23 @@ const QEMU: &str = "qemu-system-x86_64";
 const OUR_CPU: &str = "max,-vme,-pcid,-invpcid,-invtsc,-tsc-deadline,-tsc-adjust,-xsavec,-xsaves";
 const QEMU_CPU: &str = "max,-3dnow,-3dnowext,-acpi,-adx,-cmp-legacy,-cr8legacy,-fsrm,-la57,-monitor,-mpx,-npt,-pku,\
                         -rdpid,-ss,-sse4a,-svm,-vaes,-vgif,-wbnoinvd,-x2apic";
+
+/// A program that runs guests, with the arguments that are always given.
+pub struct Emulator {
+    /// For the report.
+    pub name: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+}
+
+impl Emulator {
+    /// The command that runs `guest`.
+    pub fn with(&self, guest: &Guest) -> Vec<String> {
+        let mut command = self.command.clone();
+        command.extend(guest.arguments());
+        command
+    }
+}
 
 /// Reprise with the arguments from `--reprise-args`.
 pub fn reprise(program: &Path, arguments: &[String]) -> Emulator {

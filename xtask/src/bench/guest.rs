@@ -3,8 +3,7 @@
 //! Data flows from the table through a shell script into an initramfs. The script prints marker lines, and the *host*
 //! takes the time when a marker arrives: the guest's clock may be what differs between two emulators.
 
-use super::programs;
-use super::workloads::Workload;
+use super::programs::Line;
 use crate::guests::{Flavour, Guests};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -53,11 +52,11 @@ impl Guest {
         })
     }
 
-    /// A guest that runs `lines` (name, shell line) with the tree of programs at hand, and powers off.
+    /// A guest that runs `lines` with the tree of programs at hand, and powers off.
     ///
     /// # Errors
     /// The kernel or busybox cannot be had, or the archive cannot be written.
-    pub fn with_programs(guests: &Guests, tree: &Path, lines: &[(&str, String)]) -> Result<Self> {
+    pub fn with_programs(guests: &Guests, tree: &Path, lines: &[Line<'_>]) -> Result<Self> {
         let mut archive = guests.archive(Flavour::Cloud, &script(lines))?;
         archive.tree("bench", tree).context("packing the workloads")?;
         Ok(Self {
@@ -69,13 +68,15 @@ impl Guest {
     }
 }
 
-/// Names and shell lines of the workloads that run inside a guest.
-pub fn lines<'a>(workloads: &[&'a Workload], scale: f64) -> Vec<(&'a str, String)> {
-    workloads
-        .iter()
-        .filter(|w| w.boots().is_none())
-        .map(|w| (w.name, programs::line(w, scale)))
-        .collect()
+/// The command that runs `lines` on the host, in the shell that the guest has.
+pub fn on_host(tree: &Path, lines: &[Line<'_>]) -> Vec<String> {
+    let text = format!(
+        "export ROOT={}\necho '{MARK}up'\n{}echo '{MARK}done'\n",
+        quoted(&tree.to_string_lossy()),
+        body(lines)
+    );
+    let busybox = tree.join("bin/busybox").to_string_lossy().into_owned();
+    vec![busybox, "sh".into(), "-c".into(), text]
 }
 
 /// The start of every marker line.
@@ -120,21 +121,16 @@ pub fn mark(line: &str) -> Option<Mark<'_>> {
 }
 
 /// Process 1.
-fn script(lines: &[(&str, String)]) -> String {
+fn script(lines: &[Line<'_>]) -> String {
     let mut text = format!("#!/bin/sh\necho '{MARK}up'\n");
     if !lines.is_empty() {
-        text.push_str("busybox() { /bin/busybox \"$@\"; }\nbusybox mount -t proc proc /proc\n");
         text.push_str(&format!(
-            "echo \"{MARK}$(busybox grep -m1 ^flags /proc/cpuinfo | busybox tr -d '\\t:')\"\n"
-        ));
-        text.push_str("export ROOT=/bench\n");
-    }
-    for (name, line) in lines {
-        // In a shell of its own, as on the host.
-        text.push_str(&format!(
-            "echo '{MARK}begin {name}'\n/bin/sh -c '{line}'\necho \"{MARK}end {name} $?\"\n"
+            "busybox() {{ /bin/busybox \"$@\"; }}\nbusybox mount -t proc proc /proc\n\
+             echo \"{MARK}$(busybox grep -m1 ^flags /proc/cpuinfo | busybox tr -d '\\t:')\"\n\
+             export ROOT=/bench\n"
         ));
     }
+    text.push_str(&body(lines));
     text.push_str(&format!("echo '{MARK}done'\n"));
     if !lines.is_empty() {
         // The host looks at the emulator's memory meanwhile.
@@ -142,6 +138,24 @@ fn script(lines: &[(&str, String)]) -> String {
     }
     text.push_str("/bin/busybox poweroff -f\n");
     text
+}
+
+/// One workload after the other.
+fn body(lines: &[Line<'_>]) -> String {
+    let each = |Line { name, text, marks }: &Line<'_>| {
+        if *marks {
+            // It says nothing when it dies.
+            format!("{text} || echo \"{MARK}end {name} $?\"\n")
+        } else {
+            format!("echo '{MARK}begin {name}'\n( {text} )\necho \"{MARK}end {name} $?\"\n")
+        }
+    };
+    lines.iter().map(each).collect()
+}
+
+/// As one word of the shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -173,24 +187,24 @@ mod tests {
             empty,
             "#!/bin/sh\necho '@bench up'\necho '@bench done'\n/bin/busybox poweroff -f\n"
         );
-        let one = script(&[("lz", "$ROOT/bin/workloads lz 5".into())]);
-        let order = [
-            "@bench up",
-            "@bench begin lz",
-            "workloads lz 5'",
-            "@bench end lz $?",
-            "@bench done",
-        ];
-        let places: Vec<_> = order.iter().map(|text| one.find(text)).collect();
-        assert!(
-            places.iter().all(Option::is_some) && places.is_sorted(),
-            "{places:?}\n{one}"
-        );
-    }
-
-    #[test]
-    fn lines_fit_between_quotes() {
-        let all: Vec<_> = super::super::workloads::WORKLOADS.iter().collect();
-        assert!(lines(&all, 1.0).iter().all(|(_, line)| !line.contains('\'')));
+        let line = |name, marks| Line {
+            name,
+            text: format!("run-{name}"),
+            marks,
+        };
+        let two = script(&[line("lz", true), line("python", false)]);
+        let expected = "\
+run-lz || echo \"@bench end lz $?\"
+echo '@bench begin python'
+( run-python )
+echo \"@bench end python $?\"
+echo '@bench done'
+busybox sleep 1
+/bin/busybox poweroff -f
+";
+        assert!(two.ends_with(expected), "{two}");
+        let host = on_host(Path::new("/it's"), &[line("lz", true)]);
+        assert_eq!(host[..3], ["/it's/bin/busybox", "sh", "-c"]);
+        assert!(host[3].starts_with("export ROOT='/it'\\''s'\n"), "{}", host[3]);
     }
 }

@@ -1,25 +1,16 @@
-//! One boot of one emulator, timed by the host at the guest's marker lines.
+//! One run of one emulator (or of the programs on the host), timed by the host at marker lines on its output.
 //!
-//! Output flows from the emulator's stdout through a thread that notes when each line came, to [`boot`]. Nothing waits
+//! Output flows from the emulator's stdout through a thread that notes when each line came, to [`run`]. Nothing waits
 //! for ever: a guest that reaches no marker within the time limit is given up, with the last it said.
 #![allow(clippy::disallowed_methods)] // a bench measures host time
 
-use super::guest::{Guest, Mark, RAM_MIB, mark};
+use super::guest::{Mark, RAM_MIB, mark};
 use super::memory;
 use anyhow::{Context, Result};
-use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
-
-/// A program that runs guests, with the arguments that are always given.
-pub struct Emulator {
-    /// For the report.
-    pub name: String,
-    /// Program and arguments.
-    pub command: Vec<String>,
-}
 
 /// One workload, once.
 pub struct Lap {
@@ -58,23 +49,17 @@ pub struct Trouble {
     pub what: String,
 }
 
-/// Boots `guest` and waits for its end. `limit` is the longest time between two markers; `progress` is called when a
-/// workload begins.
+/// Runs `command` to its end. `limit` is the longest time between two markers; `progress` is called when a workload
+/// begins.
 ///
 /// # Errors
-/// The emulator cannot be started. Everything that goes wrong later is in [`Boot::trouble`].
-pub fn boot(
-    emulator: &Emulator,
-    guest: &Guest,
-    limit: Duration,
-    mut progress: impl FnMut(&str),
-) -> Result<Boot> {
-    let (program, arguments) = emulator.command.split_first().context("an empty command")?;
+/// The command cannot be started. Everything that goes wrong later is in [`Boot::trouble`].
+pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) -> Result<Boot> {
+    let (program, arguments) = command.split_first().context("an empty command")?;
     let start = Instant::now();
     let mut running = Running(
         Command::new(program)
             .args(arguments)
-            .args(guest.arguments())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -94,7 +79,7 @@ pub fn boot(
     let mut current: Option<(String, Instant, Option<String>)> = None;
     let mut done = false;
     let mut deadline = start + limit;
-    let mut last: VecDeque<String> = VecDeque::new();
+    let mut last: Vec<String> = Vec::new();
     let what = loop {
         let (at, line) = match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => line,
@@ -120,16 +105,18 @@ pub fn boot(
                     *checksum = Some(sum.to_owned());
                 }
             }
-            Some(Mark::End(_, status)) => {
-                if let Some((name, begun, checksum)) = current.take() {
-                    let seconds = (at - begun).as_secs_f64();
-                    boot.laps.push(Lap {
-                        name,
-                        seconds,
-                        checksum,
-                        status,
-                    });
-                }
+            Some(Mark::End(name, status)) => {
+                // A program that cannot even start never began.
+                let (begun, checksum) = match current.take() {
+                    Some((_, begun, checksum)) => (begun, checksum),
+                    None => (at, None),
+                };
+                boot.laps.push(Lap {
+                    name: name.to_owned(),
+                    seconds: (at - begun).as_secs_f64(),
+                    checksum,
+                    status,
+                });
             }
             Some(Mark::Done) => {
                 done = true;
@@ -137,9 +124,9 @@ pub fn boot(
             }
             None => {
                 if last.len() == 8 {
-                    last.pop_front();
+                    last.remove(0);
                 }
-                last.push_back(printable(&line));
+                last.push(printable(&line));
             }
         }
     };
@@ -160,7 +147,8 @@ pub fn boot(
     if let Some(mut what) = what {
         drop(running); // kills it, so that its stderr ends
         if let Ok(errors) = errors.join() {
-            last.extend(errors.lines().rev().take(4).map(printable));
+            let errors: Vec<_> = errors.lines().map(printable).collect();
+            last.extend_from_slice(&errors[errors.len().saturating_sub(4)..]);
         }
         for line in last.iter().filter(|line| !line.is_empty()) {
             what.push_str("\n    ");
@@ -172,13 +160,6 @@ pub fn boot(
         });
     }
     Ok(boot)
-}
-
-/// Seconds that `work` takes on the host, and its result.
-pub fn time<T>(work: impl FnOnce() -> T) -> (f64, T) {
-    let start = Instant::now();
-    let result = work();
-    (start.elapsed().as_secs_f64(), result)
 }
 
 /// Ends the emulator with the measurement, however that ended.
@@ -216,32 +197,23 @@ fn printable(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
 
-    /// A shell script in the place of an emulator; it ignores the guest.
+    /// A shell script in the place of an emulator.
     fn run(script: &str, limit: u64) -> Boot {
-        let emulator = Emulator {
-            name: "test".into(),
-            command: ["sh", "-c", script].map(String::from).into(),
-        };
-        let guest = Guest {
-            kernel: PathBuf::new(),
-            initrd: PathBuf::new(),
-            append: "",
-        };
-        boot(&emulator, &guest, Duration::from_secs(limit), |_| {}).unwrap()
+        let command = ["sh", "-c", script].map(String::from);
+        super::run(&command, Duration::from_secs(limit), |_| {}).unwrap()
     }
 
     #[test]
     fn laps() {
         let boot = run(
             "echo @bench up; echo @bench flags a b; echo @bench begin x; sleep 0.2; echo checksum 1f; \
-             echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench done",
+             echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench end z 127; echo @bench done",
             10,
         );
         assert!(boot.trouble.is_none() && boot.up.is_some() && boot.off.is_some());
         assert_eq!(boot.flags.as_deref(), Some("a b"));
-        let [x, y] = &boot.laps[..] else {
+        let [x, y, z] = &boot.laps[..] else {
             panic!("{}", boot.laps.len())
         };
         assert!(x.seconds >= 0.2 && x.seconds < 5.0, "{}", x.seconds);
@@ -253,6 +225,7 @@ mod tests {
             (y.name.as_str(), y.checksum.as_deref(), y.status),
             ("y", None, 139)
         );
+        assert_eq!((z.name.as_str(), z.seconds, z.status), ("z", 0.0, 127));
     }
 
     #[test]

@@ -115,11 +115,17 @@ fn summary(results: &Results) -> String {
     if families.is_empty() {
         return "Nothing to compare with.".into();
     }
+    const NAMED: usize = 8;
     let floors = format!("{met} of {} families meet their floor", judged.len());
     if slower.is_empty() {
         format!("<b>{floors}</b>; no workload is slower.")
     } else {
-        format!("<b>{floors}</b>; slower: {}.", slower.join(", "))
+        let more = match slower.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let names = slower[..slower.len().min(NAMED)].join(", ");
+        format!("<b>{floors}</b>; slower: {names}{more}.")
     }
 }
 

@@ -29,79 +29,77 @@ const FROM_PACKAGES: &[(&str, &str, &str)] = &[
     ("tcc:amd64",                "usr/bin/tcc",                               "bin/tcc"),
 ];
 
-/// The tree of programs, ready to run.
-pub struct Programs {
-    /// Where it lies on the host.
-    pub root: PathBuf,
-}
-
-impl Programs {
-    /// Builds and unpacks what `workloads` need.
-    ///
-    /// # Errors
-    /// No C compiler, a source that does not compile, or a package that cannot be had.
-    pub fn prepare(workspace: &Path, apt: &Apt, workloads: &[&Workload], scale: f64) -> Result<Self> {
-        let root = std::path::absolute(workspace.join("target/bench/root"))?;
-        // From scratch: all of it goes into the guest, which unpacks it while it boots.
-        let _ = std::fs::remove_dir_all(&root);
-        std::fs::create_dir_all(root.join("bin"))?;
-        let busybox = apt.unpacked("busybox-static:amd64")?.join("bin/busybox");
-        copy(&busybox, &root.join("bin/busybox"))?;
-        compile(&workspace.join("xtask/workloads"), &root.join("bin/workloads"))?;
-        let packages = |w: &&Workload| matches!(w.what, What::Python(_) | What::Tcc(_));
-        if workloads.iter().any(packages) {
-            for (package, from, to) in FROM_PACKAGES {
-                copy(&apt.unpacked(package)?.join(from), &root.join(to))?;
+/// Builds and unpacks what `workloads` need, into the tree at `root`.
+///
+/// Returns why the workloads that come from packages cannot run, if they cannot.
+///
+/// # Errors
+/// No C compiler, a source that does not compile, or a file that cannot be written.
+pub fn prepare(
+    workspace: &Path,
+    root: &Path,
+    apt: &Apt,
+    workloads: &[&Workload],
+    scale: f64,
+) -> Result<Option<String>> {
+    // From scratch: all of it goes into the guest, which unpacks it while it boots.
+    let _ = std::fs::remove_dir_all(root);
+    std::fs::create_dir_all(root.join("bin"))?;
+    let busybox = apt.unpacked("busybox-static:amd64")?.join("bin/busybox");
+    copy(&busybox, &root.join("bin/busybox"))?;
+    compile(&workspace.join("xtask/workloads"), &root.join("bin/workloads"))?;
+    if let Some(tcc) = workloads.iter().find(|w| matches!(w.what, What::Tcc(_))) {
+        std::fs::write(root.join("program.c"), source(tcc.count(scale)))?;
+    }
+    if workloads.iter().any(|w| w.is_packaged()) {
+        copy(&workspace.join("xtask/workloads/work.py"), &root.join("work.py"))?;
+        // Python looks for it and complains when it is not there.
+        std::fs::create_dir_all(root.join("lib/python3.11/lib-dynload"))?;
+        for (package, from, to) in FROM_PACKAGES {
+            match apt.unpacked(package) {
+                Ok(tree) => copy(&tree.join(from), &root.join(to))?,
+                Err(error) => return Ok(Some(format!("{error:#}"))),
             }
-            // Python looks for it and complains when it is not there.
-            std::fs::create_dir_all(root.join("lib/python3.11/lib-dynload"))?;
-            let script = workspace.join("xtask/workloads/work.py");
-            copy(&script, &root.join("work.py"))?;
         }
-        if let Some(tcc) = workloads.iter().find(|w| matches!(w.what, What::Tcc(_))) {
-            std::fs::write(root.join("program.c"), source(tcc.count(scale)))?;
-        }
-        Ok(Self { root })
     }
-
-    /// Runs a workload on the host by the line that the guest runs it by. Returns what it printed.
-    ///
-    /// # Errors
-    /// It cannot be started or does not succeed.
-    pub fn run(&self, workload: &Workload, scale: f64) -> Result<String> {
-        let output = Command::new(self.root.join("bin/busybox"))
-            .args(["sh", "-c", &line(workload, scale)])
-            .env("ROOT", &self.root)
-            .output()
-            .context("running busybox")?;
-        if !output.status.success() {
-            bail!(
-                "{}: {}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
+    Ok(None)
 }
 
-/// The shell line of a workload; it prints `checksum HEX`. `$ROOT` is the tree.
-pub fn line(workload: &Workload, scale: f64) -> String {
-    let (name, count) = (workload.name, workload.count(scale));
-    match workload.what {
-        What::Program(_) => format!("$ROOT/bin/workloads {name} {count}"),
-        What::Python(_) => {
-            format!(
-                "PYTHONHOME=$ROOT PYTHONHASHSEED=0 {LOADER} $ROOT/bin/python3.11 -S -s -B $ROOT/work.py {count}"
-            )
-        }
-        // tcc writes the name of the source into the object: it must be the same in both places.
-        What::Tcc(_) => format!(
-            "cd $ROOT && {LOADER} bin/tcc -nostdinc -c -o ../program.o program.c && \
-             set -- $(bin/busybox md5sum ../program.o) && echo checksum $1"
-        ),
-        What::Boot(_) | What::PowerOff(_) => ":".into(),
-    }
+/// How a shell runs a workload.
+pub struct Line<'a> {
+    /// Of the workload.
+    pub name: &'a str,
+    /// Prints `checksum HEX`. `$ROOT` is the tree.
+    pub text: String,
+    /// It prints its markers itself; its start is not part of the time.
+    pub marks: bool,
+}
+
+/// The shell lines of all workloads that are programs.
+pub fn lines<'a>(workloads: &[&'a Workload], scale: f64) -> Vec<Line<'a>> {
+    let line = |workload: &&'a Workload| {
+        let (name, count) = (workload.name, workload.count(scale));
+        let (text, marks) = match workload.what {
+            What::Program(_) => (format!("$ROOT/bin/workloads {name} {count}"), true),
+            What::Python(_) => (
+                format!(
+                    "PYTHONHOME=$ROOT PYTHONHASHSEED=0 {LOADER} $ROOT/bin/python3.11 -S -s -B $ROOT/work.py {count}"
+                ),
+                false,
+            ),
+            // tcc writes the name of the source into the object: it must be the same in both places.
+            What::Tcc(_) => (
+                format!(
+                    "cd $ROOT && {LOADER} bin/tcc -nostdinc -c -o ../program.o program.c && \
+                     set -- $(bin/busybox md5sum ../program.o) && echo checksum $1"
+                ),
+                false,
+            ),
+            What::Boot(_) | What::PowerOff(_) => return None,
+        };
+        Some(Line { name, text, marks })
+    };
+    workloads.iter().filter_map(line).collect()
 }
 
 /// gcc over all sources into one static program.
@@ -181,13 +179,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines() {
-        let of = |name: &str| line(WORKLOADS.iter().find(|w| w.name == name).unwrap(), 0.01);
+    fn every_program_has_a_line() {
+        let all: Vec<_> = WORKLOADS.iter().collect();
+        let lines = lines(&all, 0.01);
+        let of = |name: &str| &lines.iter().find(|line| line.name == name).unwrap().text;
         assert_eq!(of("lz"), "$ROOT/bin/workloads lz 4");
         assert!(of("python").ends_with("$ROOT/work.py 2"), "{}", of("python"));
         assert!(of("tcc").contains(" bin/tcc "), "{}", of("tcc"));
+        assert!(!lines.iter().any(|line| line.name.starts_with("boot")));
         // One line each: they are lines of a shell script.
-        assert!(WORKLOADS.iter().all(|w| !line(w, 1.0).contains('\n')));
+        assert!(lines.iter().all(|line| !line.text.contains('\n')));
     }
 
     #[test]

@@ -4,15 +4,17 @@
 //! A guest that hangs or dies in a workload costs that workload, not the round: it is booted again for the rest.
 
 use super::emulators;
-use super::guest::{Guest, lines};
-use super::measure::{Boot, Emulator, boot, time};
-use super::programs::Programs;
+use super::emulators::Emulator;
+use super::guest::{Guest, on_host};
+use super::measure::{self, Boot};
+use super::programs::{Line, lines};
 use super::results::{Results, Row, Side};
 use super::workloads::{What, Workload};
 use crate::guests::{Flavour, Guests};
 use crate::progress;
 use anyhow::Result;
 use indicatif::ProgressBar;
+use std::path::Path;
 use std::time::Duration;
 
 /// What a bench runs, and with what.
@@ -20,12 +22,12 @@ pub struct Rounds<'a> {
     /// Kernels and busybox.
     pub guests: &'a Guests,
     /// The tree of programs.
-    pub programs: &'a Programs,
+    pub tree: &'a Path,
     /// What runs in every round.
     pub workloads: &'a [&'static Workload],
     /// Factor for iteration counts.
     pub scale: f64,
-    /// Longest time between two signs of life.
+    /// Longest time between two markers.
     pub limit: Duration,
 }
 
@@ -40,25 +42,27 @@ impl Rounds<'_> {
             .into_iter()
             .filter(|&flavour| self.workloads.iter().any(|w| w.boots() == Some(flavour)))
             .collect();
-        let inside = lines(self.workloads, self.scale).len();
-        let steps = inside + emulators.len() * (inside + flavours.len());
+        let lines = lines(self.workloads, self.scale);
+        let steps = lines.len() + emulators.len() * (lines.len() + flavours.len());
         let bar = progress::bar((runs * steps) as u64);
+        let mut order = emulators.to_vec();
         let mut flags: [Option<String>; 3] = Default::default();
         for round in 1..=runs {
             let say = |who: &str, what: &str| bar.set_message(format!("run {round}: {who} {what}"));
-            self.host(results, &bar, &say);
+            self.programs(Side::Host, None, &lines, results, &bar, &say)?;
             for flavour in &flavours {
-                for &(side, emulator) in emulators {
+                for &(side, emulator) in &order {
                     say(&emulator.name, "boots");
                     self.boot_only(*flavour, side, emulator, results)?;
                     bar.inc(1);
                 }
             }
-            for &(side, emulator) in emulators {
-                if let Some(seen) = self.inside(side, emulator, results, &bar, &say)? {
-                    flags[side as usize] = Some(seen);
-                }
+            for &(side, emulator) in &order {
+                let seen = self.programs(side, Some(emulator), &lines, results, &bar, &say)?;
+                flags[side as usize] = seen.or(flags[side as usize].take());
             }
+            // What gets slower while it goes on must not always hit the same one.
+            order.reverse();
         }
         bar.finish_and_clear();
         if let [_, Some(ours), Some(theirs)] = &flags {
@@ -70,22 +74,6 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    /// Every program on the host.
-    fn host(&self, results: &mut Results, bar: &ProgressBar, say: &dyn Fn(&str, &str)) {
-        for workload in self.workloads.iter().filter(|w| w.boots().is_none()) {
-            bar.inc(1);
-            say("host", workload.name);
-            let (seconds, output) = time(|| self.programs.run(workload, self.scale));
-            let sum = output.map(|text| text.trim().strip_prefix("checksum ").map(str::to_owned));
-            match sum {
-                Ok(Some(sum)) => results.sample(workload.name, Side::Host, seconds, &sum),
-                // A host without AVX2 is no reason not to measure guests.
-                Ok(None) => results.note(format!("{}: no checksum on the host", workload.name)),
-                Err(error) => results.note(format!("{} does not run on the host: {error:#}", workload.name)),
-            }
-        }
-    }
-
     fn boot_only(
         &self,
         flavour: Flavour,
@@ -94,7 +82,7 @@ impl Rounds<'_> {
         results: &mut Results,
     ) -> Result<()> {
         let guest = Guest::empty(self.guests, flavour)?;
-        let boot = boot(emulator, &guest, self.limit, |_| {})?;
+        let boot = measure::run(&emulator.with(&guest), self.limit, |_| {})?;
         if let Some(trouble) = boot.trouble {
             results.fail(format!(
                 "{}, booting {flavour:?}: {}",
@@ -116,53 +104,59 @@ impl Rounds<'_> {
         Ok(())
     }
 
-    /// Every program in a guest; returns the CPU flags that the guest saw.
-    fn inside(
+    /// Every program in a guest of `emulator`, or on the host without one; returns the CPU flags that a guest saw.
+    fn programs(
         &self,
         side: Side,
-        emulator: &Emulator,
+        emulator: Option<&Emulator>,
+        lines: &[Line<'_>],
         results: &mut Results,
         bar: &ProgressBar,
         say: &dyn Fn(&str, &str),
     ) -> Result<Option<String>> {
-        let all = lines(self.workloads, self.scale);
-        let mut rest = &all[..];
+        let name = emulator.map_or("host", |emulator| emulator.name.as_str());
+        let mut rest = lines;
         let mut flags = None;
         while !rest.is_empty() {
-            say(&emulator.name, "boots");
-            let guest = Guest::with_programs(self.guests, &self.programs.root, rest)?;
-            let boot = boot(emulator, &guest, self.limit, |name| {
+            say(name, "boots");
+            let command = match emulator {
+                None => on_host(self.tree, rest),
+                Some(emulator) => emulator.with(&Guest::with_programs(self.guests, self.tree, rest)?),
+            };
+            let boot = measure::run(&command, self.limit, |workload| {
                 bar.inc(1);
-                say(&emulator.name, name);
+                say(name, workload);
             })?;
             flags = boot.flags.clone().or(flags);
-            let trouble = take(boot, side, emulator, results);
-            let Some(during) = trouble else { break };
-            let after = rest.iter().position(|(name, _)| *name == during);
+            let Some(during) = take(boot, side, results) else {
+                break;
+            };
+            let after = rest.iter().position(|line| line.name == during);
             rest = &rest[after.map_or(rest.len(), |at| at + 1)..];
         }
         Ok(flags)
     }
 }
 
-/// Enters what a boot showed; returns the workload that it died in.
-fn take(boot: Boot, side: Side, emulator: &Emulator, results: &mut Results) -> Option<String> {
+/// Enters what a run showed; returns the workload that it died in.
+fn take(boot: Boot, side: Side, results: &mut Results) -> Option<String> {
+    let who = results.names[side as usize].clone();
     for lap in boot.laps {
         match (lap.status, lap.checksum) {
             (0, Some(sum)) => results.sample(&lap.name, side, lap.seconds, &sum),
-            (0, None) => results.fail(format!("{} in {}: no checksum", lap.name, emulator.name)),
-            (status, _) => results.fail(format!("{} in {}: exit status {status}", lap.name, emulator.name)),
+            (0, None) => results.wrong(side, format!("{} in {who}: no checksum", lap.name)),
+            (status, _) => results.wrong(side, format!("{} in {who}: exit status {status}", lap.name)),
         }
     }
-    if let Some(kib) = boot.memory {
+    if let (Some(kib), true) = (boot.memory, side != Side::Host) {
         results.memory[side as usize].push(kib as f64 / 1024.0);
     }
     let trouble = boot.trouble?;
     let place = match &trouble.during {
         Some(name) => format!("running {name}"),
-        None => "between workloads".into(),
+        None => "outside of workloads".into(),
     };
-    results.fail(format!("{}, {place}: {}", emulator.name, trouble.what));
+    results.wrong(side, format!("{who}, {place}: {}", trouble.what));
     trouble.during
 }
 
@@ -185,8 +179,11 @@ impl Results {
         }
     }
 
-    fn note(&mut self, line: String) {
-        if !self.notes.contains(&line) {
+    /// A host that cannot run a program (one without AVX2) is no reason not to measure guests.
+    fn wrong(&mut self, side: Side, line: String) {
+        if side != Side::Host {
+            self.fail(line);
+        } else if !self.notes.contains(&line) {
             self.notes.push(line);
         }
     }
@@ -201,10 +198,6 @@ mod tests {
     #[test]
     fn what_goes_wrong_in_a_guest_is_told_once() {
         let mut results = example();
-        let emulator = Emulator {
-            name: "reprise".into(),
-            command: vec![],
-        };
         let lap = |name: &str, status, checksum: Option<&str>| Lap {
             name: name.into(),
             seconds: 1.0,
@@ -225,7 +218,7 @@ mod tests {
                 }),
                 ..Boot::default()
             };
-            let died = take(boot, Side::Ours, &emulator, &mut results);
+            let died = take(boot, Side::Ours, &mut results);
             assert_eq!(died.as_deref(), Some("calls"));
         }
         results.sample("lz", Side::Theirs, 1.0, "2f");

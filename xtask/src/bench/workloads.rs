@@ -121,6 +121,11 @@ impl Workload {
         }
     }
 
+    /// It needs programs from Debian packages.
+    pub fn is_packaged(&self) -> bool {
+        matches!(self.what, Python(_) | Tcc(_))
+    }
+
     /// The kernel whose start this workload is, if it is one.
     pub fn boots(&self) -> Option<Flavour> {
         match self.what {
