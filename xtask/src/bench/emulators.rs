@@ -10,10 +10,12 @@ use std::process::Command;
 const QEMU: &str = "qemu-system-x86_64";
 
 /// The features that both Reprise's `max` and QEMU's have: each gives up what the other lacks. QEMU has no invariant
-/// TSC, TSC deadline or PCID without hardware; five-level paging and SVM would cost it time for nothing.
+/// TSC, TSC deadline or PCID without hardware; five-level paging and SVM would cost it time for nothing. By the size of
+/// the L3 cache the C library picks its memcpy.
 const OUR_CPU: &str = "max,-vme,-pcid,-invpcid,-invtsc,-tsc-deadline,-tsc-adjust,-xsavec,-xsaves";
-const QEMU_CPU: &str = "max,-3dnow,-3dnowext,-acpi,-adx,-cmp-legacy,-cr8legacy,-fsrm,-la57,-monitor,-mpx,-npt,-pku,\
-                        -rdpid,-ss,-sse4a,-svm,-vaes,-vgif,-wbnoinvd,-x2apic";
+const QEMU_CPU: &str = "max,-3dnow,-3dnowext,-acpi,-adx,-cmp-legacy,-cmpccxadd,-cr8legacy,-fsrc,-fsrm,-fsrs,-fzrm,\
+                        -la57,-monitor,-mpx,-npt,-pks,-pku,-rdpid,-ss,-sse4a,-svm,-vaes,-vgif,-wbnoinvd,-x2apic,\
+                        l3-cache=off";
 
 /// A program that runs guests, with the arguments that are always given.
 pub struct Emulator {
