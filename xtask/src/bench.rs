@@ -6,6 +6,7 @@
 //! `xtask/workloads/main.c`, and a row in [`workloads::WORKLOADS`].
 
 mod chart;
+mod clock;
 mod emulators;
 mod guest;
 mod measure;
@@ -21,6 +22,7 @@ mod workloads;
 use crate::boot;
 use crate::guests::Guests;
 use anyhow::{Result, bail};
+use clock::Clock;
 use results::{Results, Side};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,6 +43,8 @@ pub struct Options {
     pub against: Option<String>,
     /// Factor for all iteration counts.
     pub scale: f64,
+    /// Compare CPU time, not time on the wall.
+    pub cpu_time: bool,
     /// Seconds after which a guest that makes no progress is given up.
     pub limit: u64,
 }
@@ -55,6 +59,7 @@ impl Default for Options {
             reprise: None,
             against: None,
             scale: 1.0,
+            cpu_time: false,
             limit: 300,
         }
     }
@@ -102,11 +107,16 @@ pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
             .notes
             .push("QEMU is not installed: nothing to compare with".into());
     }
+    if options.cpu_time {
+        let what = "times are CPU time of the process, all threads; the yardstick is time on the wall";
+        results.notes.push(what.into());
+    }
     let rounds = rounds::Rounds {
         guests: &guests,
         tree: &tree,
         workloads: &workloads,
         scale: options.scale,
+        clock: if options.cpu_time { Clock::Cpu } else { Clock::Wall },
         limit: Duration::from_secs(options.limit),
     };
     rounds.run(options.runs, &sides, &mut results)?;

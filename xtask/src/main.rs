@@ -30,7 +30,7 @@ cargo xtask CHORE
   boot-test [NAME]
               the boot tests whose name contains NAME
   bench [--runs N] [--only NAME,NAME] [--family NAME,NAME] [--reprise-args TEXT] [--reprise FILE]
-        [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS]
+        [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS] [--cpu-time]
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
               in any COMMAND that takes QEMU's options), alternately, and on the host; writes
               target/bench/report.txt and report.html
@@ -140,6 +140,7 @@ fn bench_options(args: &mut lexopt::Parser) -> Result<bench::Options> {
             Long("reprise") => options.reprise = Some(args.value()?.into()),
             Long("against") => options.against = Some(args.value()?.string()?),
             Long("scale") => options.scale = args.value()?.parse()?,
+            Long("cpu-time") => options.cpu_time = true,
             Long("limit") => options.limit = args.value()?.parse()?,
             other => return Err(other.unexpected().into()),
         }

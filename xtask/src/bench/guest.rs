@@ -93,6 +93,8 @@ pub enum Mark<'a> {
     Begin(&'a str),
     /// The result of the workload that runs.
     Checksum(&'a str),
+    /// Nanoseconds on the wall and of the CPU that the workload measured itself: exact on the host.
+    Took(u64, u64),
     /// The workload ended with this status.
     End(&'a str, i32),
     /// All of them ended; the guest powers off.
@@ -111,6 +113,10 @@ pub fn mark(line: &str) -> Option<Mark<'_>> {
         "up" => Some(Mark::Up),
         "flags" => Some(Mark::Flags(rest)),
         "begin" => Some(Mark::Begin(rest)),
+        "took" => {
+            let (wall, cpu) = rest.split_once(' ')?;
+            Some(Mark::Took(wall.parse().ok()?, cpu.parse().ok()?))
+        }
         "end" => {
             let (name, status) = rest.split_once(' ')?;
             Some(Mark::End(name, status.parse().ok()?))
@@ -170,6 +176,8 @@ mod tests {
             ("@bench flags fpu vme\r\n", Some(Mark::Flags("fpu vme"))),
             ("@bench begin lz\n", Some(Mark::Begin("lz"))),
             ("checksum 00ff\r\n", Some(Mark::Checksum("00ff"))),
+            ("@bench took 12 7\r\n", Some(Mark::Took(12, 7))),
+            ("@bench took 12\r\n", None),
             ("@bench end lz 139\r\n", Some(Mark::End("lz", 139))),
             ("@bench end lz\r\n", None),
             ("@bench done\n", Some(Mark::Done)),

@@ -4,11 +4,12 @@
 //! for ever: a guest that reaches no marker within the time limit is given up, with the last it said.
 #![allow(clippy::disallowed_methods)] // a bench measures host time
 
+use super::clock::{Clock, Stamp};
 use super::guest::{Mark, RAM_MIB, mark};
 use super::memory;
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,9 @@ pub struct Lap {
     pub name: String,
     /// Seconds between its markers.
     pub seconds: f64,
+    /// Seconds by its own measurement, to be believed on the host only: there, nothing lies between a marker and the
+    /// one who reads it that takes a workload's time.
+    pub took: Option<f64>,
     /// What it computed; none if it printed nothing.
     pub checksum: Option<String>,
     /// Its exit status.
@@ -29,7 +33,7 @@ pub struct Lap {
 pub struct Boot {
     /// Seconds from the start of the emulator to userspace.
     pub up: Option<f64>,
-    /// Seconds from the start of the emulator to its end.
+    /// Seconds from the start of the emulator to its end; of CPU time, to the last marker.
     pub off: Option<f64>,
     /// The workloads that came to their end.
     pub laps: Vec<Lap>,
@@ -54,7 +58,12 @@ pub struct Trouble {
 ///
 /// # Errors
 /// The command cannot be started. Everything that goes wrong later is in [`Boot::trouble`].
-pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) -> Result<Boot> {
+pub fn run(
+    command: &[String],
+    clock: Clock,
+    limit: Duration,
+    mut progress: impl FnMut(&str),
+) -> Result<Boot> {
     let (program, arguments) = command.split_first().context("an empty command")?;
     let start = Instant::now();
     let mut running = Running(
@@ -67,16 +76,19 @@ pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) 
             .with_context(|| format!("starting {program}"))?,
     );
     let pid = running.0.id();
-    let lines = lines(running.0.stdout.take().context("a pipe")?);
+    // A process starts with no CPU time.
+    let origin = Stamp::start(start);
+    let lines = lines(pid, running.0.stdout.take().context("a pipe")?);
     let mut errors = running.0.stderr.take().context("a pipe")?;
-    let errors = std::thread::spawn(move || {
+    let (sender, complaints) = channel();
+    std::thread::spawn(move || {
         let mut text = Vec::new();
         let _ = errors.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
     });
 
     let mut boot = Boot::default();
-    let mut current: Option<(String, Instant, Option<String>)> = None;
+    let mut current: Option<Begun> = None;
     let mut done = false;
     let mut deadline = start + limit;
     let mut last: Vec<String> = Vec::new();
@@ -91,35 +103,40 @@ pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) 
         let mark = mark(&line);
         if mark.is_some() {
             // Not at any line: a kernel that complains for ever makes no progress.
-            deadline = at + limit;
+            deadline = at.wall + limit;
         }
         match mark {
-            Some(Mark::Up) => boot.up = Some((at - start).as_secs_f64()),
+            Some(Mark::Up) => boot.up = Some(at.since(origin, clock)),
             Some(Mark::Flags(flags)) => boot.flags = Some(flags.to_owned()),
             Some(Mark::Begin(name)) => {
                 progress(name);
-                current = Some((name.to_owned(), at, None));
+                current = Some(Begun::new(name, at));
             }
             Some(Mark::Checksum(sum)) => {
-                if let Some((_, _, checksum)) = &mut current {
-                    *checksum = Some(sum.to_owned());
+                if let Some(begun) = &mut current {
+                    begun.checksum = Some(sum.to_owned());
+                }
+            }
+            Some(Mark::Took(wall, cpu)) => {
+                if let Some(begun) = &mut current {
+                    let nanoseconds = if clock == Clock::Wall { wall } else { cpu };
+                    begun.took = Some(Duration::from_nanos(nanoseconds).as_secs_f64());
                 }
             }
             Some(Mark::End(name, status)) => {
                 // A program that cannot even start never began.
-                let (begun, checksum) = match current.take() {
-                    Some((_, begun, checksum)) => (begun, checksum),
-                    None => (at, None),
-                };
+                let begun = current.take().unwrap_or_else(|| Begun::new(name, at));
                 boot.laps.push(Lap {
-                    name: name.to_owned(),
-                    seconds: (at - begun).as_secs_f64(),
-                    checksum,
+                    name: begun.name,
+                    seconds: at.since(begun.at, clock),
+                    took: begun.took,
+                    checksum: begun.checksum,
                     status,
                 });
             }
             Some(Mark::Done) => {
                 done = true;
+                boot.off = Some(at.since(origin, clock));
                 boot.memory = memory::beyond_guest(pid, RAM_MIB * 1024);
             }
             None => {
@@ -133,20 +150,25 @@ pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) 
     let what = match what {
         Some(what) => Some(what),
         None => {
-            let status = running.0.wait()?;
-            boot.off = Some(start.elapsed().as_secs_f64());
-            if !status.success() {
-                Some(format!("the emulator ended with {status}"))
-            } else if !done {
-                Some("the emulator ended early".into())
-            } else {
-                None
+            let status = running.wait(deadline)?;
+            if clock == Clock::Wall && boot.off.is_some() {
+                boot.off = Some(start.elapsed().as_secs_f64());
+            }
+            match status {
+                None => Some(format!(
+                    "does not end, {} s after its output did",
+                    limit.as_secs()
+                )),
+                Some(status) if !status.success() => Some(format!("the emulator ended with {status}")),
+                Some(_) if !done => Some("the emulator ended early".into()),
+                Some(_) => None,
             }
         }
     };
     if let Some(mut what) = what {
         drop(running); // kills it, so that its stderr ends
-        if let Ok(errors) = errors.join() {
+        // Not for ever: a child of its own may hold the pipe.
+        if let Ok(errors) = complaints.recv_timeout(Duration::from_secs(1)) {
             let errors: Vec<_> = errors.lines().map(printable).collect();
             last.extend_from_slice(&errors[errors.len().saturating_sub(4)..]);
         }
@@ -155,15 +177,46 @@ pub fn run(command: &[String], limit: Duration, mut progress: impl FnMut(&str)) 
             what.push_str(line);
         }
         boot.trouble = Some(Trouble {
-            during: current.map(|(name, ..)| name),
+            during: current.map(|begun| begun.name),
             what,
         });
     }
     Ok(boot)
 }
 
+/// A workload between its markers.
+struct Begun {
+    name: String,
+    at: Stamp,
+    took: Option<f64>,
+    checksum: Option<String>,
+}
+
+impl Begun {
+    fn new(name: &str, at: Stamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            at,
+            took: None,
+            checksum: None,
+        }
+    }
+}
+
 /// Ends the emulator with the measurement, however that ended.
 struct Running(Child);
+
+impl Running {
+    /// Waits for the end; none if it does not come until `deadline`.
+    fn wait(&mut self, deadline: Instant) -> Result<Option<ExitStatus>> {
+        loop {
+            match self.0.try_wait()? {
+                None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(1)),
+                status => return Ok(status),
+            }
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -173,14 +226,15 @@ impl Drop for Running {
 }
 
 /// Lines of the console with the time of their arrival.
-fn lines(stdout: ChildStdout) -> Receiver<(Instant, String)> {
+fn lines(pid: u32, stdout: ChildStdout) -> Receiver<(Stamp, String)> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut stdout = BufReader::new(stdout);
         let mut line = Vec::new();
         while stdout.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let at = Stamp::now(pid);
             let text = String::from_utf8_lossy(&line).into_owned();
-            if sender.send((Instant::now(), text)).is_err() {
+            if sender.send((at, text)).is_err() {
                 break;
             }
             line.clear();
@@ -201,14 +255,14 @@ mod tests {
     /// A shell script in the place of an emulator.
     fn run(script: &str, limit: u64) -> Boot {
         let command = ["sh", "-c", script].map(String::from);
-        super::run(&command, Duration::from_secs(limit), |_| {}).unwrap()
+        super::run(&command, Clock::Wall, Duration::from_secs(limit), |_| {}).unwrap()
     }
 
     #[test]
     fn laps() {
         let boot = run(
             "echo @bench up; echo @bench flags a b; echo @bench begin x; sleep 0.2; echo checksum 1f; \
-             echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench end z 127; echo @bench done",
+             echo @bench took 3000000000 1; echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench end z 127; echo @bench done",
             10,
         );
         assert!(boot.trouble.is_none() && boot.up.is_some() && boot.off.is_some());
@@ -225,6 +279,7 @@ mod tests {
             (y.name.as_str(), y.checksum.as_deref(), y.status),
             ("y", None, 139)
         );
+        assert_eq!((x.took, y.took), (Some(3.0), None));
         assert_eq!((z.name.as_str(), z.seconds, z.status), ("z", 0.0, 127));
     }
 
@@ -237,6 +292,13 @@ mod tests {
         let trouble = boot.trouble.unwrap();
         assert_eq!(trouble.during.as_deref(), Some("x"));
         assert_eq!(trouble.what, "no progress for 1 s\n    oops");
+    }
+
+    #[test]
+    fn an_emulator_that_stays_is_given_up() {
+        let boot = run("echo @bench up; echo @bench done; exec >/dev/null sleep 100", 1);
+        let trouble = boot.trouble.unwrap();
+        assert_eq!(trouble.what, "does not end, 1 s after its output did");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! A guest that hangs or dies in a workload costs that workload, not the round: it is booted again for the rest.
 
+use super::clock::Clock;
 use super::emulators;
 use super::emulators::Emulator;
 use super::guest::{Guest, on_host};
@@ -27,6 +28,8 @@ pub struct Rounds<'a> {
     pub workloads: &'a [&'static Workload],
     /// Factor for iteration counts.
     pub scale: f64,
+    /// Which time is compared.
+    pub clock: Clock,
     /// Longest time between two markers.
     pub limit: Duration,
 }
@@ -82,7 +85,7 @@ impl Rounds<'_> {
         results: &mut Results,
     ) -> Result<()> {
         let guest = Guest::empty(self.guests, flavour)?;
-        let boot = measure::run(&emulator.with(&guest), self.limit, |_| {})?;
+        let boot = measure::run(&emulator.with(&guest), self.clock, self.limit, |_| {})?;
         if let Some(trouble) = boot.trouble {
             results.fail(format!(
                 "{}, booting {flavour:?}: {}",
@@ -123,7 +126,7 @@ impl Rounds<'_> {
                 None => on_host(self.tree, rest),
                 Some(emulator) => emulator.with(&Guest::with_programs(self.guests, self.tree, rest)?),
             };
-            let boot = measure::run(&command, self.limit, |workload| {
+            let boot = measure::run(&command, self.clock, self.limit, |workload| {
                 bar.inc(1);
                 say(name, workload);
             })?;
@@ -142,8 +145,12 @@ impl Rounds<'_> {
 fn take(boot: Boot, side: Side, results: &mut Results) -> Option<String> {
     let who = results.names[side as usize].clone();
     for lap in boot.laps {
+        let seconds = match lap.took {
+            Some(took) if side == Side::Host => took,
+            _ => lap.seconds,
+        };
         match (lap.status, lap.checksum) {
-            (0, Some(sum)) => results.sample(&lap.name, side, lap.seconds, &sum),
+            (0, Some(sum)) => results.sample(&lap.name, side, seconds, &sum),
             (0, None) => results.wrong(side, format!("{} in {who}: no checksum", lap.name)),
             (status, _) => results.wrong(side, format!("{} in {who}: exit status {status}", lap.name)),
         }
@@ -201,6 +208,7 @@ mod tests {
         let lap = |name: &str, status, checksum: Option<&str>| Lap {
             name: name.into(),
             seconds: 1.0,
+            took: None,
             checksum: checksum.map(String::from),
             status,
         };
