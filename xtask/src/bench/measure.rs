@@ -19,9 +19,8 @@ pub struct Lap {
     pub name: String,
     /// Seconds between its markers.
     pub seconds: f64,
-    /// Seconds by its own measurement, to be believed on the host only: there, nothing lies between a marker and the
-    /// one who reads it that takes a workload's time.
-    pub took: Option<f64>,
+    /// Seconds by its own measurement (wall, CPU): exact on the host, and not to be believed in a guest.
+    pub took: Option<(f64, f64)>,
     /// What it computed; none if it printed nothing.
     pub checksum: Option<String>,
     /// Its exit status.
@@ -119,8 +118,8 @@ pub fn run(
             }
             Some(Mark::Took(wall, cpu)) => {
                 if let Some(begun) = &mut current {
-                    let nanoseconds = if clock == Clock::Wall { wall } else { cpu };
-                    begun.took = Some(Duration::from_nanos(nanoseconds).as_secs_f64());
+                    let seconds = |nanoseconds| Duration::from_nanos(nanoseconds).as_secs_f64();
+                    begun.took = Some((seconds(wall), seconds(cpu)));
                 }
             }
             Some(Mark::End(name, status)) => {
@@ -188,7 +187,7 @@ pub fn run(
 struct Begun {
     name: String,
     at: Stamp,
-    took: Option<f64>,
+    took: Option<(f64, f64)>,
     checksum: Option<String>,
 }
 
@@ -262,7 +261,7 @@ mod tests {
     fn laps() {
         let boot = run(
             "echo @bench up; echo @bench flags a b; echo @bench begin x; sleep 0.2; echo checksum 1f; \
-             echo @bench took 3000000000 1; echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench end z 127; echo @bench done",
+             echo @bench took 3000000000 500000000; echo @bench end x 0; echo @bench begin y; echo @bench end y 139; echo @bench end z 127; echo @bench done",
             10,
         );
         assert!(boot.trouble.is_none() && boot.up.is_some() && boot.off.is_some());
@@ -279,7 +278,7 @@ mod tests {
             (y.name.as_str(), y.checksum.as_deref(), y.status),
             ("y", None, 139)
         );
-        assert_eq!((x.took, y.took), (Some(3.0), None));
+        assert_eq!((x.took, y.took), (Some((3.0, 0.5)), None));
         assert_eq!((z.name.as_str(), z.seconds, z.status), ("z", 0.0, 127));
     }
 

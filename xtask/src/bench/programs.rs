@@ -184,7 +184,7 @@ mod tests {
         let lines = lines(&all, 0.01);
         let of = |name: &str| &lines.iter().find(|line| line.name == name).unwrap().text;
         assert_eq!(of("lz"), "$ROOT/bin/workloads lz 4");
-        assert!(of("python").ends_with("$ROOT/work.py 2"), "{}", of("python"));
+        assert!(of("python").ends_with("$ROOT/work.py 1"), "{}", of("python"));
         assert!(of("tcc").contains(" bin/tcc "), "{}", of("tcc"));
         assert!(!lines.iter().any(|line| line.name.starts_with("boot")));
         // One line each: they are lines of a shell script.

@@ -126,12 +126,14 @@ impl Rounds<'_> {
                 None => on_host(self.tree, rest),
                 Some(emulator) => emulator.with(&Guest::with_programs(self.guests, self.tree, rest)?),
             };
-            let boot = measure::run(&command, self.clock, self.limit, |workload| {
+            // The shell that starts programs on the host uses no time of its own.
+            let clock = emulator.map_or(Clock::Wall, |_| self.clock);
+            let boot = measure::run(&command, clock, self.limit, |workload| {
                 bar.inc(1);
                 say(name, workload);
             })?;
             flags = boot.flags.clone().or(flags);
-            let Some(during) = take(boot, side, results) else {
+            let Some(during) = take(boot, side, self.clock, results) else {
                 break;
             };
             let after = rest.iter().position(|line| line.name == during);
@@ -142,11 +144,12 @@ impl Rounds<'_> {
 }
 
 /// Enters what a run showed; returns the workload that it died in.
-fn take(boot: Boot, side: Side, results: &mut Results) -> Option<String> {
+fn take(boot: Boot, side: Side, clock: Clock, results: &mut Results) -> Option<String> {
     let who = results.names[side as usize].clone();
     for lap in boot.laps {
-        let seconds = match lap.took {
-            Some(took) if side == Side::Host => took,
+        let seconds = match (lap.took, clock) {
+            (Some((wall, _)), Clock::Wall) if side == Side::Host => wall,
+            (Some((_, cpu)), Clock::Cpu) if side == Side::Host => cpu,
             _ => lap.seconds,
         };
         match (lap.status, lap.checksum) {
@@ -226,7 +229,7 @@ mod tests {
                 }),
                 ..Boot::default()
             };
-            let died = take(boot, Side::Ours, &mut results);
+            let died = take(boot, Side::Ours, Clock::Wall, &mut results);
             assert_eq!(died.as_deref(), Some("calls"));
         }
         results.sample("lz", Side::Theirs, 1.0, "2f");
