@@ -77,6 +77,8 @@ pub fn rival(against: Option<&str>) -> Result<Option<Emulator>> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
+    // `qemu-system-x86_64` is too wide for a column.
+    let name = name.split("-system-").next().unwrap_or(&name).to_owned();
     // Another build of Reprise must not share its name.
     let name = if name == "reprise" { "other".into() } else { name };
     Ok(Some(Emulator { name, command }))

@@ -56,7 +56,7 @@ impl Guest {
     ///
     /// # Errors
     /// The kernel or busybox cannot be had, or the archive cannot be written.
-    pub fn with_programs(guests: &Guests, tree: &Path, lines: &[Line<'_>]) -> Result<Self> {
+    pub fn with_programs(guests: &Guests, tree: &Path, lines: &[&Line<'_>]) -> Result<Self> {
         let mut archive = guests.archive(Flavour::Cloud, &script(lines))?;
         archive.tree("bench", tree).context("packing the workloads")?;
         Ok(Self {
@@ -69,7 +69,7 @@ impl Guest {
 }
 
 /// The command that runs `lines` on the host, in the shell that the guest has.
-pub fn on_host(tree: &Path, lines: &[Line<'_>]) -> Vec<String> {
+pub fn on_host(tree: &Path, lines: &[&Line<'_>]) -> Vec<String> {
     let text = format!(
         "export ROOT={}\necho '{MARK}up'\n{}echo '{MARK}done'\n",
         quoted(&tree.to_string_lossy()),
@@ -127,7 +127,7 @@ pub fn mark(line: &str) -> Option<Mark<'_>> {
 }
 
 /// Process 1.
-fn script(lines: &[Line<'_>]) -> String {
+fn script(lines: &[&Line<'_>]) -> String {
     let mut text = format!("#!/bin/sh\necho '{MARK}up'\n");
     if !lines.is_empty() {
         text.push_str(&format!(
@@ -147,7 +147,7 @@ fn script(lines: &[Line<'_>]) -> String {
 }
 
 /// One workload after the other.
-fn body(lines: &[Line<'_>]) -> String {
+fn body(lines: &[&Line<'_>]) -> String {
     let each = |Line { name, text, marks }: &Line<'_>| {
         if *marks {
             // It says nothing when it dies.
@@ -156,7 +156,7 @@ fn body(lines: &[Line<'_>]) -> String {
             format!("echo '{MARK}begin {name}'\n( {text} )\necho \"{MARK}end {name} $?\"\n")
         }
     };
-    lines.iter().map(each).collect()
+    lines.iter().map(|line| each(line)).collect()
 }
 
 /// As one word of the shell.
@@ -200,7 +200,7 @@ mod tests {
             text: format!("run-{name}"),
             marks,
         };
-        let two = script(&[line("lz", true), line("python", false)]);
+        let two = script(&[&line("lz", true), &line("python", false)]);
         let expected = "\
 run-lz || echo \"@bench end lz $?\"
 echo '@bench begin python'
@@ -211,7 +211,7 @@ busybox sleep 1
 /bin/busybox poweroff -f
 ";
         assert!(two.ends_with(expected), "{two}");
-        let host = on_host(Path::new("/it's"), &[line("lz", true)]);
+        let host = on_host(Path::new("/it's"), &[&line("lz", true)]);
         assert_eq!(host[..3], ["/it's/bin/busybox", "sh", "-c"]);
         assert!(host[3].starts_with("export ROOT='/it'\\''s'\n"), "{}", host[3]);
     }

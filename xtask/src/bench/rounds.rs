@@ -7,14 +7,13 @@ use super::clock::Clock;
 use super::emulators;
 use super::emulators::Emulator;
 use super::guest::{Guest, on_host};
-use super::measure::{self, Boot};
+use super::measure::{self, Boot, Trouble};
 use super::programs::{Line, lines};
 use super::results::{Results, Row, Side};
 use super::workloads::{What, Workload};
 use crate::guests::{Flavour, Guests};
 use crate::progress;
 use anyhow::Result;
-use indicatif::ProgressBar;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +33,18 @@ pub struct Rounds<'a> {
     pub limit: Duration,
 }
 
+/// One of those who take turns.
+struct Turn<'a> {
+    side: Side,
+    /// None: the host itself.
+    emulator: Option<&'a Emulator>,
+    name: String,
+    /// What it hung or died in: not tried again, or each round would wait for the time limit.
+    given_up: Vec<String>,
+    /// CPU flags that its guest saw.
+    flags: Option<String>,
+}
+
 impl Rounds<'_> {
     /// Runs `runs` rounds and fills `results`.
     ///
@@ -46,51 +57,61 @@ impl Rounds<'_> {
             .filter(|&flavour| self.workloads.iter().any(|w| w.boots() == Some(flavour)))
             .collect();
         let lines = lines(self.workloads, self.scale);
-        let steps = lines.len() + emulators.len() * (lines.len() + flavours.len());
+        let host = (Side::Host, None);
+        let mut turns: Vec<Turn<'_>> = std::iter::once(host)
+            .chain(emulators.iter().map(|&(side, emulator)| (side, Some(emulator))))
+            .map(|(side, emulator)| Turn {
+                side,
+                emulator,
+                name: results.names[side as usize].clone(),
+                given_up: vec![],
+                flags: None,
+            })
+            .collect();
+        let steps = turns.len() * lines.len() + emulators.len() * flavours.len();
         let bar = progress::bar((runs * steps) as u64);
-        let mut order = emulators.to_vec();
-        let mut flags: [Option<String>; 3] = Default::default();
         for round in 1..=runs {
             let say = |who: &str, what: &str| bar.set_message(format!("run {round}: {who} {what}"));
-            self.programs(Side::Host, None, &lines, results, &bar, &say)?;
             for flavour in &flavours {
-                for &(side, emulator) in &order {
-                    say(&emulator.name, "boots");
-                    self.boot_only(*flavour, side, emulator, results)?;
-                    bar.inc(1);
+                for turn in &mut turns {
+                    say(&turn.name, "boots");
+                    self.boot(*flavour, turn, results)?;
+                    bar.inc(u64::from(turn.emulator.is_some()));
                 }
             }
-            for &(side, emulator) in &order {
-                let seen = self.programs(side, Some(emulator), &lines, results, &bar, &say)?;
-                flags[side as usize] = seen.or(flags[side as usize].take());
+            for turn in &mut turns {
+                self.programs(turn, &lines, results, |who, what| {
+                    bar.inc(1);
+                    say(who, what);
+                })?;
             }
             // What gets slower while it goes on must not always hit the same one.
-            order.reverse();
+            turns.reverse();
         }
         bar.finish_and_clear();
-        if let [_, Some(ours), Some(theirs)] = &flags {
-            let (a, b) = (&results.names[1], &results.names[2]);
-            results
-                .notes
-                .extend(emulators::differences((a, ours), (b, theirs)));
+        let saw = |side| {
+            let turn = turns.iter().find(|turn| turn.side == side)?;
+            Some((turn.name.as_str(), turn.flags.as_deref()?))
+        };
+        if let (Some(ours), Some(theirs)) = (saw(Side::Ours), saw(Side::Theirs)) {
+            results.notes.extend(emulators::differences(ours, theirs));
         }
         Ok(())
     }
 
-    fn boot_only(
-        &self,
-        flavour: Flavour,
-        side: Side,
-        emulator: &Emulator,
-        results: &mut Results,
-    ) -> Result<()> {
+    /// A kernel that starts and powers off.
+    fn boot(&self, flavour: Flavour, turn: &mut Turn<'_>, results: &mut Results) -> Result<()> {
+        let (Some(emulator), what) = (turn.emulator, format!("booting {flavour:?}")) else {
+            return Ok(());
+        };
+        if turn.given_up.contains(&what) {
+            return Ok(());
+        }
         let guest = Guest::empty(self.guests, flavour)?;
         let boot = measure::run(&emulator.with(&guest), self.clock, self.limit, |_| {})?;
         if let Some(trouble) = boot.trouble {
-            results.fail(format!(
-                "{}, booting {flavour:?}: {}",
-                emulator.name, trouble.what
-            ));
+            results.fail(format!("{}, {what}: {}", turn.name, trouble.what));
+            turn.given_up.push(what);
             return Ok(());
         }
         for row in results
@@ -102,49 +123,57 @@ impl Rounds<'_> {
                 What::PowerOff(_) => boot.off,
                 _ => boot.up,
             };
-            row.seconds[side as usize].extend(seconds);
+            row.seconds[turn.side as usize].extend(seconds);
         }
         Ok(())
     }
 
-    /// Every program in a guest of `emulator`, or on the host without one; returns the CPU flags that a guest saw.
+    /// Every program, in a guest or on the host.
     fn programs(
         &self,
-        side: Side,
-        emulator: Option<&Emulator>,
+        turn: &mut Turn<'_>,
         lines: &[Line<'_>],
         results: &mut Results,
-        bar: &ProgressBar,
-        say: &dyn Fn(&str, &str),
-    ) -> Result<Option<String>> {
-        let name = emulator.map_or("host", |emulator| emulator.name.as_str());
-        let mut rest = lines;
-        let mut flags = None;
+        progress: impl Fn(&str, &str),
+    ) -> Result<()> {
+        let mut rest: Vec<&Line<'_>> = lines
+            .iter()
+            .filter(|line| !turn.given_up.iter().any(|name| name == line.name))
+            .collect();
         while !rest.is_empty() {
-            say(name, "boots");
-            let command = match emulator {
-                None => on_host(self.tree, rest),
-                Some(emulator) => emulator.with(&Guest::with_programs(self.guests, self.tree, rest)?),
+            let command = match turn.emulator {
+                None => on_host(self.tree, &rest),
+                Some(emulator) => emulator.with(&Guest::with_programs(self.guests, self.tree, &rest)?),
             };
             // The shell that starts programs on the host uses no time of its own.
-            let clock = emulator.map_or(Clock::Wall, |_| self.clock);
+            let clock = turn.emulator.map_or(Clock::Wall, |_| self.clock);
             let boot = measure::run(&command, clock, self.limit, |workload| {
-                bar.inc(1);
-                say(name, workload);
+                progress(&turn.name, workload);
             })?;
-            flags = boot.flags.clone().or(flags);
-            let Some(during) = take(boot, side, self.clock, results) else {
+            turn.flags = boot.flags.clone().or(turn.flags.take());
+            let began = !boot.laps.is_empty();
+            let Some(trouble) = take(boot, turn.side, self.clock, results) else {
                 break;
             };
-            let after = rest.iter().position(|line| line.name == during);
-            rest = &rest[after.map_or(rest.len(), |at| at + 1)..];
+            match trouble.during {
+                Some(during) => {
+                    let after = rest.iter().position(|line| line.name == during);
+                    rest.drain(..after.map_or(rest.len(), |at| at + 1));
+                    turn.given_up.push(during);
+                }
+                None if began => break,
+                // Not even the first workload: it will not get further the next time.
+                None => turn
+                    .given_up
+                    .extend(rest.drain(..).map(|line| line.name.to_owned())),
+            }
         }
-        Ok(flags)
+        Ok(())
     }
 }
 
-/// Enters what a run showed; returns the workload that it died in.
-fn take(boot: Boot, side: Side, clock: Clock, results: &mut Results) -> Option<String> {
+/// Enters what a run showed; returns how it ended, if not well.
+fn take(boot: Boot, side: Side, clock: Clock, results: &mut Results) -> Option<Trouble> {
     let who = results.names[side as usize].clone();
     for lap in boot.laps {
         let seconds = match (lap.took, clock) {
@@ -163,11 +192,11 @@ fn take(boot: Boot, side: Side, clock: Clock, results: &mut Results) -> Option<S
     }
     let trouble = boot.trouble?;
     let place = match &trouble.during {
-        Some(name) => format!("running {name}"),
+        Some(name) => format!("running {name} (not tried again)"),
         None => "outside of workloads".into(),
     };
     results.wrong(side, format!("{who}, {place}: {}", trouble.what));
-    trouble.during
+    Some(trouble)
 }
 
 impl Results {
@@ -201,7 +230,7 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
-    use super::super::measure::{Lap, Trouble};
+    use super::super::measure::Lap;
     use super::super::results::tests::example;
     use super::*;
 
@@ -230,13 +259,13 @@ mod tests {
                 ..Boot::default()
             };
             let died = take(boot, Side::Ours, Clock::Wall, &mut results);
-            assert_eq!(died.as_deref(), Some("calls"));
+            assert_eq!(died.unwrap().during.as_deref(), Some("calls"));
         }
         results.sample("lz", Side::Theirs, 1.0, "2f");
         let expected = [
             "sort in reprise: exit status 139",
             "pipe in reprise: no checksum",
-            "reprise, running calls: no progress for 9 s",
+            "reprise, running calls (not tried again): no progress for 9 s",
             "lz: qemu computes 2f, reprise 1f",
         ];
         assert_eq!(results.failures, expected);
