@@ -6,6 +6,7 @@
 //! turn to end exactly at the next deadline.
 
 use crate::counted::{CountedClock, Sleep};
+use crate::engine::{Execution, ExecutionConfig};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -80,7 +81,8 @@ impl CpuThread {
     /// # Errors
     /// The host cannot start a thread.
     pub fn spawn(
-        vcpu: Vcpu,
+        vcpu: Box<Vcpu>,
+        execution: ExecutionConfig,
         lock: Arc<BigLock>,
         time: TimeBase,
         events: Arc<dyn CpuEvents>,
@@ -109,6 +111,7 @@ impl CpuThread {
         }
         let runner = Runner {
             shared: Arc::clone(&shared),
+            execution: Execution::new(&vcpu, execution),
             vcpu,
             time,
             events,
@@ -262,7 +265,8 @@ fn can_wake(vcpu: &Vcpu) -> bool {
 /// The thread's own side.
 struct Runner {
     shared: Arc<Shared>,
-    vcpu: Vcpu,
+    vcpu: Box<Vcpu>,
+    execution: Execution,
     time: TimeBase,
     events: Arc<dyn CpuEvents>,
 }
@@ -296,7 +300,7 @@ impl Runner {
                 continue;
             }
             let budget = self.budget();
-            let reason = big.unlocked(|| self.vcpu.run(budget));
+            let reason = big.unlocked(|| self.execution.run(&mut self.vcpu, budget));
             if reason == StopReason::Shutdown {
                 self.events.triple_fault();
             }

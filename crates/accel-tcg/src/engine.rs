@@ -1,28 +1,99 @@
-//! The choice of engine, as `-accel tcg,engine=NAME` names it.
+//! The choice of engine, as `-accel tcg,engine=NAME` names it, and what runs a vCPU with it.
 
+#[cfg(target_arch = "x86_64")]
+use crate::baseline::Baseline;
 use std::str::FromStr;
+use target_i386::{StopReason, Vcpu};
 
 /// An engine that this build has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     /// The interpreter: reference semantics for every instruction.
-    #[default]
     Interpreter,
+    /// One-pass translation of every block to x86-64 host code.
+    #[cfg(target_arch = "x86_64")]
+    Baseline,
+}
+
+impl Default for Engine {
+    /// The fastest there is.
+    fn default() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        return Self::Baseline;
+        #[cfg(not(target_arch = "x86_64"))]
+        Self::Interpreter
+    }
 }
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an engine of this build; it has interp and auto")]
+#[error("'{0}' is not an engine of this build; it has interp, baseline and auto")]
 pub struct UnknownEngine(String);
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
 
-    /// `interp`, or `auto` for the fastest there is.
+    /// `interp`, `baseline`, or `auto` for the fastest there is.
     fn from_str(name: &str) -> Result<Self, UnknownEngine> {
         match name {
-            "interp" | "auto" => Ok(Self::Interpreter),
+            "auto" => Ok(Self::default()),
+            "interp" => Ok(Self::Interpreter),
+            #[cfg(target_arch = "x86_64")]
+            "baseline" => Ok(Self::Baseline),
             _ => Err(UnknownEngine(name.to_owned())),
+        }
+    }
+}
+
+/// How vCPUs are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecutionConfig {
+    /// The engine.
+    pub engine: Engine,
+    /// Bytes for generated code (`tb-size=`, which counts MiB).
+    pub code_size: usize,
+}
+
+impl Default for ExecutionConfig {
+    fn default() -> Self {
+        Self {
+            engine: Engine::default(),
+            code_size: 64 << 20,
+        }
+    }
+}
+
+/// What runs one vCPU.
+pub enum Execution {
+    /// The interpreter.
+    Interpreter,
+    /// The baseline engine.
+    #[cfg(target_arch = "x86_64")]
+    Baseline(Box<Baseline>),
+}
+
+impl Execution {
+    /// An execution of `cpu`. Without executable memory it falls back to the interpreter, with a warning.
+    pub fn new(cpu: &Vcpu, config: ExecutionConfig) -> Self {
+        match config.engine {
+            Engine::Interpreter => Self::Interpreter,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Baseline => match Baseline::new(cpu, config.code_size) {
+                Ok(baseline) => Self::Baseline(Box::new(baseline)),
+                Err(error) => {
+                    tracing::warn!("no memory for generated code ({error}): interpreting");
+                    Self::Interpreter
+                }
+            },
+        }
+    }
+
+    /// Executes as [`Vcpu::run`].
+    pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        match self {
+            Self::Interpreter => cpu.run(budget),
+            #[cfg(target_arch = "x86_64")]
+            Self::Baseline(baseline) => baseline.run(cpu, budget),
         }
     }
 }
@@ -33,7 +104,7 @@ mod tests {
 
     #[test]
     fn names() {
-        assert_eq!("auto".parse(), Ok(Engine::Interpreter));
+        assert_eq!("auto".parse(), Ok(Engine::default()));
         assert_eq!("interp".parse(), Ok(Engine::Interpreter));
         assert!(
             "warp"

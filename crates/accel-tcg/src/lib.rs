@@ -4,6 +4,9 @@
 //! hands over a [`target_i386::Vcpu`]; [`CpuThread`] runs it in turns whose length the virtual clock's next
 //! deadline decides ([`CountedClock`]), sleeps while it is halted, and does work that other threads queue.
 
+#[cfg(target_arch = "x86_64")]
+pub mod baseline;
+pub mod code_buffer;
 mod counted;
 mod cpu_thread;
 mod engine;
@@ -15,4 +18,4 @@ struct Readme;
 
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
-pub use engine::{Engine, UnknownEngine};
+pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};

@@ -179,8 +179,14 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         model: Arc::new(config.cpu),
         topology: Topology::default(),
     });
-    let cpu = CpuThread::spawn(vcpu, Arc::clone(&lock), time.base(), Arc::clone(&requests) as _)
-        .context("starting the CPU's thread")?;
+    let cpu = CpuThread::spawn(
+        vcpu,
+        config.execution,
+        Arc::clone(&lock),
+        time.base(),
+        Arc::clone(&requests) as _,
+    )
+    .context("starting the CPU's thread")?;
     let cpu = Arc::new(cpu);
     requests.set_cpu(&cpu);
     let machine = Machine {

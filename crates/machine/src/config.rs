@@ -1,7 +1,7 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::BootFiles;
-use accel_tcg::{Engine, InstructionTime, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Sleep};
 use chardev::Chardev;
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Config {
     /// Who moves virtual time.
     pub time: Time,
     /// What runs guest code.
-    pub engine: Engine,
+    pub execution: ExecutionConfig,
     /// Whether there is an HPET.
     pub hpet: bool,
     /// Whether there are ACPI tables.
@@ -56,7 +56,7 @@ impl Default for Config {
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
-            engine: Engine::default(),
+            execution: ExecutionConfig::default(),
             hpet: true,
             acpi: true,
             exit_on_reset: false,

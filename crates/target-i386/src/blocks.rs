@@ -10,7 +10,9 @@
 
 use crate::decode::{self, Context, Decoded, MAX_LENGTH};
 use crate::insn::InsnFlags;
+use crate::insn::seg;
 use crate::mem::Privilege;
+use crate::run::CodeHolder;
 use crate::{Fault, Insn, Vcpu, paging};
 use softmmu::tlb::{Access, Probe};
 use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr};
@@ -171,7 +173,7 @@ impl BlockCache {
 
     fn build(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr) -> Result<Found, Fault> {
         if self.total >= MAX_TOTAL || self.blocks.len() >= MAX_BLOCKS {
-            self.forget_all(&cpu.dirty.clone());
+            self.forget_all();
         }
         // Watched before it is read: a write from now on is queued.
         watch(cpu, ram);
@@ -287,20 +289,23 @@ impl BlockCache {
     }
 
     /// Kills the blocks whose bytes have been written.
-    pub fn invalidate_written(&mut self, dirty: &DirtyMemory) {
+    pub fn invalidate_written(&mut self, dirty: &DirtyMemory, holder: &mut dyn CodeHolder) {
         let mut writes = std::mem::take(&mut self.writes);
         dirty.take_code_writes(&mut writes);
         for (addr, len) in writes.drain(..) {
-            self.invalidate(dirty, addr, u64::from(len));
+            holder.written(addr, u64::from(len));
+            if !self.invalidate(addr, u64::from(len)) && !holder.holds(addr.page()) {
+                dirty.unwatch_code(addr.page());
+            }
         }
         self.writes = writes;
     }
 
-    fn invalidate(&mut self, dirty: &DirtyMemory, addr: RamAddr, len: u64) {
+    /// Whether the page still holds blocks.
+    fn invalidate(&mut self, addr: RamAddr, len: u64) -> bool {
         let page = addr.page();
         let Some(ids) = self.by_page.get_mut(&page.0) else {
-            dirty.unwatch_code(page);
-            return;
+            return false;
         };
         let mut hit = Vec::new();
         let blocks = &self.blocks;
@@ -315,15 +320,16 @@ impl BlockCache {
             }
             !touched
         });
-        if ids.is_empty() {
+        let holds = !ids.is_empty();
+        if !holds {
             self.by_page.remove(&page.0);
-            dirty.unwatch_code(page);
         }
         for id in hit {
             let block = &self.blocks[id as usize];
             self.by_ram.remove(&map_key(block.ram, block.key));
             self.bury(id);
         }
+        holds
     }
 
     /// Empties a block that no map leads to; jump-cache entries find it empty.
@@ -333,11 +339,9 @@ impl BlockCache {
         block.insns = Box::default();
     }
 
-    /// Drops every block.
-    pub fn forget_all(&mut self, dirty: &DirtyMemory) {
-        for &page in self.by_page.keys() {
-            dirty.unwatch_code(RamAddr(page));
-        }
+    /// Drops every block. Pages stay watched until the next write to one finds nothing made of it: somebody else may
+    /// hold code from it.
+    pub fn forget_all(&mut self) {
         self.by_page.clear();
         self.by_ram.clear();
         self.blocks.clear();
@@ -413,9 +417,33 @@ fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
 }
 
 impl Vcpu {
+    /// The RAM address of the next instruction. None if the fetch faults or is not from RAM: the interpreter will
+    /// see.
+    pub fn fetch_code(&mut self) -> Option<RamAddr> {
+        if !self.may_fetch() {
+            return None;
+        }
+        match fetch(self, self.code_address()) {
+            Ok(Place::Ram(ram)) => Some(ram),
+            _ => None,
+        }
+    }
+
+    /// Copies code of one page, which is watched from now on: `pc` and `ram` are [`Vcpu::code_address`] and
+    /// [`Vcpu::fetch_code`].
+    pub fn read_code(&mut self, pc: u64, ram: RamAddr, to: &mut [u8]) {
+        watch(self, ram);
+        self.tlb.fetch_bytes(self.mode.fetch_mmu, GuestVirt(pc), to);
+    }
+
+    /// Whether `bytes` bytes of code from RIP on lie within CS's limit.
+    pub fn within_code_limit(&self, bytes: u64) -> bool {
+        self.state.rip.saturating_add(bytes) <= u64::from(self.state.seg[seg::CS as usize].limit) + 1
+    }
+
     /// What a jump-cache entry must have been made under to be good now.
     #[inline(always)]
-    pub(crate) fn fetch_tag(&self) -> u64 {
+    pub fn fetch_tag(&self) -> u64 {
         self.tlb.fetch_generation() << 20 | u64::from(self.tlb.asid()) << 8 | u64::from(self.mode.tag)
     }
 

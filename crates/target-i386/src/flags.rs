@@ -170,6 +170,20 @@ impl Flags {
         self.aux = cf << 63 | (cf ^ of) << 62 | flag(bit::AF) << 3 | flag(bit::SF) | parity_delta << 8;
     }
 
+    /// The status flags as LAHF and SETO leave them: OF in bit 0, SF, ZF, AF, PF and CF in bits 15, 14, 12, 10 and 8.
+    /// Generated code keeps them so.
+    #[inline]
+    pub fn packed(&self) -> u16 {
+        let status = self.status();
+        (status << 8 & 0xd500 | status >> 11 & 1) as u16
+    }
+
+    /// Replaces the status flags by [`Flags::packed`] ones.
+    #[inline]
+    pub fn set_packed(&mut self, packed: u16) {
+        self.set_status(u64::from(packed >> 8 & 0xd5) | u64::from(packed & 1) << 11);
+    }
+
     /// Direction flag as the step of a string instruction: +`size` or -`size`.
     #[inline]
     pub fn step(&self, size: u64) -> u64 {
@@ -304,6 +318,9 @@ mod tests {
                     assert_eq!(flags.condition(2 * i as u8 + 1), value & mask == 0);
                 }
             }
+            let mut copy = Flags::default();
+            copy.set_packed(flags.packed());
+            assert_eq!(copy.status(), flags.status());
             flags.set_cf(value & bit::CF == 0);
             assert_eq!(flags.status(), value ^ bit::CF);
         }

@@ -17,6 +17,8 @@ pub mod flags;
 pub mod insn;
 pub mod interrupt;
 mod io;
+#[cfg(target_arch = "x86_64")]
+pub mod jit;
 pub mod mem;
 pub mod mode;
 pub mod msr;
@@ -43,6 +45,7 @@ pub use fault::{Exec, Fault, Vector};
 pub use features::Features;
 pub use insn::{Handler, Insn, InsnFlags};
 pub use platform::Platform;
+pub use run::{Boundary, CodeHolder, Interpreter};
 pub use signals::CpuSignals;
 pub use state::CpuState;
 pub use vcpu::{InstructionCount, StopReason, Vcpu, VcpuParts};

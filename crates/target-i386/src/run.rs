@@ -17,40 +17,101 @@ use crate::signals::request;
 use crate::state::{Activity, Shadow};
 use crate::vcpu::attention;
 use crate::{Fault, Insn, StopReason, Vcpu, debug, flags, interrupt};
+use softmmu::RamAddr;
 
-/// What a boundary decides.
-enum Step {
+/// What a boundary between blocks decides.
+pub enum Boundary {
+    /// Execute a block.
     Run,
+    /// Execute one instruction with everything that can surround it: [`Interpreter::single`].
     Single,
+    /// Leave the run loop.
     Stop(StopReason),
 }
 
+/// The interpreter of one vCPU: its decoded blocks. Taken out of the CPU while it runs, so that handlers can borrow
+/// the CPU and their instruction.
+pub struct Interpreter(Box<BlockCache>);
+
+/// Another holder of code derived from guest memory, told of writes to it.
+pub trait CodeHolder {
+    /// `len` bytes at `at`, on one page, were written: drop what was made of them.
+    fn written(&mut self, at: RamAddr, len: u64);
+    /// Whether anything derived from this page is left.
+    fn holds(&self, page: RamAddr) -> bool;
+}
+
+/// The interpreter alone.
+impl CodeHolder for () {
+    fn written(&mut self, _: RamAddr, _: u64) {}
+    fn holds(&self, _: RamAddr) -> bool {
+        false
+    }
+}
+
 impl Vcpu {
-    /// Executes until `budget` instructions are complete or something else ends the run; `icount` advances by
-    /// exactly the number completed.
-    pub fn run(&mut self, budget: u64) -> StopReason {
-        // The cache is out of `self` while handlers run, so that they can borrow the CPU and their instruction.
-        let mut cache = self.blocks.take().unwrap_or_else(BlockCache::new);
+    /// Takes the interpreter out, for a run loop of the caller's own; give it back by [`Vcpu::put_interpreter`].
+    pub fn take_interpreter(&mut self) -> Interpreter {
+        Interpreter(self.blocks.take().unwrap_or_else(BlockCache::new))
+    }
+
+    /// Ends what [`Vcpu::take_interpreter`] began.
+    pub fn put_interpreter(&mut self, interpreter: Interpreter) {
+        self.blocks = Some(interpreter.0);
+    }
+
+    /// Starts a run of `budget` instructions.
+    pub fn begin_run(&mut self, budget: u64) {
         self.stop_at = self.icount.saturating_add(budget);
         self.refresh_attention();
         self.attention |= attention::LOOK;
-        let reason = self.run_blocks(&mut cache);
-        self.blocks = Some(cache);
+    }
+
+    /// Whether the next boundary is nothing to look at, but for the budget.
+    #[inline(always)]
+    pub fn is_quiet(&self) -> bool {
+        self.signals.pending() | self.attention == 0 && !self.dirty.code_writes_pending()
+    }
+
+    /// Makes the next boundary look at everything.
+    #[inline]
+    pub fn look_closely(&mut self) {
+        self.attention |= attention::LOOK;
+    }
+
+    /// Instructions left of the budget.
+    #[inline(always)]
+    pub fn budget_left(&self) -> u64 {
+        self.stop_at.saturating_sub(self.icount)
+    }
+
+    /// The linear address of the next instruction.
+    #[inline(always)]
+    pub fn code_address(&self) -> u64 {
+        self.fast_seg[seg::CS as usize].base.wrapping_add(self.state.rip) & self.mode.linear_mask
+    }
+
+    /// Executes until `budget` instructions are complete or something else ends the run; `icount` advances by
+    /// exactly the number completed.
+    pub fn run(&mut self, budget: u64) -> StopReason {
+        let mut interpreter = self.take_interpreter();
+        self.begin_run(budget);
+        let reason = self.run_blocks(&mut interpreter.0);
+        self.put_interpreter(interpreter);
         self.publish_count();
         reason
     }
 
     fn run_blocks(&mut self, cache: &mut BlockCache) -> StopReason {
         loop {
-            let quiet = self.signals.pending() | self.attention == 0 && !self.dirty.code_writes_pending();
-            if !quiet || self.icount >= self.stop_at {
-                match self.boundary(cache) {
-                    Step::Run => {}
-                    Step::Single => {
+            if !self.is_quiet() || self.icount >= self.stop_at {
+                match self.boundary(cache, &mut ()) {
+                    Boundary::Run => {}
+                    Boundary::Single => {
                         self.single(cache);
                         continue;
                     }
-                    Step::Stop(reason) => return reason,
+                    Boundary::Stop(reason) => return reason,
                 }
             }
             self.step_block(cache);
@@ -60,7 +121,7 @@ impl Vcpu {
     /// Finds the block at RIP and runs it. False if its first instruction did not complete.
     #[inline(always)]
     fn step_block(&mut self, cache: &mut BlockCache) -> bool {
-        let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(self.state.rip) & self.mode.linear_mask;
+        let pc = self.code_address();
         if let Some(block) = cache.jump(pc, self.fetch_tag())
             && !block.insns.is_empty()
         {
@@ -114,7 +175,7 @@ impl Vcpu {
         self.stop_at = u64::MAX;
         loop {
             if self.dirty.code_writes_pending() {
-                cache.invalidate_written(&self.dirty.clone());
+                cache.invalidate_written(&self.dirty.clone(), &mut ());
             }
             let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(start) & self.mode.linear_mask;
             let insn = match self.find_code(cache, pc)? {
@@ -143,14 +204,18 @@ impl Vcpu {
         }
     }
 
-    fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
+    /// Whether RIP may be fetched from, as far as segmentation goes.
+    pub(crate) fn may_fetch(&self) -> bool {
         let rip = self.state.rip;
-        let inside = if self.mode.long() {
+        if self.mode.long() {
             crate::mem::canonical(rip)
         } else {
             self.mode.flat_code || rip <= u64::from(self.state.seg[seg::CS as usize].limit)
-        };
-        if inside {
+        }
+    }
+
+    fn find_code(&mut self, cache: &mut BlockCache, pc: u64) -> Result<Found, Fault> {
+        if self.may_fetch() {
             cache.find(self, pc)
         } else {
             Err(Fault::GP0)
@@ -228,10 +293,10 @@ impl Vcpu {
     }
 
     #[inline(never)]
-    fn boundary(&mut self, cache: &mut BlockCache) -> Step {
+    fn boundary(&mut self, cache: &mut BlockCache, holder: &mut dyn CodeHolder) -> Boundary {
         if self.dirty.code_writes_pending() {
             let dirty = self.dirty.clone();
-            cache.invalidate_written(&dirty);
+            cache.invalidate_written(&dirty, holder);
         }
         self.signals.take(request::MAP_CHANGED | request::CODE_WRITTEN);
         if self.view.refresh() {
@@ -243,10 +308,10 @@ impl Vcpu {
             self.tlb.reprotect();
         }
         if self.icount >= self.stop_at {
-            return Step::Stop(StopReason::Budget);
+            return Boundary::Stop(StopReason::Budget);
         }
         if self.signals.take(request::EXIT) != 0 {
-            return Step::Stop(StopReason::ExitRequest);
+            return Boundary::Stop(StopReason::ExitRequest);
         }
         const EVENTS: u32 = request::INTR | request::NMI | request::INIT | request::SIPI;
         if self.signals.pending() & EVENTS != 0
@@ -256,14 +321,14 @@ impl Vcpu {
         }
         match self.state.activity {
             Activity::Running => {}
-            Activity::Halted | Activity::WaitForSipi => return Step::Stop(StopReason::Halted),
-            Activity::Shutdown => return Step::Stop(StopReason::Shutdown),
+            Activity::Halted | Activity::WaitForSipi => return Boundary::Stop(StopReason::Halted),
+            Activity::Shutdown => return Boundary::Stop(StopReason::Shutdown),
         }
         self.refresh_attention();
         if self.attention == 0 {
-            Step::Run
+            Boundary::Run
         } else {
-            Step::Single
+            Boundary::Single
         }
     }
 
@@ -300,5 +365,45 @@ impl Vcpu {
         {
             interrupt::raise(self, fault);
         }
+    }
+}
+
+impl Interpreter {
+    /// Looks at everything that can happen between two blocks: code writes, map changes, budget, requests, events.
+    pub fn boundary(&mut self, cpu: &mut Vcpu, holder: &mut dyn CodeHolder) -> Boundary {
+        cpu.boundary(&mut self.0, holder)
+    }
+
+    /// One instruction with everything that can surround it.
+    pub fn single(&mut self, cpu: &mut Vcpu) {
+        cpu.single(&mut self.0);
+    }
+
+    /// One block, as far as the budget allows.
+    pub fn block(&mut self, cpu: &mut Vcpu) {
+        cpu.step_block(&mut self.0);
+    }
+
+    /// The one instruction at RIP (one chunk of a REP); its fault is delivered.
+    pub fn instruction(&mut self, cpu: &mut Vcpu) {
+        let pc = cpu.code_address();
+        let result = match cpu.find_code(&mut self.0, pc) {
+            Ok(Found::Block(id)) => match self.0.block(id).map(|block| block.insns.as_ref()) {
+                Some([insn, ..]) => {
+                    cpu.execute(std::slice::from_ref(insn), u32::from(insn.len));
+                    Ok(())
+                }
+                _ => Ok(()),
+            },
+            Ok(Found::Uncached(insn)) => {
+                cpu.execute(std::slice::from_ref(&insn), u32::from(insn.len));
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = result {
+            interrupt::raise(cpu, fault);
+        }
+        cpu.attention |= attention::LOOK;
     }
 }

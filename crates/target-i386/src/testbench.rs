@@ -130,7 +130,7 @@ impl Platform for Board {
 /// A CPU, its RAM and its board.
 pub struct TestBench {
     /// The CPU.
-    pub cpu: Vcpu,
+    pub cpu: Box<Vcpu>,
     /// The RAM.
     pub ram: RamBlock,
     /// The root of the memory map, for tests that add regions.

@@ -103,12 +103,15 @@ pub struct Vcpu {
     /// The board.
     pub platform: Arc<dyn Platform>,
     /// Linear-address translations. Flush through the methods of [`Tlb`]; block look-up follows.
-    pub tlb: Box<Tlb>,
+    pub tlb: Tlb,
     /// Data breakpoints (bits 0..=3) that the current instruction has hit; `debug` reports and clears them.
     pub debug_hits: u8,
     /// Set by an instruction after which no single-step trap comes although TF was set before it (INT n,
     /// SYSCALL with TF masked, an event delivered instead).
     pub inhibit_trap: bool,
+    /// What only generated code uses.
+    #[cfg(target_arch = "x86_64")]
+    pub jit: crate::jit::Env,
     pub(crate) dirty: Arc<DirtyMemory>,
     pub(crate) count: Arc<InstructionCount>,
     pub(crate) fast_seg: [FastSegment; 8],
@@ -126,10 +129,11 @@ pub struct Vcpu {
 }
 
 impl Vcpu {
-    /// A vCPU with zeroed state; `system::reset` (or a loader) gives it a meaningful one.
-    pub fn new(parts: VcpuParts) -> Self {
+    /// A vCPU with zeroed state; `system::reset` (or a loader) gives it a meaningful one. Boxed, since generated
+    /// code addresses its fields and the TLB relative to one pointer.
+    pub fn new(parts: VcpuParts) -> Box<Self> {
         let dirty = parts.memory.map().dirty().clone();
-        let mut cpu = Self {
+        let mut cpu = Box::new(Self {
             state: CpuState::default(),
             icount: 0,
             mode: Mode::default(),
@@ -141,9 +145,11 @@ impl Vcpu {
             io: parts.io,
             signals: parts.signals,
             platform: parts.platform,
-            tlb: Tlb::new(dirty.clone()),
+            tlb: *Tlb::new(dirty.clone()),
             debug_hits: 0,
             inhibit_trap: false,
+            #[cfg(target_arch = "x86_64")]
+            jit: crate::jit::Env::default(),
             dirty,
             count: parts.count,
             fast_seg: [FastSegment::default(); 8],
@@ -153,7 +159,7 @@ impl Vcpu {
             iterations: 0,
             cleaned: 0,
             blocks: None,
-        };
+        });
         cpu.refresh_mode();
         cpu
     }

@@ -3,7 +3,7 @@
 use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
-use accel_tcg::{Engine, InstructionTime, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Sleep};
 use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Time};
 use target_i386::cpuid;
 
@@ -44,7 +44,7 @@ pub struct Draft {
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
-    pub engine: Engine,
+    pub execution: ExecutionConfig,
     pub no_hpet: bool,
     pub no_acpi: bool,
     pub nodefaults: bool,
@@ -145,7 +145,7 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     for (key, value) in &list.pairs {
         match key.as_str() {
             "engine" => {
-                draft.engine = value
+                draft.execution.engine = value
                     .parse()
                     .map_err(|error: accel_tcg::UnknownEngine| error.to_string())?
             }
@@ -296,7 +296,7 @@ impl Draft {
             time: self
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
-            engine: self.engine,
+            execution: self.execution,
             hpet: !self.no_hpet,
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,

@@ -21,6 +21,7 @@
 mod entry;
 mod fetch;
 mod flush;
+pub mod layout;
 mod slow;
 mod state;
 mod table;
@@ -117,6 +118,14 @@ impl Tlb {
         }
         // SAFETY: as in `store`; pages are mapped page-aligned, so the host address is as aligned as `vaddr`.
         Some(unsafe { T::cas(entry.host(vaddr.0), old, new) })
+    }
+
+    /// The host address of `vaddr` if the fast path of a load or store of its one byte would hit: what generated code
+    /// asks for once a miss is filled. The rest of the page follows it.
+    #[inline]
+    pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, access: Access) -> Option<*mut u8> {
+        let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
+        (entry.word(access) == vaddr.0 & PAGE_MASK).then(|| entry.host(vaddr.0))
     }
 
     /// Looks an instruction address up in the fetch table.

@@ -52,9 +52,13 @@ pub fn options(features: Features) -> u32 {
 
 /// Decodes the instruction at the start of `bytes`.
 pub fn decode(bytes: &[u8], context: Context) -> Decoded {
+    decode_into(bytes, context, &mut Instruction::default())
+}
+
+/// Decodes the instruction at the start of `bytes`, and tells iced's view of it.
+pub fn decode_into(bytes: &[u8], context: Context, raw: &mut Instruction) -> Decoded {
     let mut decoder = Decoder::with_ip(context.bits, bytes, 0, options(context.features));
-    let mut raw = Instruction::default();
-    decoder.decode_out(&mut raw);
+    decoder.decode_out(raw);
     if raw.is_invalid() {
         if decoder.last_error() == DecoderError::NoMoreBytes && bytes.len() < MAX_LENGTH {
             return Decoded::Incomplete;
@@ -74,12 +78,12 @@ pub fn decode(bytes: &[u8], context: Context) -> Decoded {
             plain[0] = 0x66;
         }
         decoder = Decoder::with_ip(context.bits, &plain, 0, options(context.features));
-        decoder.decode_out(&mut raw);
+        decoder.decode_out(raw);
     }
-    if !gate::allowed(&raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
+    if !gate::allowed(raw, context.features) || (context.real_like && raw.encoding() == EncodingKind::VEX) {
         return Decoded::Insn(stub(raise_ud, raw.len() as u8));
     }
-    let mut insn = convert(&raw, context);
+    let mut insn = convert(raw, context);
     insn.imm |= x87::opcode(bytes, context.bits);
     Decoded::Insn(insn)
 }

@@ -1,7 +1,9 @@
 //! BT, BTS, BTR, BTC, BSF, BSR, LZCNT, TZCNT, POPCNT.
-//! SDM vol. 1, 7.3.7. Flags the manual leaves undefined keep their values.
+//! SDM vol. 1, 7.3.7. Flags the manual leaves undefined keep their values after BT
+//! and its kin, and are clear after scans and counts.
 
 use super::{Binary, binary, by_wide_size, operand_size};
+use crate::flags::bit;
 use crate::insn::InsnFlags;
 use crate::mem::Word;
 use crate::{Exec, Handler, Insn, Vcpu};
@@ -108,11 +110,17 @@ trait Count: 'static {
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, old: u64) -> T;
 }
 
+/// ZF, and the other status flags clear.
+#[inline(always)]
+fn set_zf(cpu: &mut Vcpu, zf: bool) {
+    cpu.state.flags.set_status(if zf { bit::ZF } else { 0 });
+}
+
 struct Bsf;
 impl Count for Bsf {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, old: u64) -> T {
-        cpu.state.flags.set_zf(a.zext() == 0);
+        set_zf(cpu, a.zext() == 0);
         if a.zext() == 0 {
             T::from_u64(old)
         } else {
@@ -125,7 +133,7 @@ struct Bsr;
 impl Count for Bsr {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, old: u64) -> T {
-        cpu.state.flags.set_zf(a.zext() == 0);
+        set_zf(cpu, a.zext() == 0);
         if a.zext() == 0 {
             T::from_u64(old)
         } else {
@@ -139,8 +147,8 @@ impl Count for Tzcnt {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, _: u64) -> T {
         let count = a.zext().trailing_zeros().min(T::BITS);
+        set_zf(cpu, count == 0);
         cpu.state.flags.set_cf(a.zext() == 0);
-        cpu.state.flags.set_zf(count == 0);
         T::from_u64(u64::from(count))
     }
 }
@@ -150,8 +158,8 @@ impl Count for Lzcnt {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, _: u64) -> T {
         let count = a.zext().leading_zeros() - (64 - T::BITS);
+        set_zf(cpu, count == 0);
         cpu.state.flags.set_cf(a.zext() == 0);
-        cpu.state.flags.set_zf(count == 0);
         T::from_u64(u64::from(count))
     }
 }
@@ -161,9 +169,7 @@ impl Count for Popcnt {
     #[inline(always)]
     fn apply<T: Word>(cpu: &mut Vcpu, a: T, _: u64) -> T {
         let count = u64::from(a.zext().count_ones());
-        cpu.state
-            .flags
-            .set_status(if count == 0 { crate::flags::bit::ZF } else { 0 });
+        set_zf(cpu, count == 0);
         T::from_u64(count)
     }
 }

@@ -103,7 +103,7 @@ fn binary(raw: &Instruction) -> Option<Binary> {
     }
 }
 
-fn is_immediate(kind: OpKind) -> bool {
+pub(crate) fn is_immediate(kind: OpKind) -> bool {
     matches!(
         kind,
         OpKind::Immediate8
@@ -118,7 +118,7 @@ fn is_immediate(kind: OpKind) -> bool {
 }
 
 /// Size in bytes of the first operand.
-fn operand_size(raw: &Instruction) -> usize {
+pub(crate) fn operand_size(raw: &Instruction) -> usize {
     match raw.op0_kind() {
         OpKind::Register => raw.op0_register().size(),
         _ => raw.memory_size().size(),

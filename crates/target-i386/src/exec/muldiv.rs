@@ -1,9 +1,10 @@
 //! MUL, IMUL, DIV, IDIV.
 //!
-//! Flags that the SDM leaves undefined: after a multiplication SF, ZF, PF and AF keep their values (AMD); after a
-//! division all six do. SDM vol. 1, 7.3.2.4.
+//! Flags that the SDM leaves undefined: after a multiplication SF, ZF, PF and AF are clear, so that no engine needs
+//! what was there before; after a division all six keep their values (AMD). SDM vol. 1, 7.3.2.4.
 
 use super::{by_size, by_wide_size, is_immediate, operand_size};
+use crate::flags::bit;
 use crate::mem::Word;
 use crate::state::gpr::{RAX, RDX};
 use crate::{Exec, Fault, Handler, Insn, Vcpu};
@@ -35,7 +36,7 @@ fn mul<T: Word>(cpu: &mut Vcpu, b: T) {
     let product = u128::from(cpu.reg::<T>(RAX as u8).zext()) * u128::from(b.zext());
     set_wide::<T>(cpu, product);
     let high = product >> T::BITS != 0;
-    cpu.state.flags.set_cf_of(high, high);
+    set_overflow(cpu, high);
 }
 
 #[inline(always)]
@@ -43,7 +44,7 @@ fn imul<T: Word>(cpu: &mut Vcpu, b: T) {
     let a = cpu.reg::<T>(RAX as u8);
     let product = signed(a) * signed(b);
     set_wide::<T>(cpu, product as u128);
-    set_overflow::<T>(cpu, product);
+    set_overflow(cpu, exceeds::<T>(product));
 }
 
 #[inline(always)]
@@ -52,9 +53,15 @@ fn signed<T: Word>(value: T) -> i128 {
 }
 
 #[inline(always)]
-fn set_overflow<T: Word>(cpu: &mut Vcpu, product: i128) {
-    let over = signed(T::from_u64(product as u64)) != product;
-    cpu.state.flags.set_cf_of(over, over);
+fn exceeds<T: Word>(product: i128) -> bool {
+    signed(T::from_u64(product as u64)) != product
+}
+
+#[inline(always)]
+fn set_overflow(cpu: &mut Vcpu, over: bool) {
+    cpu.state
+        .flags
+        .set_status(if over { bit::CF | bit::OF } else { 0 });
 }
 
 #[inline(always)]
@@ -149,7 +156,7 @@ forms! {
 fn product<T: Word>(cpu: &mut Vcpu, insn: &Insn, a: T, b: T) -> Exec {
     let product = signed(a) * signed(b);
     cpu.set_reg(insn.reg[0], T::from_u64(product as u64));
-    set_overflow::<T>(cpu, product);
+    set_overflow(cpu, exceeds::<T>(product));
     Ok(())
 }
 

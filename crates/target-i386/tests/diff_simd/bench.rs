@@ -26,7 +26,7 @@ const CODE: u64 = 0x1_0000;
 const DATA: u64 = 0x2_0000;
 
 pub struct Bench {
-    cpu: Vcpu,
+    cpu: Box<Vcpu>,
     ram: RamBlock,
     features: Features,
     bits: u32,

@@ -12,7 +12,7 @@ use target_i386::testbench::Board;
 use target_i386::{CpuSignals, Exec, Features, InstructionCount, Vcpu, VcpuParts};
 
 pub struct Guest {
-    pub cpu: Vcpu,
+    pub cpu: Box<Vcpu>,
     pub memory: Arc<AddressSpace>,
     pub board: Arc<Board>,
 }

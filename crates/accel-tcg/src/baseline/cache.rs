@@ -1,0 +1,323 @@
+//! Translated blocks: found by the RAM address of their first byte and the mode, linked to each other, killed by writes
+//! to their bytes, and evicted by age.
+//!
+//! The buffer is a ring of segments. Code is placed at the cursor; when that enters the next segment, the blocks there
+//! (the oldest) go. A killed block keeps its place until then: its first instruction becomes a jump to its own refusal,
+//! so stale pointers to it (jump cache) lead back to the run loop. Mirrors QEMU's `accel/tcg/tb-maint.c`.
+
+use crate::code_buffer::CodeBuffer;
+use softmmu::{PAGE_SIZE, RamAddr};
+use std::collections::HashMap;
+use target_i386::jit::{Exit, Helper, Link, Thunks, Translation};
+
+/// Number of a block, as exit words have it.
+pub type BlockId = u32;
+
+/// Where code can be entered: a multiple of this.
+const ALIGN: usize = 16;
+/// Pieces that are evicted at once.
+const SEGMENTS: usize = 16;
+
+/// A placed block.
+pub struct Block {
+    ram: RamAddr,
+    key: u32,
+    /// Offset of its code in the buffer.
+    code: usize,
+    code_len: usize,
+    /// Offset of each instruction from the page's start, and of the first byte behind.
+    pub offsets: Box<[u16]>,
+    links: Vec<Link>,
+    /// What each direct exit is linked to.
+    linked: Vec<Option<BlockId>>,
+    /// Who is linked to it: block and link number.
+    incoming: Vec<(BlockId, u8)>,
+    refuse: usize,
+    alive: bool,
+    /// Held for the code, which points at them.
+    _helpers: Vec<Box<Helper>>,
+}
+
+impl Block {
+    /// Number of instructions.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Offset in the page of the target of direct exit `n`.
+    pub fn target(&self, n: u8) -> i32 {
+        self.links[usize::from(n)].target
+    }
+
+    /// Whether it may be entered.
+    pub fn is_alive(&self) -> bool {
+        self.alive
+    }
+
+    /// Bytes of guest code.
+    pub fn guest_bytes(&self) -> u64 {
+        u64::from(self.offsets[self.len()] - self.offsets[0])
+    }
+
+    fn covers(&self, addr: RamAddr, len: u64) -> bool {
+        addr.0 < self.ram.0 + self.guest_bytes() && self.ram.0 < addr.0 + len
+    }
+}
+
+/// What happened to the cache.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Blocks translated.
+    pub blocks: u64,
+    /// Guest instructions translated.
+    pub instructions: u64,
+    /// Bytes of host code.
+    pub code_bytes: u64,
+    /// Direct exits linked.
+    pub links: u64,
+    /// Blocks killed by writes.
+    pub invalidated: u64,
+    /// Blocks evicted by age.
+    pub evicted: u64,
+}
+
+/// All translated blocks of one vCPU.
+pub struct Cache {
+    buffer: CodeBuffer,
+    thunks: Thunks,
+    /// Offset at which the next block goes.
+    cursor: usize,
+    /// First offset behind the thunks.
+    start: usize,
+    segment_len: usize,
+    /// The segment in which the cursor stands.
+    segment: usize,
+    blocks: Vec<Option<Block>>,
+    free: Vec<BlockId>,
+    /// Blocks of each segment.
+    in_segment: Vec<Vec<BlockId>>,
+    by_ram: HashMap<(u64, u32), BlockId>,
+    by_page: HashMap<u64, Vec<BlockId>>,
+    /// Something was evicted since the jump cache was cleared.
+    pub evicted: bool,
+    /// For statistics.
+    pub counters: Counters,
+}
+
+impl Cache {
+    /// A cache in `buffer`.
+    pub fn new(mut buffer: CodeBuffer) -> Self {
+        let thunks = Thunks::new();
+        buffer.write(0, &thunks.code);
+        let start = thunks.code.len().next_multiple_of(ALIGN);
+        Self {
+            cursor: start,
+            start,
+            segment_len: (buffer.len() - start) / SEGMENTS,
+            segment: 0,
+            buffer,
+            thunks,
+            blocks: Vec::new(),
+            free: Vec::new(),
+            in_segment: vec![Vec::new(); SEGMENTS],
+            by_ram: HashMap::new(),
+            by_page: HashMap::new(),
+            evicted: false,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Host address of the entry thunk.
+    pub fn enter(&self) -> *const u8 {
+        self.buffer.base().wrapping_add(self.thunks.enter)
+    }
+
+    /// Host address of a block's code.
+    pub fn code(&self, id: BlockId) -> *const u8 {
+        self.buffer.base().wrapping_add(self.block(id).code)
+    }
+
+    /// The block.
+    ///
+    /// # Panics
+    /// If there is none of that number: numbers come from this cache and from code in it.
+    pub fn block(&self, id: BlockId) -> &Block {
+        self.blocks[id as usize]
+            .as_ref()
+            .expect("the number of a block in the cache")
+    }
+
+    fn block_mut(&mut self, id: BlockId) -> &mut Block {
+        self.blocks[id as usize]
+            .as_mut()
+            .expect("the number of a block in the cache")
+    }
+
+    /// The block at a RAM address in a mode.
+    pub fn find(&self, ram: RamAddr, key: u32) -> Option<BlockId> {
+        self.by_ram.get(&(ram.0, key)).copied()
+    }
+
+    /// The number that the next block will have; none if there are too many.
+    pub fn next_id(&mut self) -> BlockId {
+        if let Some(&id) = self.free.last() {
+            return id;
+        }
+        if self.blocks.len() >= Exit::BLOCKS as usize {
+            self.enter_segment((self.segment + 1) % SEGMENTS);
+            return self.next_id();
+        }
+        self.free.push(self.blocks.len() as BlockId);
+        self.blocks.push(None);
+        self.next_id()
+    }
+
+    /// Places a translation that was made for [`Cache::next_id`].
+    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: Translation) -> Option<BlockId> {
+        let len = translation.code.len();
+        if len > self.segment_len {
+            return None;
+        }
+        let id = self.free.pop()?;
+        let at = self.allocate(len);
+        self.buffer.write(at, &translation.code);
+        for (from, thunk) in translation.relocs {
+            self.buffer.patch_branch(at + from, self.thunks.offset(thunk));
+        }
+        self.counters.blocks += 1;
+        self.counters.instructions += translation.offsets.len() as u64 - 1;
+        self.counters.code_bytes += len as u64;
+        self.blocks[id as usize] = Some(Block {
+            ram,
+            key,
+            code: at,
+            code_len: len,
+            offsets: translation.offsets,
+            linked: vec![None; translation.links.len()],
+            links: translation.links,
+            incoming: Vec::new(),
+            refuse: at + translation.refuse as usize,
+            alive: true,
+            _helpers: translation.helpers,
+        });
+        self.in_segment[self.segment].push(id);
+        self.by_ram.insert((ram.0, key), id);
+        self.by_page.entry(ram.page().0).or_default().push(id);
+        Some(id)
+    }
+
+    fn allocate(&mut self, len: usize) -> usize {
+        let end = |segment: usize| self.start + (segment + 1) * self.segment_len;
+        if self.cursor + len > end(self.segment) {
+            self.enter_segment((self.segment + 1) % SEGMENTS);
+        }
+        let at = self.cursor;
+        self.cursor = (at + len).next_multiple_of(ALIGN);
+        at
+    }
+
+    /// Evicts the oldest segment and goes on there.
+    fn enter_segment(&mut self, segment: usize) {
+        let ids = std::mem::take(&mut self.in_segment[segment]);
+        self.evicted |= !ids.is_empty();
+        for id in ids {
+            self.kill(id);
+            self.blocks[id as usize] = None;
+            self.free.push(id);
+            self.counters.evicted += 1;
+        }
+        self.segment = segment;
+        self.cursor = (self.start + segment * self.segment_len).next_multiple_of(ALIGN);
+    }
+
+    /// Links direct exit `n` of `from` to `to`.
+    pub fn link(&mut self, from: BlockId, n: u8, to: BlockId) {
+        let target = self.block(to).code;
+        let block = self.block(from);
+        let Some(at) = block.links[usize::from(n)].at else {
+            return;
+        };
+        let at = block.code + at as usize;
+        self.buffer.patch_branch(at, target);
+        self.block_mut(from).linked[usize::from(n)] = Some(to);
+        self.block_mut(to).incoming.push((from, n));
+        self.counters.links += 1;
+    }
+
+    /// Takes a block out of every map, and makes every way into it lead to the run loop.
+    fn kill(&mut self, id: BlockId) {
+        let block = self.block_mut(id);
+        if !std::mem::take(&mut block.alive) {
+            return;
+        }
+        let (ram, key, code, refuse) = (block.ram, block.key, block.code, block.refuse);
+        let incoming = std::mem::take(&mut block.incoming);
+        if self.by_ram.get(&(ram.0, key)) == Some(&id) {
+            self.by_ram.remove(&(ram.0, key));
+        }
+        if let Some(ids) = self.by_page.get_mut(&ram.page().0) {
+            ids.retain(|&other| other != id);
+            if ids.is_empty() {
+                self.by_page.remove(&ram.page().0);
+            }
+        }
+        for (from, n) in incoming {
+            self.unlink(from, n);
+        }
+        // Nobody keeps the number of a dead block.
+        let outgoing = std::mem::take(&mut self.block_mut(id).linked);
+        for (n, to) in outgoing.into_iter().enumerate() {
+            if let Some(to) = to {
+                self.block_mut(to).incoming.retain(|&link| link != (id, n as u8));
+            }
+        }
+        // jmp refuse
+        let mut jump = [0xe9, 0, 0, 0, 0];
+        jump[1..].copy_from_slice(&((refuse as i64 - (code as i64 + 5)) as i32).to_le_bytes());
+        self.buffer.write(code, &jump);
+    }
+
+    /// Makes a direct exit leave again.
+    fn unlink(&mut self, from: BlockId, n: u8) {
+        let n = usize::from(n);
+        let block = self.block_mut(from);
+        block.linked[n] = None;
+        let link = block.links[n];
+        let code = block.code;
+        if let Some(at) = link.at {
+            self.buffer
+                .patch_branch(code + at as usize, code + link.stub as usize);
+        }
+    }
+
+    /// Kills the blocks of which a byte was written.
+    pub fn written(&mut self, addr: RamAddr, len: u64) {
+        let Some(ids) = self.by_page.get(&addr.page().0) else {
+            return;
+        };
+        let hit: Vec<BlockId> = ids
+            .iter()
+            .copied()
+            .filter(|&id| self.block(id).covers(addr, len))
+            .collect();
+        self.counters.invalidated += hit.len() as u64;
+        for id in hit {
+            self.kill(id);
+        }
+    }
+
+    /// Whether blocks of the page are left.
+    pub fn holds(&self, page: RamAddr) -> bool {
+        debug_assert!(page.0.is_multiple_of(PAGE_SIZE));
+        self.by_page.contains_key(&page.0)
+    }
+
+    /// A block's code, for listings.
+    pub fn listing(&self, id: BlockId) -> (u64, Vec<u8>) {
+        let block = self.block(id);
+        (
+            self.code(id) as u64,
+            self.buffer.bytes(block.code, block.code_len),
+        )
+    }
+}

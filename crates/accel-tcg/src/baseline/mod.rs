@@ -1,0 +1,211 @@
+//! The baseline engine: every block translated once, entered through the jump cache, linked to its neighbours.
+//!
+//! ```text
+//! boundary (events, budget) -> block at RIP: jump cache, else by RAM address, else translate -> generated code
+//!   -> exit: link and go on, interpret one instruction, deliver a fault, or look at the boundary again
+//! ```
+//!
+//! Generated code runs in slices of at most [`SLICE`] instructions, after which the boundary is looked at: that is
+//! how requests from other threads get in. The budget is exact: a block that does not fit into what is left is
+//! refused, and the interpreter runs the tail. Mirrors `cpu_exec` in QEMU's `accel/tcg/cpu-exec.c`.
+#![allow(unsafe_code)] // enters generated code
+
+mod cache;
+
+pub use cache::Counters;
+
+use crate::code_buffer::CodeBuffer;
+use cache::{BlockId, Cache};
+use softmmu::RamAddr;
+use std::io;
+use target_i386::jit::{Env, Exit, ExitKind, Jump, Translator};
+use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
+
+/// Most instructions between two looks at requests from other threads: about ten microseconds.
+const SLICE: u64 = 16 << 10;
+/// Bytes of guest code looked at for one block.
+const WINDOW: usize = 256;
+
+/// The engine of one vCPU.
+pub struct Baseline {
+    cache: Cache,
+    jumps: Box<[Jump]>,
+    translator: Translator,
+    /// Exits by kind.
+    exits: [u64; 5],
+}
+
+impl CodeHolder for Baseline {
+    fn written(&mut self, at: RamAddr, len: u64) {
+        self.cache.written(at, len);
+    }
+    fn holds(&self, page: RamAddr) -> bool {
+        self.cache.holds(page)
+    }
+}
+
+impl Baseline {
+    /// An engine for `cpu` with `size` bytes for code.
+    ///
+    /// # Errors
+    /// The host has no executable memory to give.
+    pub fn new(cpu: &Vcpu, size: usize) -> io::Result<Self> {
+        Ok(Self {
+            cache: Cache::new(CodeBuffer::new(size)?),
+            jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
+            translator: Translator::new(cpu.features),
+            exits: [0; 5],
+        })
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.cache.counters
+    }
+
+    /// How often generated code was left, by kind of exit.
+    pub fn exits(&self) -> [u64; 5] {
+        self.exits
+    }
+
+    /// Executes until `budget` instructions are complete or something else ends the run; as [`Vcpu::run`].
+    pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        let mut interpreter = cpu.take_interpreter();
+        cpu.begin_run(budget);
+        let reason = self.run_blocks(cpu, &mut interpreter);
+        cpu.put_interpreter(interpreter);
+        cpu.publish_count();
+        reason
+    }
+
+    fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
+        // The direct exit through which generated code was just left.
+        let mut link = None;
+        loop {
+            if !cpu.is_quiet() || cpu.budget_left() == 0 {
+                // An event may have changed RIP: it is not the exit's target any more.
+                link = None;
+                match interpreter.boundary(cpu, self) {
+                    Boundary::Run => {}
+                    Boundary::Single => {
+                        interpreter.single(cpu);
+                        continue;
+                    }
+                    Boundary::Stop(reason) => return reason,
+                }
+            }
+            let Some((jump, id)) = self.look_up(cpu, link.is_some()) else {
+                interpreter.block(cpu);
+                link = None;
+                continue;
+            };
+            if let (Some((from, n)), Some(to)) = (link.take(), id)
+                && self.cache.block(from).is_alive()
+            {
+                self.cache.link(from, n, to);
+            }
+            let exit = self.enter(cpu, jump);
+            self.exits[exit.kind as usize] += 1;
+            let block = self.cache.block(exit.block);
+            let after = block.len() as u8 - exit.n.min(block.len() as u8);
+            let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);
+            match exit.kind {
+                ExitKind::Entry => {
+                    cpu.leave_generated(0, Some(offset(0)));
+                    if !block.is_alive() {
+                        // The jump cache still led here.
+                        self.jumps[Jump::index(cpu.code_address())] = Jump::NONE;
+                        continue;
+                    }
+                    if cpu.budget_left() < block.len() as u64 && cpu.budget_left() != 0 && cpu.is_quiet() {
+                        interpreter.block(cpu);
+                    }
+                }
+                ExitKind::Link => {
+                    cpu.leave_generated(0, Some(block.target(exit.n)));
+                    link = Some((exit.block, exit.n));
+                }
+                ExitKind::Interpret => {
+                    cpu.leave_generated(after, Some(offset(exit.n)));
+                    interpreter.instruction(cpu);
+                }
+                ExitKind::After => {
+                    cpu.leave_generated(after - 1, None);
+                    cpu.look_closely();
+                }
+                ExitKind::Fault => {
+                    cpu.leave_generated(after, None);
+                    cpu.deliver_generated_fault();
+                    cpu.look_closely();
+                }
+            }
+        }
+    }
+
+    /// The code for the CPU's next instruction. None: the interpreter has to run it.
+    #[inline]
+    fn look_up(&mut self, cpu: &mut Vcpu, for_link: bool) -> Option<(Jump, Option<BlockId>)> {
+        let pc = cpu.code_address();
+        let jump = self.jumps[Jump::index(pc)];
+        if jump.pc == pc && jump.tag == cpu.fetch_tag() && !for_link {
+            return Some((jump, None));
+        }
+        let (jump, id) = self.find(cpu, pc)?;
+        Some((jump, Some(id)))
+    }
+
+    #[inline(never)]
+    fn find(&mut self, cpu: &mut Vcpu, pc: u64) -> Option<(Jump, BlockId)> {
+        let key = cpu.jit_key()?;
+        let ram = cpu.fetch_code()?;
+        let id = match self.cache.find(ram, key.pack()) {
+            Some(id) => id,
+            None => self.translate(cpu, pc, ram, key)?,
+        };
+        if std::mem::take(&mut self.cache.evicted) {
+            self.jumps.fill(Jump::NONE);
+        }
+        if !key.flat_code && !cpu.within_code_limit(self.cache.block(id).guest_bytes()) {
+            return None;
+        }
+        let jump = Jump {
+            pc,
+            tag: cpu.fetch_tag(),
+            rip_base: cpu.state.rip.wrapping_sub(pc & 0xfff),
+            code: self.cache.code(id) as u64,
+        };
+        if key.flat_code {
+            self.jumps[Jump::index(pc)] = jump;
+        }
+        Some((jump, id))
+    }
+
+    fn translate(
+        &mut self,
+        cpu: &mut Vcpu,
+        pc: u64,
+        ram: RamAddr,
+        key: target_i386::jit::Key,
+    ) -> Option<BlockId> {
+        let mut bytes = [0; WINDOW];
+        let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
+        let window = &mut bytes[..in_page.min(WINDOW)];
+        cpu.read_code(pc, ram, window);
+        let id = self.cache.next_id();
+        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
+        self.cache.insert(ram, key.pack(), translation)
+    }
+
+    #[inline]
+    fn enter(&mut self, cpu: &mut Vcpu, jump: Jump) -> Exit {
+        let slice = cpu.budget_left().min(SLICE) as i32;
+        cpu.jit.jumps = self.jumps.as_ptr() as u64;
+        cpu.enter_generated(slice, jump.rip_base, jump.tag);
+        // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
+        let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
+            unsafe { std::mem::transmute(self.cache.enter()) };
+        // SAFETY: the code is a live block's, made for the CPU's present mode (the key) and its TLB; nobody else uses
+        // the CPU while this thread holds `&mut Vcpu`.
+        Exit::from_word(unsafe { enter(cpu.jit_env(), jump.code) })
+    }
+}

@@ -1,0 +1,253 @@
+//! One block: decode, choose rows, plan flags, emit, with the tables that link it and that say where it was left.
+
+use super::asm::{Asm, alu, cc, env};
+use super::encoding::Encoding;
+use super::env::{Key, at};
+use super::memory::Cold;
+use super::plan::{self, Held};
+use super::rows::{self, Row};
+use super::runtime::{ExitKind, Helper, exit_word};
+use super::thunks::Thunk;
+use crate::decode::{self, Context, Decoded};
+use crate::{Features, Insn};
+use iced_x86::{Code, Instruction};
+
+/// Most instructions in a block: their number has six bits in an exit word.
+pub const MAX_INSNS: usize = 63;
+
+/// A direct exit: a jump that may be linked to its target's code.
+#[derive(Clone, Copy, Debug)]
+pub struct Link {
+    /// Position of the jump's rel32 in the code; none if it always leaves.
+    pub at: Option<u32>,
+    /// Where the jump goes while it is not linked: an offset in the code.
+    pub stub: u32,
+    /// Offset of the target from the page of the block's first byte.
+    pub target: i32,
+}
+
+/// Host code for a block, not yet placed.
+pub struct Translation {
+    /// The code.
+    pub code: Vec<u8>,
+    /// rel32 fields that lead to thunks.
+    pub relocs: Vec<(usize, Thunk)>,
+    /// Direct exits, by the number in the exit word.
+    pub links: Vec<Link>,
+    /// Offset of each instruction from the page's start, and of the first byte behind the block.
+    pub offsets: Box<[u16]>,
+    /// What helper calls point at; must live as long as the code.
+    pub helpers: Vec<Box<Helper>>,
+    /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
+    /// overwritten by a jump to here.
+    pub refuse: u32,
+}
+
+/// A decoded instruction with its row.
+pub(super) struct Item {
+    pub raw: Instruction,
+    pub insn: Insn,
+    pub e: Encoding,
+    pub bytes: [u8; decode::MAX_LENGTH],
+    /// Offset from the block's start.
+    pub start: u16,
+    pub row: Row,
+    /// Flags after it are wanted in memory.
+    pub save: bool,
+}
+
+impl Item {
+    /// The immediate's bytes.
+    pub fn imm(&self) -> &[u8] {
+        &self.bytes[self.e.imm as usize..self.insn.len as usize]
+    }
+
+    /// MOV with a 64-bit absolute address.
+    pub fn is_moffs(&self) -> bool {
+        self.e.map == 0 && matches!(self.e.code, 0xa0..=0xa3)
+    }
+}
+
+/// Translates blocks for CPUs with some features on this host.
+#[derive(Clone, Copy, Debug)]
+pub struct Translator {
+    features: Features,
+    bmi2: bool,
+}
+
+impl Translator {
+    /// A translator for guests with `features`.
+    pub fn new(features: Features) -> Self {
+        Self {
+            features,
+            bmi2: std::arch::is_x86_feature_detected!("bmi2"),
+        }
+    }
+
+    /// Translates the block that starts with `bytes` (of one page), at `page_offset` of its page. `id` is what exit
+    /// words name it by. None if the first instruction does not end in the page.
+    pub fn translate(&self, bytes: &[u8], page_offset: u16, key: Key, id: u32) -> Option<Translation> {
+        let mut items = self.decode(bytes, key);
+        if items.is_empty() {
+            return None;
+        }
+        plan::plan(&mut items);
+        let mut emitter = Emitter {
+            asm: Asm::default(),
+            key,
+            id,
+            page_offset,
+            bmi2: self.bmi2,
+            current: 0,
+            held: Held::Nothing,
+            cold: Vec::new(),
+            relocs: Vec::new(),
+            links: Vec::new(),
+            helpers: Vec::new(),
+            count: items.len() as u8,
+        };
+        Some(emitter.emit(&items))
+    }
+
+    fn decode(&self, bytes: &[u8], key: Key) -> Vec<Item> {
+        let context = Context {
+            bits: key.bits,
+            real_like: key.real_like,
+            features: self.features,
+        };
+        let mut items: Vec<Item> = Vec::with_capacity(16);
+        let mut start = 0;
+        while items.len() < MAX_INSNS && start < bytes.len() {
+            let mut raw = Instruction::default();
+            let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
+                break;
+            };
+            let len = insn.len as usize;
+            let mut own = [0; decode::MAX_LENGTH];
+            own[..len].copy_from_slice(&bytes[start..start + len]);
+            let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
+            let row = rows::row(&raw, &insn, &e, key);
+            let last = row.last;
+            items.push(Item {
+                raw,
+                insn,
+                e,
+                bytes: own,
+                start: start as u16,
+                row,
+                save: false,
+            });
+            start += len;
+            if last {
+                break;
+            }
+        }
+        items
+    }
+}
+
+/// A block under construction.
+pub(super) struct Emitter {
+    pub asm: Asm,
+    pub key: Key,
+    id: u32,
+    page_offset: u16,
+    pub bmi2: bool,
+    /// Number of the current instruction.
+    current: u8,
+    /// What the host's flags hold of the guest's.
+    pub held: Held,
+    pub cold: Vec<Cold>,
+    pub relocs: Vec<(usize, Thunk)>,
+    links: Vec<Link>,
+    helpers: Vec<Box<Helper>>,
+    count: u8,
+}
+
+impl Emitter {
+    fn emit(&mut self, items: &[Item]) -> Translation {
+        let count = i32::from(self.count);
+        self.asm.alu_imm(alu::SUB, env(at::LEFT), count, false);
+        let out = self.asm.jcc(cc::S);
+        for (n, item) in items.iter().enumerate() {
+            self.current = n as u8;
+            (item.row.emit)(self, item);
+            if !item.row.last && n + 1 == items.len() {
+                self.go_on(self.next_offset(item));
+            }
+        }
+        self.emit_cold();
+        // The block does not fit into what is left: give it back, and tell.
+        self.asm.bind_here(out);
+        self.asm.alu_imm(alu::ADD, env(at::LEFT), count, false);
+        let refuse = self.asm.at() as u32;
+        self.current = 0;
+        self.exit(self.word(ExitKind::Entry));
+        for n in 0..self.links.len() {
+            let stub = self.asm.at();
+            self.links[n].stub = stub as u32;
+            if let Some(at) = self.links[n].at {
+                self.asm.bind(at as usize, stub);
+            }
+            self.exit(exit_word(ExitKind::Link, self.id, n as u8));
+        }
+        let page_offset = self.page_offset;
+        let mut offsets: Vec<u16> = items.iter().map(|item| page_offset + item.start).collect();
+        let end = items
+            .last()
+            .map_or(0, |item| item.start + u16::from(item.insn.len));
+        offsets.push(page_offset + end);
+        Translation {
+            code: std::mem::take(&mut self.asm.code),
+            relocs: std::mem::take(&mut self.relocs),
+            links: std::mem::take(&mut self.links),
+            offsets: offsets.into(),
+            helpers: std::mem::take(&mut self.helpers),
+            refuse,
+        }
+    }
+
+    /// What exit words name the block by.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The exit word for leaving at the current instruction.
+    pub fn word(&self, kind: ExitKind) -> u32 {
+        exit_word(kind, self.id, self.current)
+    }
+
+    /// Offset of the instruction behind `item` from the page's start.
+    pub fn next_offset(&self, item: &Item) -> i32 {
+        i32::from(self.page_offset) + i32::from(item.start) + i32::from(item.insn.len)
+    }
+
+    /// A direct exit to `target`, an offset from the page's start: number for [`ExitKind::Link`].
+    pub fn link(&mut self, at: Option<usize>, target: i32) -> u8 {
+        self.links.push(Link {
+            at: at.map(|at| at as u32),
+            stub: 0,
+            target,
+        });
+        (self.links.len() - 1) as u8
+    }
+
+    /// Calls the interpreter's handler for `item`; if `leave`, the block ends behind it.
+    pub fn call_helper(&mut self, item: &Item, leave: bool) {
+        let helper = Box::new(Helper {
+            insn: item.insn,
+            next: self.next_offset(item),
+            after: self.count - self.current,
+            writes_flags: item.raw.rflags_modified() != 0 || item.raw.code() == Code::INVALID,
+            leave,
+            word: self.word(ExitKind::After),
+            key: self.key,
+        });
+        self.asm
+            .mov_imm(super::regs::S0, std::ptr::from_ref(helper.as_ref()) as u64);
+        self.helpers.push(helper);
+        let call = self.asm.call();
+        self.relocs.push((call, Thunk::Helper));
+        self.held = Held::Nothing;
+    }
+}

@@ -1,0 +1,166 @@
+//! The part of the vCPU that only generated code uses, and where generated code finds everything else.
+//!
+//! [`ENV`](super::regs::ENV) points at [`Env`], which is a field of `Vcpu`; other fields are reached by their
+//! distance from it. `Env` is valid while generated code runs; `runtime` copies into and out of it.
+
+use crate::Vcpu;
+use crate::insn::seg;
+use crate::mode::FastSegment;
+use softmmu::{MmuIndex, tlb::layout};
+use std::mem::{offset_of, size_of};
+
+/// One entry of the jump cache: where the code for a linear address is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Jump {
+    /// Linear address.
+    pub pc: u64,
+    /// The fetch tag under which the entry is good.
+    pub tag: u64,
+    /// [`Env::rip_base`] of the block.
+    pub rip_base: u64,
+    /// Host address of its code.
+    pub code: u64,
+}
+
+impl Jump {
+    /// No tag is all ones.
+    pub const NONE: Self = Self {
+        pc: 0,
+        tag: u64::MAX,
+        rip_base: 0,
+        code: 0,
+    };
+    /// Entries of the cache.
+    pub const ENTRIES: usize = 1 << 14;
+
+    /// The entry for an address: generated code computes the same.
+    #[inline]
+    pub fn index(pc: u64) -> usize {
+        pc as usize & (Self::ENTRIES - 1)
+    }
+}
+
+/// What only generated code uses.
+#[repr(C)]
+#[derive(Default)]
+pub struct Env {
+    /// Instructions left of the slice, less the whole of the current block.
+    pub left: i32,
+    /// Status flags, as [`Flags::packed`](crate::flags::Flags::packed).
+    pub flags: u16,
+    /// Vector registers and MXCSR are the guest's.
+    pub vectors: u8,
+    /// RIP of the current block less its offset in the page (of its linear address).
+    pub rip_base: u64,
+    /// The fetch tag in force.
+    pub tag: u64,
+    /// Address of the first [`Jump`].
+    pub jumps: u64,
+    /// The instruction count at the end of the current block is this less `left`.
+    pub count_base: u64,
+    /// Host code address kept across a probe.
+    pub scratch: u64,
+    /// Exit word under construction.
+    pub site: u64,
+    /// The fault that a handler returned.
+    pub(crate) fault: Option<crate::Fault>,
+}
+
+/// Distance of a field of `Vcpu` from `Env`.
+const fn from_env(offset: usize) -> i32 {
+    offset as i32 - offset_of!(Vcpu, jit) as i32
+}
+
+/// Offsets from [`ENV`](super::regs::ENV).
+pub(super) mod at {
+    use super::*;
+    pub const LEFT: i32 = offset_of!(Env, left) as i32;
+    pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
+    pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
+    pub const TAG: i32 = offset_of!(Env, tag) as i32;
+    pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;
+    pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
+    pub const SITE: i32 = offset_of!(Env, site) as i32;
+
+    /// A general register's place in memory.
+    pub const fn gpr(n: u8) -> i32 {
+        from_env(offset_of!(Vcpu, state.gpr)) + 8 * n as i32
+    }
+
+    /// A segment's base.
+    pub const fn seg_base(n: u8) -> i32 {
+        seg(n) + offset_of!(FastSegment, base) as i32
+    }
+
+    /// A segment's reasons to check.
+    pub const fn seg_check(n: u8) -> i32 {
+        seg(n) + offset_of!(FastSegment, check) as i32
+    }
+
+    const fn seg(n: u8) -> i32 {
+        from_env(offset_of!(Vcpu, fast_seg)) + n as i32 * size_of::<FastSegment>() as i32
+    }
+
+    /// The first TLB entry of an MMU index.
+    pub const fn tlb(mmu: MmuIndex) -> i32 {
+        from_env(offset_of!(Vcpu, tlb) + layout::table(mmu))
+    }
+}
+
+/// What of the mode a translation depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Code size: 16, 32 or 64.
+    pub bits: u32,
+    /// Real-address or virtual-8086 mode.
+    pub real_like: bool,
+    /// MMU index of data accesses.
+    pub mmu: MmuIndex,
+    /// DS, ES and SS have base 0 and need no check.
+    pub flat: bool,
+    /// CS has base 0 and needs no limit check.
+    pub flat_code: bool,
+    /// Stack pointer size in bytes: 2, 4 or 8.
+    pub stack: u8,
+}
+
+impl Key {
+    /// As a number below 1024.
+    pub fn pack(&self) -> u32 {
+        (self.bits >> 5)
+            | u32::from(self.real_like) << 2
+            | (self.mmu.raw() as u32) << 3
+            | u32::from(self.flat) << 5
+            | u32::from(self.flat_code) << 6
+            | (u32::from(self.stack) >> 2) << 7
+    }
+}
+
+impl Vcpu {
+    /// What of the mode a translation depends on; none if nothing may be translated (data breakpoints, alignment
+    /// checks).
+    #[inline]
+    pub fn jit_key(&self) -> Option<Key> {
+        let mode = &self.mode;
+        let seg = |n: u8| self.fast_seg[n as usize];
+        let (ds, es, ss, cs) = (seg(seg::DS), seg(seg::ES), seg(seg::SS), seg(seg::CS));
+        let check = ds.check | es.check | ss.check;
+        let flat = ds.base | es.base | ss.base == 0 && check == 0;
+        if mode.long() && check != 0 || mode.align_check || self.state.dr.dr7 & 0xff != 0 {
+            return None;
+        }
+        Some(Key {
+            bits: mode.code,
+            real_like: !mode.protected || mode.v86,
+            mmu: mode.mmu,
+            flat,
+            flat_code: mode.flat_code && cs.base == 0,
+            stack: match mode.stack_mask {
+                0xffff => 2,
+                0xffff_ffff => 4,
+                _ => 8,
+            },
+        })
+    }
+}

@@ -1,0 +1,308 @@
+//! Addresses and TLB probes.
+//!
+//! An access computes its linear address into S0, finds the TLB entry's offset in S1, compares the page of the
+//! access's last byte with the entry's word (flags in it, a crossing into the next page, and a miss all make it
+//! differ), and adds the entry's addend: S0 is then the host address. The address is computed anew rather than kept,
+//! which costs one LEA and saves a register. What does not compare equal goes out of line to
+//! [`runtime`](super::runtime), which comes back with a host address or leaves before the instruction.
+
+use super::asm::{Rm, alu, cc, env};
+use super::block::{Emitter, Item};
+use super::env::at;
+use super::regs::{S0, S1, host};
+use super::runtime::ExitKind;
+use super::thunks::Thunk;
+use crate::insn::{MemOperand, NO_REG, RIP_BASE, seg};
+use crate::mode::check;
+use softmmu::tlb::layout;
+
+/// What an access does, in the numbering of the slow path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// A linear address to be computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Address {
+    mem: MemOperand,
+    /// Offset of the next instruction from `rip_base`, for RIP-relative operands.
+    next: i32,
+    /// Displacement beyond the operand's own.
+    plus: i32,
+    /// A 64-bit absolute address instead.
+    absolute: Option<u64>,
+}
+
+/// Something to be emitted behind the block.
+pub(super) struct Cold {
+    /// Position of the displacement that leads here.
+    pub from: usize,
+    pub kind: ColdKind,
+}
+
+pub(super) enum ColdKind {
+    /// The probe failed.
+    Slow {
+        address: Address,
+        access: Access,
+        size: u8,
+        site: u32,
+        /// Where to go with a host address.
+        back: usize,
+    },
+    /// Leave with this exit word.
+    Exit(u32),
+}
+
+impl Address {
+    /// The address of the instruction's memory operand.
+    pub fn of(emitter: &Emitter, item: &Item) -> Self {
+        Self {
+            mem: item.insn.mem,
+            next: emitter.next_offset(item),
+            plus: 0,
+            absolute: item.is_moffs().then_some(item.insn.imm),
+        }
+    }
+
+    /// Another base register.
+    pub fn set_base(&mut self, base: u8) {
+        self.mem.base = base;
+    }
+
+    /// `[RSP + plus]` in the stack segment.
+    pub fn stack(emitter: &Emitter, plus: i32) -> Self {
+        let asize = emitter.key.stack;
+        Self {
+            mem: MemOperand {
+                disp: 0,
+                base: 4,
+                index: NO_REG,
+                shift: 0,
+                seg: seg::SS,
+                asize,
+                trunc: 64 - 8 * asize,
+            },
+            next: 0,
+            plus,
+            absolute: None,
+        }
+    }
+}
+
+impl Emitter {
+    /// S0 = the offset in the segment, plus `plus`. Uses only S0; may destroy flags.
+    pub fn offset(&mut self, address: &Address, plus: i32) {
+        let mem = address.mem;
+        let asm = &mut self.asm;
+        if let Some(value) = address.absolute {
+            asm.mov_imm(S0, value.wrapping_add(plus as u64));
+            return;
+        }
+        let disp = mem.disp.wrapping_add(address.plus).wrapping_add(plus);
+        // Sums of 32-bit displacements wrap as the truncated address does; in 64 bits they must not.
+        let exact = i64::from(mem.disp) + i64::from(address.plus) + i64::from(plus);
+        let wide = mem.asize == 8;
+        let base = (mem.base != NO_REG).then_some(mem.base);
+        let index = (mem.index != NO_REG).then_some(mem.index);
+        if base == Some(RIP_BASE) {
+            asm.load(S0, env(at::RIP_BASE));
+            self.add_constant(S0, exact + i64::from(address.next), wide);
+            return;
+        }
+        let fits = !wide || exact == i64::from(disp);
+        let register = |n: u8| host(n);
+        match (base, index) {
+            (None, None) => {
+                // Sign-extended, as the hardware does; truncated below 64 bits.
+                let value = exact as u64;
+                asm.mov_imm(S0, if wide { value } else { value & 0xffff_ffff });
+            }
+            (Some(base), None) => match register(base) {
+                Some(base) if fits => asm.lea(S0, Rm::Base(base, disp), wide),
+                at => {
+                    match at {
+                        Some(base) => asm.mov(S0, base),
+                        None => asm.load(S0, env(at::gpr(base))),
+                    }
+                    self.add_constant(S0, exact, wide);
+                }
+            },
+            (base, Some(index)) => {
+                // Through S0 if the index lives in memory.
+                let index = register(index).unwrap_or_else(|| {
+                    asm.load(S0, env(at::gpr(index)));
+                    S0
+                });
+                match base.map(|base| (base, register(base))) {
+                    None if fits => asm.lea(S0, Rm::Index(None, index, mem.shift, disp), wide),
+                    Some((_, Some(base))) if fits => {
+                        asm.lea(S0, Rm::Index(Some(base), index, mem.shift, disp), wide);
+                    }
+                    base => {
+                        asm.lea(S0, Rm::Index(None, index, mem.shift, 0), wide);
+                        match base {
+                            Some((_, Some(base))) => asm.alu(alu::ADD, S0, Rm::Reg(base)),
+                            Some((base, None)) => asm.alu(alu::ADD, S0, env(at::gpr(base))),
+                            None => {}
+                        }
+                        self.add_constant(S0, exact, wide);
+                    }
+                }
+            }
+        }
+        if mem.asize == 2 {
+            self.zero_extend_16(S0);
+        }
+    }
+
+    /// `register += constant`, in 64 bits or truncated to 32.
+    fn add_constant(&mut self, register: u8, constant: i64, wide: bool) {
+        match i32::try_from(constant) {
+            Ok(constant) => self.asm.lea(register, Rm::Base(register, constant), wide),
+            Err(_) if !wide => self.asm.lea(register, Rm::Base(register, constant as i32), false),
+            Err(_) => {
+                // Two displacements of the same sign: in two steps.
+                let half = constant / 2;
+                for part in [half, constant - half] {
+                    self.asm.lea(register, Rm::Base(register, part as i32), true);
+                }
+            }
+        }
+    }
+
+    pub fn zero_extend_16(&mut self, register: u8) {
+        let movzx = super::asm::Op {
+            map: 1,
+            ..super::asm::op32(0xb7)
+        };
+        self.asm.op(movzx, register, Rm::Reg(register));
+    }
+
+    /// S0 = the linear address plus `plus`. Uses only S0; destroys flags.
+    fn linear(&mut self, address: &Address, plus: i32) {
+        self.offset(address, plus);
+        let long = self.key.bits == 64;
+        let segment = address.mem.seg;
+        let has_base = if long {
+            segment >= seg::FS
+        } else {
+            !self.key.flat || segment >= seg::FS || segment == seg::CS
+        };
+        if has_base {
+            self.asm.alu(alu::ADD, S0, env(at::seg_base(segment)));
+            if !long {
+                self.asm.mov32(S0, S0);
+            }
+        }
+    }
+
+    /// S0 = the host address of the item's memory operand. Destroys S1 and the host's flags.
+    pub fn probe(&mut self, item: &Item, access: Access, size: u8) {
+        let address = Address::of(self, item);
+        self.probe_address(&address, access, size);
+    }
+
+    /// S0 = the host address of `size` bytes at `address`. Destroys S1 and the host's flags.
+    pub fn probe_address(&mut self, address: &Address, access: Access, size: u8) {
+        self.clobber();
+        let segment = address.mem.seg;
+        if self.key.bits != 64 && (!self.key.flat || segment >= seg::FS || segment == seg::CS) {
+            let reasons = match access {
+                Access::Read => check::READ,
+                Access::Write => check::READ | check::WRITE,
+            };
+            self.asm
+                .op(super::asm::op32(0xf6), 0, env(at::seg_check(segment)));
+            self.asm.byte(reasons);
+            let from = self.asm.jcc(cc::NZ);
+            self.leave_before(from);
+        }
+        self.linear(address, 0);
+        self.entry_offset();
+        // The page of the last byte, against the entry's word.
+        let last = i32::from(size) - 1;
+        if last != 0 {
+            self.asm.alu_imm(alu::ADD, Rm::Reg(S0), last, true);
+        }
+        self.asm.alu_imm(alu::AND, Rm::Reg(S0), -4096, true);
+        let table = at::tlb(self.key.mmu);
+        let word = match access {
+            Access::Read => layout::READ,
+            Access::Write => layout::WRITE,
+        };
+        let in_entry = |offset: usize| Rm::Index(Some(super::regs::ENV), S1, 0, table + offset as i32);
+        self.asm.alu(alu::CMP, S0, in_entry(word));
+        let from = self.asm.jcc(cc::NZ);
+        self.linear(address, 0);
+        self.asm.alu(alu::ADD, S0, in_entry(layout::ADDEND));
+        let back = self.asm.at();
+        let site = self.word(ExitKind::Interpret);
+        self.cold.push(Cold {
+            from,
+            kind: ColdKind::Slow {
+                address: *address,
+                access,
+                size,
+                site,
+                back,
+            },
+        });
+    }
+
+    /// S1 = the offset of the TLB entry for S0.
+    fn entry_offset(&mut self) {
+        if self.bmi2 {
+            self.asm.vex(3, 3, false, false, 0xf0, S1, 0, Rm::Reg(S0));
+            self.asm.byte(layout::ENTRY_SHIFT as u8);
+        } else {
+            self.asm.mov32(S1, S0);
+            self.asm.shift_imm(5, S1, layout::ENTRY_SHIFT as u8, false);
+        }
+        self.asm
+            .alu_imm(alu::AND, Rm::Reg(S1), layout::ENTRY_MASK as i32, false);
+    }
+
+    /// The branch at `from` leaves before the current instruction, which the interpreter executes.
+    pub fn leave_before(&mut self, from: usize) {
+        let word = self.word(ExitKind::Interpret);
+        self.cold.push(Cold {
+            from,
+            kind: ColdKind::Exit(word),
+        });
+    }
+
+    /// Emits everything that was put off.
+    pub fn emit_cold(&mut self) {
+        for cold in std::mem::take(&mut self.cold) {
+            self.asm.bind_here(cold.from);
+            match cold.kind {
+                ColdKind::Slow {
+                    address,
+                    access,
+                    size,
+                    site,
+                    back,
+                } => {
+                    self.linear(&address, 0);
+                    self.asm.mov_imm(S1, u64::from(site));
+                    let call = self.asm.call();
+                    self.relocs
+                        .push((call, Thunk::slow(access == Access::Write, size)));
+                    let jump = self.asm.jmp();
+                    self.asm.bind(jump, back);
+                }
+                ColdKind::Exit(word) => self.exit(word),
+            }
+        }
+    }
+
+    /// Leaves generated code with `word`.
+    pub fn exit(&mut self, word: u32) {
+        self.asm.mov_imm(S1, u64::from(word));
+        let jump = self.asm.jmp();
+        self.relocs.push((jump, Thunk::Exit));
+    }
+}

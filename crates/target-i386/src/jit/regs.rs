@@ -1,0 +1,36 @@
+//! Which host register holds which guest register.
+//!
+//! | host | holds |
+//! |---|---|
+//! | RAX RCX RDX RBX RBP RSI RDI R8..R11 | the guest register of the same name |
+//! | R12 | guest RSP |
+//! | R13, R14 | scratch: [`S0`] (addresses), [`S1`] |
+//! | R15 | [`ENV`]: the address of [`Env`](super::Env) in the vCPU |
+//! | RSP | the host's stack |
+//!
+//! Guest R12..R15 stay in `CpuState::gpr`. Between instructions the scratch registers hold nothing.
+
+/// Host register numbers used by name.
+pub(super) const RAX: u8 = 0;
+pub(super) const RSP: u8 = 4;
+/// Scratch: linear, then host addresses.
+pub(super) const S0: u8 = 13;
+/// Scratch.
+pub(super) const S1: u8 = 14;
+/// Address of `Env`.
+pub(super) const ENV: u8 = 15;
+
+/// The host register of general register `guest`, if it has one.
+#[inline]
+pub(super) fn host(guest: u8) -> Option<u8> {
+    match guest {
+        4 => Some(12),
+        0..=11 => Some(guest),
+        _ => None,
+    }
+}
+
+/// Guest registers that live in host registers: what the thunks save and load.
+pub(super) fn pinned() -> impl Iterator<Item = (u8, u8)> {
+    (0..12).filter_map(|guest| Some((guest, host(guest)?)))
+}
