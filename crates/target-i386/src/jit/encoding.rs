@@ -69,10 +69,11 @@ impl Encoding {
         }
         // C4 and C5 are LES and LDS outside 64-bit mode unless what follows cannot be a memory operand.
         if matches!(next(at), 0xc4 | 0xc5) && (long || next(at + 1) >= 0xc0) {
+            let long_form = next(at) == 0xc4;
             let first = next(at + 1);
-            let last = if next(at) == 0xc4 { next(at + 2) } else { first };
+            let last = if long_form { next(at + 2) } else { first };
             rex = if first & 0x80 == 0 { 4 } else { 0 };
-            if next(at) == 0xc4 {
+            if long_form {
                 rex |= (!first >> 5) & 3;
                 e.map = first & 31;
                 at += 3;
@@ -82,7 +83,7 @@ impl Encoding {
             }
             e.vex = Some(Vex {
                 pp: last & 3,
-                w: next(at - 1) & 0x80 != 0 && bytes[at - 3] == 0xc4,
+                w: long_form && last & 0x80 != 0,
                 l: last & 4 != 0,
                 vvvv: !last >> 3 & 15,
             });
