@@ -33,7 +33,7 @@ cargo xtask CHORE
         [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS] [--cpu-time]
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
               in any COMMAND that takes QEMU's options), alternately, and on the host; writes
-              target/bench/report.txt and report.html
+              target/bench/report.txt and report.html; --cpu-time where the host is busy
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)

@@ -168,8 +168,13 @@ pub fn run(
         drop(running); // kills it, so that its stderr ends
         // Not for ever: a child of its own may hold the pipe.
         if let Ok(errors) = complaints.recv_timeout(Duration::from_secs(1)) {
-            let errors: Vec<_> = errors.lines().map(printable).collect();
-            last.extend_from_slice(&errors[errors.len().saturating_sub(4)..]);
+            let errors: Vec<_> = errors
+                .lines()
+                .map(printable)
+                .filter(|line| !line.is_empty())
+                .collect();
+            // The beginning says what happened; what follows may be a backtrace.
+            last.extend_from_slice(&errors[..errors.len().min(6)]);
         }
         for line in last.iter().filter(|line| !line.is_empty()) {
             what.push_str("\n    ");
