@@ -46,7 +46,7 @@ fn sized(item: &Item, size: u8) -> Op {
 impl Emitter {
     /// The host register for the guest register whose number stands in the encoding, loaded into `scratch` if it lives
     /// in memory. Byte operands without REX keep their number: 4..=7 are AH..BH.
-    fn operand(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) -> u8 {
+    pub fn operand(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) -> u8 {
         if size == 1 && !item.e.rex && number < 8 {
             return number;
         }
@@ -62,7 +62,7 @@ impl Emitter {
     }
 
     /// Puts a register that lives in memory back.
-    fn written(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) {
+    pub fn written(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) {
         let in_host = size == 1 && !item.e.rex && number < 8 || host(number).is_some();
         if usage != Use::Read && !in_host {
             self.asm.store(env(at::gpr(number)), scratch);
@@ -102,7 +102,7 @@ impl Emitter {
     }
 
     /// The host's flags are now the guest's.
-    fn flags_made(&mut self, item: &Item) {
+    pub fn flags_made(&mut self, item: &Item) {
         self.held = Held::All;
         if item.save {
             self.save_flags();
@@ -309,7 +309,7 @@ pub(super) fn mov(emitter: &mut Emitter, item: &Item) {
             emitter.probe(item, Access::Read, size);
             emitter.asm.op(
                 Op {
-                    code: item.e.code + 0xea,
+                    code: item.e.code - 0x16,
                     ..op
                 },
                 0,
@@ -454,7 +454,24 @@ pub(super) fn shift(emitter: &mut Emitter, item: &Item) {
     if item.e.register {
         emitter.written(item, item.e.rm, Use::Both, size, S0);
     }
-    emitter.flags_made(item);
+    if field < 4 {
+        // Rotates keep what they do not define.
+        return emitter.flags_made(item);
+    }
+    emitter.held = Held::Conditions;
+    if !item.save {
+        return;
+    }
+    emitter.save_flags();
+    if imm || op.code < 0xd2 {
+        return emitter.clear_adjust();
+    }
+    // A count of 0 keeps AF as well.
+    emitter.asm.op(op32(0xf6), 0, Rm::Reg(1)); // test cl, mask
+    emitter.asm.byte(if size == 8 { 63 } else { 31 });
+    let unchanged = emitter.asm.jcc(cc::Z);
+    emitter.clear_adjust();
+    emitter.asm.bind_here(unchanged);
 }
 
 /// BT, BTS, BTR, BTC: CF; the others stay.

@@ -8,7 +8,8 @@ use super::encoding::Encoding;
 use super::env::Key;
 use super::flags::needed_by;
 use super::plan::{Effects, Held, Writes};
-use super::{control, integer, stack};
+use super::vector::Vectors;
+use super::{bmi, control, integer, stack, vector_rows};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -23,9 +24,11 @@ pub(super) struct Row {
     pub effects: Effects,
     /// Ends its block: the template emits where control goes.
     pub last: bool,
+    /// What it has to do with vector registers.
+    pub vectors: Vectors,
 }
 
-fn straight(emit: Template, memory: bool) -> Row {
+pub(super) fn straight(emit: Template, memory: bool) -> Row {
     Row {
         emit,
         effects: Effects {
@@ -34,6 +37,7 @@ fn straight(emit: Template, memory: bool) -> Row {
             ..Effects::default()
         },
         last: false,
+        vectors: Vectors::Keeps,
     }
 }
 
@@ -63,7 +67,8 @@ impl Row {
 
 /// The handler is called in the block.
 fn helper(raw: &Instruction) -> Row {
-    let row = straight(|emitter, item| emitter.call_helper(item, false), true);
+    let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
+    row.vectors = Vectors::Drops;
     if raw.rflags_modified() != 0 {
         row.writes(Writes::Some, Held::Nothing)
     } else {
@@ -92,7 +97,10 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
         return end();
     }
-    integer_row(raw, insn, e, key).unwrap_or_else(|| helper(raw))
+    integer_row(raw, insn, e, key)
+        .or_else(|| vector_rows::row(raw, insn, e, key))
+        .or_else(|| bmi::row(raw, insn, e, key))
+        .unwrap_or_else(|| helper(raw))
 }
 
 /// Near control transfers and the stack.
@@ -197,6 +205,10 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
     let all = |emit: Template| Some(straight(emit, memory).writes(Writes::All, Held::All));
     let some = |emit: Template| Some(straight(emit, memory).writes(Writes::Some, Held::All));
     let plain = |emit: Template| Some(straight(emit, memory));
+    let leaves_conditions = |mut row: Row| {
+        row.effects.leaves = Held::Conditions;
+        row
+    };
     let size = exec::operand_size(raw);
     let register_count = |op: u32| !exec::is_immediate(raw.op_kind(op));
     match raw.mnemonic() {
@@ -231,13 +243,17 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
         }),
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => {
             if register_count(1) {
-                return if size >= 4 { some(integer::shift) } else { None };
+                return if size >= 4 {
+                    some(integer::shift).map(leaves_conditions)
+                } else {
+                    None
+                };
             }
             let count = raw.immediate(1) as u32 & if size == 8 { 63 } else { 31 };
             match count {
                 0 => None,
                 n if n > 1 && !integer::shift_flags_known(size, n) => None,
-                _ => all(integer::shift),
+                _ => all(integer::shift).map(leaves_conditions),
             }
         }
         Mnemonic::Rol | Mnemonic::Ror if !register_count(1) && raw.immediate(1) & 31 != 0 && size >= 4 => {
