@@ -1,7 +1,9 @@
 //! BMI1 and BMI2: ANDN, BEXTR, BLSI, BLSMSK, BLSR, BZHI, MULX, PDEP, PEXT, RORX, SARX, SHLX, SHRX.
-//! SDM vol. 1, 7.3.17 and 7.3.18. PF and AF, undefined here, come from the result, AF clear.
+//! SDM vol. 1, 7.3.17 and 7.3.18. Flags that are undefined (PF and AF, and SF
+//! of BEXTR) are clear.
 
 use super::operand_size;
+use crate::flags::bit;
 use crate::mem::Word;
 use crate::state::gpr::RDX;
 use crate::{Exec, Fault, Handler, Insn, Vcpu};
@@ -17,10 +19,20 @@ fn operand<T: Word>(cpu: &mut Vcpu, insn: &Insn, op: usize) -> Result<T, Fault> 
     }
 }
 
+/// The flags of a result: ZF, perhaps SF, CF as given, the others clear.
+#[inline(always)]
+fn set_flags<T: Word>(cpu: &mut Vcpu, result: T, sign: bool, cf: bool) {
+    let value = result.sext() as i64;
+    let flag = |set: bool, mask: u64| if set { mask } else { 0 };
+    cpu.state
+        .flags
+        .set_status(flag(value == 0, bit::ZF) | flag(sign && value < 0, bit::SF) | flag(cf, bit::CF));
+}
+
 fn andn<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let b = operand::<T>(cpu, insn, 2)?;
     let result = T::from_u64(!cpu.reg::<T>(insn.reg[1]).zext() & b.zext());
-    cpu.state.flags.set_logic(result.sext());
+    set_flags(cpu, result, true, false);
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }
@@ -35,7 +47,7 @@ fn bextr<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     } else {
         shifted
     });
-    cpu.state.flags.set_logic(result.sext());
+    set_flags(cpu, result, false, false);
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }
@@ -49,7 +61,7 @@ fn bls<T: Word, const KIND: u8>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
         _ => (a & a.wrapping_sub(1), a == 0),
     };
     let result = T::from_u64(result);
-    cpu.state.flags.set_result_cf_of(result.sext(), cf, false);
+    set_flags(cpu, result, true, cf);
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }
@@ -59,7 +71,7 @@ fn bzhi<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     let index = cpu.reg::<T>(insn.reg[2]).zext() as u32 & 0xff;
     let cf = index >= T::BITS;
     let result = T::from_u64(if cf { a } else { a & ((1 << index) - 1) });
-    cpu.state.flags.set_result_cf_of(result.sext(), cf, false);
+    set_flags(cpu, result, true, cf);
     cpu.set_reg(insn.reg[0], result);
     Ok(())
 }

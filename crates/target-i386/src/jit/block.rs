@@ -8,6 +8,7 @@ use super::plan::{self, Held};
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::thunks::Thunk;
+use super::vector;
 use crate::decode::{self, Context, Decoded};
 use crate::{Features, Insn};
 use iced_x86::{Code, Instruction};
@@ -54,6 +55,8 @@ pub(super) struct Item {
     pub row: Row,
     /// Flags after it are wanted in memory.
     pub save: bool,
+    /// Bits of `Env::vectors` that nobody has tested before it.
+    pub gate: u8,
 }
 
 impl Item {
@@ -117,6 +120,7 @@ impl Translator {
         };
         let mut items: Vec<Item> = Vec::with_capacity(16);
         let mut start = 0;
+        let mut seen = 0;
         while items.len() < MAX_INSNS && start < bytes.len() {
             let mut raw = Instruction::default();
             let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
@@ -126,7 +130,8 @@ impl Translator {
             let mut own = [0; decode::MAX_LENGTH];
             own[..len].copy_from_slice(&bytes[start..start + len]);
             let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
-            let row = rows::row(&raw, &insn, &e, key);
+            let mut row = rows::row(&raw, &insn, &e, key);
+            let gate = vector::gate(&mut row, &mut seen);
             let last = row.last;
             items.push(Item {
                 raw,
@@ -136,6 +141,7 @@ impl Translator {
                 start: start as u16,
                 row,
                 save: false,
+                gate,
             });
             start += len;
             if last {

@@ -49,12 +49,12 @@ pub struct Env {
     pub left: i32,
     /// Status flags, as [`Flags::packed`](crate::flags::Flags::packed).
     pub flags: u16,
-    /// Vector registers and MXCSR are the guest's.
+    /// Whether vector registers and MXCSR are the guest's, and what may run on them: bits of `vector_state`.
     pub vectors: u8,
     /// RIP of the current block less its offset in the page (of its linear address).
     pub rip_base: u64,
-    /// The fetch tag in force.
-    pub tag: u64,
+    /// The fetch tags in force: of linear addresses with bit 63 clear, and set.
+    pub tags: [u64; 2],
     /// Address of the first [`Jump`].
     pub jumps: u64,
     /// The instruction count at the end of the current block is this less `left`.
@@ -78,14 +78,23 @@ pub(super) mod at {
     pub const LEFT: i32 = offset_of!(Env, left) as i32;
     pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
     pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
-    pub const TAG: i32 = offset_of!(Env, tag) as i32;
+    pub const TAGS: i32 = offset_of!(Env, tags) as i32;
     pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
+    pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
     pub const SITE: i32 = offset_of!(Env, site) as i32;
 
     /// A general register's place in memory.
     pub const fn gpr(n: u8) -> i32 {
         from_env(offset_of!(Vcpu, state.gpr)) + 8 * n as i32
+    }
+
+    /// MXCSR.
+    pub const MXCSR: i32 = from_env(offset_of!(Vcpu, state.fpu.mxcsr));
+
+    /// A vector register's place in memory.
+    pub const fn ymm(n: u8) -> i32 {
+        from_env(offset_of!(Vcpu, state.fpu.ymm)) + 32 * n as i32
     }
 
     /// A segment's base.

@@ -46,7 +46,7 @@ fn sized(item: &Item, size: u8) -> Op {
 impl Emitter {
     /// The host register for the guest register whose number stands in the encoding, loaded into `scratch` if it lives
     /// in memory. Byte operands without REX keep their number: 4..=7 are AH..BH.
-    fn operand(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) -> u8 {
+    pub fn operand(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) -> u8 {
         if size == 1 && !item.e.rex && number < 8 {
             return number;
         }
@@ -62,7 +62,7 @@ impl Emitter {
     }
 
     /// Puts a register that lives in memory back.
-    fn written(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) {
+    pub fn written(&mut self, item: &Item, number: u8, usage: Use, size: u8, scratch: u8) {
         let in_host = size == 1 && !item.e.rex && number < 8 || host(number).is_some();
         if usage != Use::Read && !in_host {
             self.asm.store(env(at::gpr(number)), scratch);
@@ -102,7 +102,7 @@ impl Emitter {
     }
 
     /// The host's flags are now the guest's.
-    fn flags_made(&mut self, item: &Item) {
+    pub fn flags_made(&mut self, item: &Item) {
         self.held = Held::All;
         if item.save {
             self.save_flags();

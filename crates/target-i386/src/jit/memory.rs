@@ -54,6 +54,13 @@ pub(super) enum ColdKind {
     },
     /// Leave with this exit word.
     Exit(u32),
+    /// The vector registers are not the guest's.
+    Engage {
+        /// Bits of `Env::vectors` that the instruction needs.
+        need: u8,
+        site: u32,
+        back: usize,
+    },
 }
 
 impl Address {
@@ -295,6 +302,13 @@ impl Emitter {
                     self.asm.bind(jump, back);
                 }
                 ColdKind::Exit(word) => self.exit(word),
+                ColdKind::Engage { need, site, back } => {
+                    self.asm.mov_imm(S1, u64::from(site));
+                    let call = self.asm.call();
+                    self.relocs.push((call, Thunk::Engage(need)));
+                    let jump = self.asm.jmp();
+                    self.asm.bind(jump, back);
+                }
             }
         }
     }

@@ -16,6 +16,7 @@
 
 mod asm;
 mod block;
+mod bmi;
 mod control;
 mod encoding;
 mod env;
@@ -28,6 +29,9 @@ mod rows;
 mod runtime;
 mod stack;
 mod thunks;
+mod vector;
+mod vector_rows;
+mod vector_state;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};

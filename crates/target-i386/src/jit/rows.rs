@@ -8,7 +8,8 @@ use super::encoding::Encoding;
 use super::env::Key;
 use super::flags::needed_by;
 use super::plan::{Effects, Held, Writes};
-use super::{control, integer, stack};
+use super::vector::Vectors;
+use super::{bmi, control, integer, stack, vector_rows};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -23,9 +24,11 @@ pub(super) struct Row {
     pub effects: Effects,
     /// Ends its block: the template emits where control goes.
     pub last: bool,
+    /// What it has to do with vector registers.
+    pub vectors: Vectors,
 }
 
-fn straight(emit: Template, memory: bool) -> Row {
+pub(super) fn straight(emit: Template, memory: bool) -> Row {
     Row {
         emit,
         effects: Effects {
@@ -34,6 +37,7 @@ fn straight(emit: Template, memory: bool) -> Row {
             ..Effects::default()
         },
         last: false,
+        vectors: Vectors::Keeps,
     }
 }
 
@@ -63,7 +67,8 @@ impl Row {
 
 /// The handler is called in the block.
 fn helper(raw: &Instruction) -> Row {
-    let row = straight(|emitter, item| emitter.call_helper(item, false), true);
+    let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
+    row.vectors = Vectors::Drops;
     if raw.rflags_modified() != 0 {
         row.writes(Writes::Some, Held::Nothing)
     } else {
@@ -92,7 +97,10 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
         return end();
     }
-    integer_row(raw, insn, e, key).unwrap_or_else(|| helper(raw))
+    integer_row(raw, insn, e, key)
+        .or_else(|| vector_rows::row(raw, insn, e, key))
+        .or_else(|| bmi::row(raw, insn, e, key))
+        .unwrap_or_else(|| helper(raw))
 }
 
 /// Near control transfers and the stack.

@@ -82,7 +82,7 @@ pub struct Helper {
 ///
 /// # Safety
 /// `env` is the `jit` field of a vCPU that nobody else uses meanwhile.
-unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
+pub(super) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
     // SAFETY: the caller's promise; the field's offset leads back to the start of the struct.
     unsafe { &mut *env.byte_sub(offset_of!(Vcpu, jit)).cast::<Vcpu>() }
 }
@@ -104,6 +104,7 @@ pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
     if addr % PAGE_SIZE + size > PAGE_SIZE || cpu.mode.long() && !canonical(addr) {
         return std::ptr::null_mut();
     }
+    cpu.note_upper();
     let mmu = cpu.mode.mmu;
     if cpu.tlb.probe(mmu, GuestVirt(addr), access) == Probe::Miss
         && paging::fill(cpu, addr, access, Privilege::Current).is_err()
@@ -111,7 +112,7 @@ pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
         return std::ptr::null_mut();
     }
     cpu.tlb
-        .plain_host(mmu, GuestVirt(addr), access)
+        .plain_host(mmu, GuestVirt(addr), size, access)
         .unwrap_or(std::ptr::null_mut())
 }
 
@@ -165,12 +166,13 @@ impl Vcpu {
 
     /// Prepares to enter generated code for up to `slice` instructions, with the code at `rip_base`.
     #[inline]
-    pub fn enter_generated(&mut self, slice: i32, rip_base: u64, tag: u64) {
+    pub fn enter_generated(&mut self, slice: i32, rip_base: u64) {
+        let tags = self.fetch_tags();
         let env = &mut self.jit;
+        env.tags = tags;
         env.left = slice;
         env.count_base = self.icount.wrapping_add(slice as u64);
         env.rip_base = rip_base;
-        env.tag = tag;
         env.flags = self.state.flags.packed();
     }
 

@@ -7,6 +7,7 @@ use super::asm::{Asm, Rm, alu, cc, env, op32};
 use super::env::at;
 use super::regs::{ENV, RAX, RSP, S0, S1, pinned};
 use super::runtime;
+use super::vector_state;
 
 /// A piece that blocks jump to or call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,9 @@ pub enum Thunk {
     /// Called with the linear address in S0 and an exit word in S1; comes back with a host address in S0. The number
     /// is an index into the sizes, with 8 for writes.
     Slow(u8),
+    /// Called with an exit word in S1; comes back with the guest's vector registers in the host's if the bits of
+    /// `Env::vectors` that it names may be set.
+    Engage(u8),
 }
 
 /// Sizes of accesses in bytes.
@@ -40,6 +44,7 @@ pub struct Thunks {
     exit: usize,
     helper: usize,
     slow: [usize; 16],
+    engage: [usize; 4],
 }
 
 impl Thunks {
@@ -49,6 +54,7 @@ impl Thunks {
             Thunk::Exit => self.exit,
             Thunk::Helper => self.helper,
             Thunk::Slow(n) => self.slow[usize::from(n & 15)],
+            Thunk::Engage(need) => self.engage[usize::from(need & 3)],
         }
     }
 
@@ -59,6 +65,7 @@ impl Thunks {
         emit_enter(&mut asm);
         let exit = asm.at();
         save(&mut asm);
+        vector_state::store(&mut asm, true);
         let exit_saved = asm.at();
         emit_leave(&mut asm);
         let helper = asm.at();
@@ -74,12 +81,23 @@ impl Thunks {
             asm.bind(jump, common);
             at
         });
+        let common = asm.at();
+        emit_engage(&mut asm, exit, exit_saved);
+        let engage = std::array::from_fn(|need| {
+            let at = asm.at();
+            asm.store(env(at::SITE), S1);
+            asm.mov_imm(S0, need as u64);
+            let jump = asm.jmp();
+            asm.bind(jump, common);
+            at
+        });
         Self {
             code: asm.code,
             enter,
             exit,
             helper,
             slow,
+            engage,
         }
     }
 }
@@ -156,6 +174,7 @@ fn call(asm: &mut Asm, function: usize) {
 
 fn emit_helper(asm: &mut Asm, exit_saved: usize) {
     save(asm);
+    vector_state::store(asm, true);
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     call(asm, runtime::helper as *const () as usize);
@@ -172,6 +191,7 @@ fn emit_helper(asm: &mut Asm, exit_saved: usize) {
 
 fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     save(asm);
+    vector_state::store(asm, false);
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     asm.mov32(RDX, S1);
@@ -179,6 +199,32 @@ fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     asm.op(super::asm::op64(0x85), RAX, Rm::Reg(RAX));
     let leave = asm.jcc(cc::Z);
     asm.mov(S0, RAX);
+    vector_state::load(asm);
+    load(asm);
+    asm.byte(0xc3);
+    asm.bind_here(leave);
+    vector_state::forget(asm);
+    asm.load(S1, env(at::SITE));
+    asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
+    let jump = asm.jmp();
+    asm.bind(jump, exit_saved);
+}
+
+/// If the registers are the guest's already, the instruction needs what is not to be had.
+fn emit_engage(asm: &mut Asm, exit: usize, exit_saved: usize) {
+    let absent = vector_state::jump_if_absent(asm);
+    asm.load(S1, env(at::SITE));
+    asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
+    let jump = asm.jmp();
+    asm.bind(jump, exit);
+    asm.bind_here(absent);
+    save(asm);
+    asm.mov(RDI, ENV);
+    asm.mov32(RSI, S0);
+    call(asm, vector_state::engage as *const () as usize);
+    asm.op(op32(0x85), RAX, Rm::Reg(RAX));
+    let leave = asm.jcc(cc::Z);
+    vector_state::load(asm);
     load(asm);
     asm.byte(0xc3);
     asm.bind_here(leave);

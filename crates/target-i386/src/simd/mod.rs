@@ -34,7 +34,7 @@ mod string;
 mod swar;
 mod table;
 
-use crate::Handler;
+use crate::{Handler, Vcpu};
 use iced_x86::Instruction;
 
 pub(crate) use control::MXCSR_MASK;
@@ -64,4 +64,14 @@ pub fn lookup(instruction: &Instruction) -> Option<Handler> {
         .iter()
         .find_map(|family| family(instruction))
         .or_else(|| control::lookup(instruction))
+}
+
+/// Whether legacy SSE instructions run without a fault of their own.
+pub(crate) fn sse_usable(cpu: &Vcpu) -> bool {
+    access::check_sse(cpu).is_ok()
+}
+
+/// Whether VEX instructions run without a fault of their own.
+pub(crate) fn vex_usable(cpu: &Vcpu) -> bool {
+    access::check_vex(cpu).is_ok()
 }
