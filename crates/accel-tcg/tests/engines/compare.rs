@@ -92,15 +92,17 @@ fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
     }
 }
 
+fn interpreter() -> ExecutionConfig {
+    ExecutionConfig {
+        engine: Engine::Interpreter,
+        ..ExecutionConfig::default()
+    }
+}
+
 fn sides(program: &Program, subject: Subject) -> [Side; 2] {
-    [
-        (Engine::Interpreter, 1 << 20),
-        (subject.engine, subject.code_size),
-    ]
-    .map(|(engine, code_size)| {
-        let config = ExecutionConfig { engine, code_size };
-        Side::new(program.kind, config, &program.low, &program.state)
-    })
+    let Subject { engine, code_size } = subject;
+    [interpreter(), ExecutionConfig { engine, code_size }]
+        .map(|config| Side::new(program.kind, config, &program.low, &program.state))
 }
 
 fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
@@ -198,6 +200,10 @@ pub fn compare(
     let mut sides = sides(program, subject);
     let [a, b] = &mut sides;
     let (stop_a, stop_b) = (run(a, slicing, total), run(b, slicing, total));
+    if [stop_a, stop_b] == [StopReason::ExitRequest; 2] {
+        println!("  runs get nowhere");
+        return Vec::new();
+    }
     let mut found = differences(&snapshot(a, stop_a), &snapshot(b, stop_b));
     found.extend(memory_difference(&sides, all_memory));
     found
@@ -235,6 +241,17 @@ pub fn bisect(program: &Program, subject: Subject, slicing: Slicing, total: u64)
         state.flags.get()
     );
     report
+}
+
+/// Prints what the interpreter executes.
+pub fn show(program: &Program, total: u64) {
+    let mut side = Side::new(program.kind, interpreter(), &program.low, &program.state);
+    for _ in 0..total {
+        println!("    {}", instruction(&side));
+        if side.run(1) != StopReason::Budget {
+            break;
+        }
+    }
 }
 
 /// The instruction that comes next.
