@@ -5,6 +5,7 @@
 
 use crate::progress;
 use anyhow::{Context, Result, bail};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +15,8 @@ pub const GUESTS: &str = "guests";
 /// A private apt whose lists and cache live below [`GUESTS`].
 pub struct Apt {
     root: PathBuf,
+    /// Lists were asked for by this process: once is enough, whatever came.
+    updated: Cell<bool>,
 }
 
 impl Apt {
@@ -29,6 +32,7 @@ impl Apt {
         }
         let apt = Self {
             root: std::path::absolute(workspace.join(GUESTS))?,
+            updated: Cell::new(false),
         };
         for dir in ["apt/lists/partial", "apt/cache/archives/partial", "apt/resolved"] {
             std::fs::create_dir_all(apt.root.join(dir))?;
@@ -39,11 +43,11 @@ impl Apt {
     /// Fetches the package lists, once.
     fn update(&self) -> Result<()> {
         let done = self.root.join("apt/updated");
-        if done.exists() {
+        if done.exists() || self.updated.replace(true) {
             return Ok(());
         }
         let step = progress::spinner("package lists");
-        // A mirror may be mid-sync for one index of many: go on with what came, and ask again next time.
+        // A mirror may be mid-sync for one index of many: go on with what came, and ask again in the next run.
         let updated = self.run("apt-get", &["update"]);
         step.finish_and_clear();
         match updated {

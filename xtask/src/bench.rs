@@ -1,107 +1,134 @@
-//! `cargo xtask bench`: the same Debian boot in Reprise and in QEMU's TCG, alternately, medians and ratio.
+//! `cargo xtask bench`: the same guests in Reprise and in QEMU's TCG, alternately, and the same programs on the host.
 //!
-//! Machines are shared and noisy: what counts is the ratio within one run, never an absolute time. Both emulators
-//! get the same kernel, initramfs, memory size and a CPU called `max`.
+//! Machines are shared and noisy: what counts is the ratio within one run, never an absolute time. Data flows from the
+//! table in [`workloads`] through [`programs`] and [`guest`] into [`rounds`] of [`measure`]d boots, and from
+//! [`results`] into a text and a page below `target/bench/`. Adding a workload: a C file and its row in
+//! `xtask/workloads/main.c`, and a row in [`workloads::WORKLOADS`].
 
-use crate::guests::{Flavour, Guests};
-use crate::{boot, progress};
-use anyhow::{Context, Result, bail};
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+mod chart;
+mod clock;
+mod emulators;
+mod guest;
+mod measure;
+mod memory;
+mod page;
+mod programs;
+mod report;
+mod results;
+mod rounds;
+mod statistics;
+mod workloads;
 
-/// Switches off as soon as userspace runs.
-const INIT: &str = "\
-#!/bin/sh
-/bin/busybox poweroff -f
-";
+use crate::boot;
+use crate::guests::Guests;
+use anyhow::{Result, bail};
+use clock::Clock;
+use results::{Results, Side};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-const QEMU: &str = "qemu-system-x86_64";
+/// What the command line asked for.
+pub struct Options {
+    /// Rounds.
+    pub runs: usize,
+    /// Names of workloads; all, if empty.
+    pub only: Vec<String>,
+    /// Names of families; all, if empty.
+    pub families: Vec<String>,
+    /// Options for Reprise.
+    pub reprise_args: Vec<String>,
+    /// A built emulator, instead of building this tree's.
+    pub reprise: Option<PathBuf>,
+    /// Another command to compare with, or `none`.
+    pub against: Option<String>,
+    /// Factor for all iteration counts.
+    pub scale: f64,
+    /// Compare CPU time, not time on the wall.
+    pub cpu_time: bool,
+    /// Seconds after which a guest that makes no progress is given up.
+    pub limit: u64,
+}
 
-/// Runs `runs` boots of each emulator and prints the table.
-///
-/// # Errors
-/// A guest cannot be had, or an emulator fails.
-pub fn bench(workspace: &Path, runs: usize) -> Result<()> {
-    let guests = Guests::open(workspace)?;
-    let kernel = guests.kernel(Flavour::Cloud)?;
-    let initrd = guests.initramfs(Flavour::Cloud, "poweroff", INIT)?;
-    let reprise = boot::build(workspace, true)?;
-    let guest = |command: &mut Command| {
-        command.arg("-kernel").arg(&kernel).arg("-initrd").arg(&initrd);
-        command.args([
-            "-append",
-            "console=ttyS0 panic=-1",
-            "-m",
-            "512",
-            "-nographic",
-            "-no-reboot",
-            "-cpu",
-            "max",
-        ]);
-    };
-    let has_qemu = Command::new(QEMU)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok();
-    let mut ours = Vec::new();
-    let mut theirs = Vec::new();
-    let bar = progress::bar(runs as u64 * if has_qemu { 2 } else { 1 });
-    for _ in 0..runs {
-        let mut command = Command::new(&reprise);
-        guest(&mut command);
-        ours.push(time(&mut command).context("reprise")?);
-        bar.inc(1);
-        if has_qemu {
-            let mut command = Command::new(QEMU);
-            guest(command.args(["-accel", "tcg", "-nic", "none"]));
-            theirs.push(time(&mut command).context(QEMU)?);
-            bar.inc(1);
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            runs: 5,
+            only: vec![],
+            families: vec![],
+            reprise_args: vec![],
+            reprise: None,
+            against: None,
+            scale: 1.0,
+            cpu_time: false,
+            limit: 300,
         }
     }
-    bar.finish_and_clear();
-    println!(
-        "{:<28} {:>8} {:>8} {:>8}",
-        "cloud kernel to power-off", "median", "fastest", "slowest"
-    );
-    row("reprise (interpreter)", &mut ours);
-    if has_qemu {
-        row("qemu, tcg", &mut theirs);
-        let ratio = median(&ours).as_secs_f64() / median(&theirs).as_secs_f64();
-        println!("reprise takes {ratio:.2} times as long");
-    } else {
-        println!("{QEMU} is not installed: nothing to compare with");
+}
+
+/// Measures, prints the table and writes the report.
+///
+/// # Errors
+/// A guest cannot be had, an emulator does not start, or a workload failed in a guest (after the report).
+pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
+    if options.runs == 0 || options.limit == 0 || !(options.scale > 0.0 && options.scale.is_finite()) {
+        bail!("--runs, --limit and --scale want numbers above 0");
+    }
+    let mut workloads = workloads::select(&options.only, &options.families)?;
+    let rival = emulators::rival(options.against.as_deref())?;
+    let guests = Guests::open(workspace)?;
+    let tree = std::path::absolute(workspace.join("target/bench/root"))?;
+    let missing = programs::prepare(workspace, &tree, guests.packages(), &workloads, options.scale)?;
+    if missing.is_some() {
+        workloads.retain(|workload| !workload.is_packaged());
+    }
+    let program = match &options.reprise {
+        Some(program) => program.clone(),
+        None => boot::build(workspace, true)?,
+    };
+    let reprise = emulators::reprise(&program, &options.reprise_args);
+    let mut sides = vec![(Side::Ours, &reprise)];
+    sides.extend(rival.as_ref().map(|rival| (Side::Theirs, rival)));
+
+    let both: Vec<_> = sides.iter().map(|(_, emulator)| *emulator).collect();
+    let theirs = rival.as_ref().map_or("nothing", |rival| rival.name.as_str());
+    let mut results = Results {
+        rows: vec![],
+        names: ["host", &reprise.name, theirs].map(String::from),
+        about: emulators::about(&both, options.runs, options.scale),
+        memory: Default::default(),
+        notes: missing
+            .map(|why| format!("python and tcc are left out: {why}"))
+            .into_iter()
+            .collect(),
+        failures: vec![],
+    };
+    if rival.is_none() && options.against.is_none() {
+        results
+            .notes
+            .push("QEMU is not installed: nothing to compare with".into());
+    }
+    if options.cpu_time {
+        let what = "times are CPU time of the process, all threads; the yardstick is time on the wall";
+        results.notes.push(what.into());
+    }
+    let rounds = rounds::Rounds {
+        guests: &guests,
+        tree: &tree,
+        workloads: &workloads,
+        scale: options.scale,
+        clock: if options.cpu_time { Clock::Cpu } else { Clock::Wall },
+        limit: Duration::from_secs(options.limit),
+    };
+    rounds.run(options.runs, &sides, &mut results)?;
+
+    let dir = workspace.join("target/bench");
+    let text = report::text(&results);
+    std::fs::write(dir.join("report.txt"), &text)?;
+    std::fs::write(dir.join("report.html"), page::html(&results))?;
+    print!("{text}");
+    println!("written: target/bench/report.txt, target/bench/report.html");
+    if !results.failures.is_empty() {
+        bail!("{} failures in guests, see above", results.failures.len());
     }
     Ok(())
-}
-
-#[allow(clippy::disallowed_methods)] // a bench measures host time
-fn time(command: &mut Command) -> Result<Duration> {
-    let start = Instant::now();
-    let output = command.stdin(Stdio::null()).output()?;
-    let elapsed = start.elapsed();
-    if !output.status.success() || !String::from_utf8_lossy(&output.stdout).contains("Power down") {
-        bail!(
-            "the guest did not power off: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    Ok(elapsed)
-}
-
-/// The middle of sorted times.
-fn median(times: &[Duration]) -> Duration {
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-fn row(name: &str, times: &mut [Duration]) {
-    times.sort();
-    let seconds = |time: Option<&Duration>| time.map_or(0.0, Duration::as_secs_f64);
-    println!(
-        "{name:<28} {:>7.2}s {:>7.2}s {:>7.2}s",
-        median(times).as_secs_f64(),
-        seconds(times.first()),
-        seconds(times.last())
-    );
 }

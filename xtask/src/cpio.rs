@@ -2,6 +2,8 @@
 //!
 //! Kernel documentation: driver-api/early-userspace/buffer-format.
 
+use std::path::Path;
+
 /// An archive under construction.
 #[derive(Default)]
 pub struct Archive {
@@ -33,6 +35,28 @@ impl Archive {
     /// Adds a character device node.
     pub fn char_device(&mut self, path: &str, major: u32, minor: u32) -> &mut Self {
         self.entry(path, CHAR_DEVICE | 0o600, (major, minor), &[])
+    }
+
+    /// Adds a directory of the host with everything in it, as `path`. Links are followed.
+    ///
+    /// # Errors
+    /// Something in it cannot be read.
+    pub fn tree(&mut self, path: &str, from: &Path) -> std::io::Result<&mut Self> {
+        self.directory(path);
+        let mut entries = std::fs::read_dir(from)?.collect::<Result<Vec<_>, _>>()?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let (inner, file) = (
+                format!("{path}/{}", entry.file_name().to_string_lossy()),
+                entry.path(),
+            );
+            if file.is_dir() {
+                self.tree(&inner, &file)?;
+            } else {
+                self.program(&inner, &std::fs::read(file)?);
+            }
+        }
+        Ok(self)
     }
 
     /// Ends the archive.

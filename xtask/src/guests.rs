@@ -27,6 +27,11 @@ impl Flavour {
         }
     }
 
+    /// Debian's name of the architecture.
+    fn architecture(self) -> &'static str {
+        if self == Self::Pae { "i386" } else { "amd64" }
+    }
+
     /// Reads a name as typed on the command line.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -84,8 +89,19 @@ impl Guests {
     /// # Errors
     /// busybox cannot be had, or the file cannot be written.
     pub fn initramfs(&self, flavour: Flavour, name: &str, init: &str) -> Result<PathBuf> {
-        let arch = if flavour == Flavour::Pae { "i386" } else { "amd64" };
-        let tree = self.apt.unpacked(&format!("busybox-static:{arch}"))?;
+        let archive = self.archive(flavour, init)?;
+        let arch = flavour.architecture();
+        self.write(&format!("initramfs-{name}-{arch}.cpio"), &archive.finish())
+    }
+
+    /// The same, open for more files.
+    ///
+    /// # Errors
+    /// busybox cannot be had.
+    pub fn archive(&self, flavour: Flavour, init: &str) -> Result<Archive> {
+        let tree = self
+            .apt
+            .unpacked(&format!("busybox-static:{}", flavour.architecture()))?;
         let busybox = std::fs::read(tree.join("bin/busybox")).context("reading busybox")?;
         let mut archive = Archive::default();
         for dir in ["bin", "sbin", "dev", "proc", "sys", "tmp", "root", "etc"] {
@@ -98,7 +114,12 @@ impl Guests {
             .program("bin/busybox", &busybox)
             .symlink("bin/sh", "busybox")
             .program("init", init.as_bytes());
-        self.write(&format!("initramfs-{name}-{arch}.cpio"), &archive.finish())
+        Ok(archive)
+    }
+
+    /// The packages that guests are made of.
+    pub fn packages(&self) -> &Apt {
+        &self.apt
     }
 
     /// Puts a file that was made here into `guests/`.

@@ -29,8 +29,11 @@ cargo xtask CHORE
   test        all checks: format, lints, unit, doc, loom and boot tests
   boot-test [NAME]
               the boot tests whose name contains NAME
-  bench [--runs N]
-              the same boot in reprise and in QEMU's TCG (where installed), alternately
+  bench [--runs N] [--only NAME,NAME] [--family NAME,NAME] [--reprise-args TEXT] [--reprise FILE]
+        [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS] [--cpu-time]
+              boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
+              in any COMMAND that takes QEMU's options), alternately, and on the host; writes
+              target/bench/report.txt and report.html; --cpu-time where the host is busy
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -72,7 +75,7 @@ fn run() -> Result<()> {
             let reprise = boot::build(workspace, true)?;
             boot_tests::run(workspace, &reprise, &filter)
         }
-        "bench" => bench::bench(workspace, bench_runs(&mut args)?),
+        "bench" => bench::bench(workspace, &bench_options(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
@@ -120,13 +123,53 @@ fn fuzz_options(args: &mut lexopt::Parser) -> Result<test::FuzzOptions> {
     Ok(options)
 }
 
-fn bench_runs(args: &mut lexopt::Parser) -> Result<usize> {
-    let mut runs = 5;
+fn bench_options(args: &mut lexopt::Parser) -> Result<bench::Options> {
+    let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let mut options = bench::Options::default();
     while let Some(arg) = args.next()? {
         match arg {
-            Long("runs") => runs = args.value()?.parse()?,
+            Long("runs") => options.runs = args.value()?.parse()?,
+            Long("only") => options.only.extend(list(args.value()?.string()?)),
+            Long("family") => options.families.extend(list(args.value()?.string()?)),
+            Long("reprise-args") => {
+                let text = args.value()?.string()?;
+                options
+                    .reprise_args
+                    .extend(text.split_whitespace().map(str::to_owned));
+            }
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Long("against") => options.against = Some(args.value()?.string()?),
+            Long("scale") => options.scale = args.value()?.parse()?,
+            Long("cpu-time") => options.cpu_time = true,
+            Long("limit") => options.limit = args.value()?.parse()?,
             other => return Err(other.unexpected().into()),
         }
     }
-    Ok(runs)
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bench_takes_lists_and_numbers() {
+        let parse = |words: &[&str]| bench_options(&mut lexopt::Parser::from_args(words));
+        let options = parse(&[
+            "--runs=2",
+            "--only",
+            "lz,sort",
+            "--only=pipe",
+            "--scale",
+            "0.5",
+            "--reprise-args",
+            "-accel tcg,engine=interp",
+        ])
+        .unwrap();
+        assert_eq!((options.runs, options.scale), (2, 0.5));
+        assert_eq!(options.only, ["lz", "sort", "pipe"]);
+        assert_eq!(options.reprise_args, ["-accel", "tcg,engine=interp"]);
+        assert!(parse(&["--runs", "many"]).is_err());
+        assert!(parse(&["--slow"]).is_err());
+    }
 }

@@ -6,7 +6,8 @@
 //! Writers (vCPU slow stores, device DMA through [`RamBlock`](crate::RamBlock) and its
 //! [`vm_memory::bitmap::Bitmap`]) store the bytes first and call [`DirtyMemory::mark`] after. A page whose
 //! CODE bit is clean holds decoded instructions: `mark` then queues the written range, and every vCPU drains the
-//! queue before it runs an instruction decoded earlier.
+//! queue before it runs an instruction decoded earlier. Such a page says by [`GRANULE`] where its instructions are,
+//! so that writers to data beside code are not queued.
 //!
 //! # Why a write racing with a decode is not lost
 //!
@@ -38,15 +39,51 @@ pub enum DirtyClient {
     Migration = 2,
 }
 
+/// Bytes for which a code page says as one whether they hold code: a 64th of a page.
+pub const GRANULE: u64 = PAGE_SIZE / 64;
+
+/// The granules of `len` bytes at `addr`, which lie on one page: bit n is the nth of the page.
+#[inline]
+pub const fn granules(addr: RamAddr, len: u64) -> u64 {
+    let first = addr.0 % PAGE_SIZE;
+    if len == 0 {
+        return 0;
+    }
+    let last = first + (len - 1);
+    let last = if last >= PAGE_SIZE { PAGE_SIZE - 1 } else { last };
+    u64::MAX << (first / GRANULE) & u64::MAX >> (63 - last / GRANULE)
+}
+
+/// The granules with code of 64 pages.
+type Granules = [AtomicU64; 64];
+
 struct Chunk {
-    clean: [Box<[AtomicU64]>; 3],
+    /// For each 64 pages the bits of each client, side by side.
+    clean: Box<[[AtomicU64; 3]]>,
+    /// For each 64 pages of which one was ever watched. Means something for watched pages only.
+    code: Box<[OnceBox<Granules>]>,
 }
 
 impl Chunk {
     fn new() -> Box<Self> {
         Box::new(Self {
-            clean: std::array::from_fn(|_| (0..CHUNK_WORDS).map(|_| AtomicU64::new(0)).collect()),
+            clean: (0..CHUNK_WORDS)
+                .map(|_| std::array::from_fn(|_| AtomicU64::new(0)))
+                .collect(),
+            code: (0..CHUNK_WORDS).map(|_| OnceBox::new()).collect(),
         })
+    }
+
+    /// The word of a client for the 64 pages of `word`.
+    #[inline(always)]
+    fn clean(&self, client: DirtyClient, word: usize) -> &AtomicU64 {
+        &self.clean[word][client as usize]
+    }
+
+    /// The granules of a page, if one near it was ever watched.
+    #[inline]
+    fn code(&self, word: usize, page: RamAddr) -> Option<&AtomicU64> {
+        Some(&self.code[word].get()?[(page.page_number() % 64) as usize])
     }
 }
 
@@ -99,19 +136,17 @@ impl DirtyMemory {
     /// Whether `page` was written since `client` last cleaned it. For [`DirtyClient::Code`]: whether it is
     /// *not* watched.
     pub fn is_dirty(&self, client: DirtyClient, page: RamAddr) -> bool {
-        self.bit(page).is_none_or(|(chunk, word, bit)| {
-            chunk.clean[client as usize][word].load(Ordering::Acquire) & bit == 0
-        })
+        self.bit(page)
+            .is_none_or(|(chunk, word, bit)| chunk.clean(client, word).load(Ordering::Acquire) & bit == 0)
     }
 
     /// Whether a write to `page` must be told to anyone: the TLB's NOTDIRTY flag.
     #[inline]
     pub fn tracks_writes(&self, page: RamAddr) -> bool {
         self.bit(page).is_some_and(|(chunk, word, bit)| {
-            chunk
-                .clean
+            chunk.clean[word]
                 .iter()
-                .any(|map| map[word].load(Ordering::Acquire) & bit != 0)
+                .any(|map| map.load(Ordering::Acquire) & bit != 0)
         })
     }
 
@@ -138,12 +173,16 @@ impl DirtyMemory {
             return;
         };
         for client in [DirtyClient::Vga, DirtyClient::Migration] {
-            let map = &chunk.clean[client as usize][word];
+            let map = chunk.clean(client, word);
             if map.load(Ordering::Relaxed) & bit != 0 {
                 map.fetch_and(!bit, Ordering::AcqRel);
             }
         }
-        if chunk.clean[DirtyClient::Code as usize][word].load(Ordering::Acquire) & bit != 0 {
+        if chunk.clean(DirtyClient::Code, word).load(Ordering::Acquire) & bit != 0
+            && chunk
+                .code(word, addr)
+                .is_some_and(|code| code.load(Ordering::Acquire) & granules(addr, u64::from(len)) != 0)
+        {
             let mut queue = self.code_writes.lock();
             match queue.last_mut() {
                 // A string of stores (REP STOS, a patching loop) is one entry while it grows upward.
@@ -161,21 +200,86 @@ impl DirtyMemory {
 
     /// Marks `page` as holding decoded code, *before* its bytes are read for decoding: from now on every write
     /// to it is queued. It stays watched until [`DirtyMemory::unwatch_code`].
+    pub fn watch_code(&self, page: RamAddr) {
+        self.watch_code_bytes(page.page(), PAGE_SIZE);
+    }
+
+    /// As [`DirtyMemory::watch_code`] for `len` bytes at `addr`, on one page: writes to their granules are queued.
+    /// True if the page was not watched before.
     ///
     /// The owning vCPU must also call [`Tlb::protect_code`](crate::Tlb::protect_code), since its TLB may let
     /// writes through without asking.
-    pub fn watch_code(&self, page: RamAddr) {
-        if let Some((chunk, word, bit)) = self.bit_or_create(page) {
-            chunk.clean[DirtyClient::Code as usize][word].fetch_or(bit, Ordering::AcqRel);
+    pub fn watch_code_bytes(&self, addr: RamAddr, len: u64) -> bool {
+        let mask = granules(addr, len);
+        let mut new = false;
+        if let Some((chunk, word, bit)) = self.bit_or_create(addr) {
+            let pages = chunk.code[word].get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
+            let code = &pages[(addr.page_number() % 64) as usize];
+            let clean = chunk.clean(DirtyClient::Code, word);
+            new = clean.load(Ordering::Acquire) & bit == 0;
+            if !new && code.load(Ordering::Acquire) & mask == mask {
+                return false;
+            }
+            code.fetch_or(mask, Ordering::AcqRel);
+            clean.fetch_or(bit, Ordering::AcqRel);
         }
         fence(Ordering::SeqCst);
+        new
     }
 
-    /// The last decoded block of `page` is gone: its writes are nobody's business again.
-    pub fn unwatch_code(&self, page: RamAddr) {
-        if let Some((chunk, word, bit)) = self.bit(page) {
-            chunk.clean[DirtyClient::Code as usize][word].fetch_and(!bit, Ordering::AcqRel);
+    /// What is left of `page`'s decoded code lies in these granules; if there are none, its writes are nobody's
+    /// business again. To be called by whoever watches, after a write was worked off and not while decoding.
+    pub fn narrow_code(&self, page: RamAddr, granules: u64) {
+        let Some((chunk, word, bit)) = self.bit(page) else {
+            return;
+        };
+        if let Some(code) = chunk.code(word, page) {
+            code.fetch_and(granules, Ordering::AcqRel);
         }
+        if granules == 0 {
+            chunk
+                .clean(DirtyClient::Code, word)
+                .fetch_and(!bit, Ordering::AcqRel);
+        }
+    }
+
+    /// The last decoded block of `page` is gone.
+    pub fn unwatch_code(&self, page: RamAddr) {
+        self.narrow_code(page, 0);
+    }
+
+    /// How many of `len` bytes from `addr` on, on one page, come before the first granule with code.
+    pub fn code_free(&self, addr: RamAddr, len: u64) -> u64 {
+        let Some((chunk, word, bit)) = self.bit(addr) else {
+            return len;
+        };
+        if chunk.clean(DirtyClient::Code, word).load(Ordering::Acquire) & bit == 0 {
+            return len;
+        }
+        let code = chunk
+            .code(word, addr)
+            .map_or(0, |code| code.load(Ordering::Acquire));
+        match code & granules(addr, len) {
+            0 => len,
+            hit => (u64::from(hit.trailing_zeros()) * GRANULE)
+                .saturating_sub(addr.0 % PAGE_SIZE)
+                .min(len),
+        }
+    }
+
+    /// Whether nobody would act on a write of `len` bytes at `addr`, on one page: no code lies there, and no other
+    /// client has the page clean.
+    #[inline]
+    pub fn ignores(&self, addr: RamAddr, len: u64) -> bool {
+        self.bit(addr).is_none_or(|(chunk, word, bit)| {
+            let set = |client| chunk.clean(client, word).load(Ordering::Acquire) & bit != 0;
+            !set(DirtyClient::Vga)
+                && !set(DirtyClient::Migration)
+                && !(set(DirtyClient::Code)
+                    && chunk
+                        .code(word, addr)
+                        .is_some_and(|code| code.load(Ordering::Acquire) & granules(addr, len) != 0))
+        })
     }
 
     /// Whether `page` is watched.
@@ -213,7 +317,7 @@ impl DirtyMemory {
         let mut page = start.page();
         while page.0 < end {
             if let Some((chunk, word, bit)) = self.bit_or_create(page)
-                && chunk.clean[client as usize][word].fetch_or(bit, Ordering::AcqRel) & bit == 0
+                && chunk.clean(client, word).fetch_or(bit, Ordering::AcqRel) & bit == 0
             {
                 any = true;
                 f(page);

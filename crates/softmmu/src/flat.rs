@@ -1,7 +1,9 @@
 //! Flat views: the tree rendered to sorted, disjoint ranges, and look-ups in them.
 //!
 //! Mirrors QEMU's `FlatView` and its dispatch table; a binary search with a most-recently-used hint stands for
-//! the radix tree, since the TLB above and the few hundred ranges below leave little to gain.
+//! the radix tree, since the TLB above and the few hundred ranges below leave little to gain. Beside each range lies
+//! where its RAM is mapped, so that a page walk's loads are one comparison and one load.
+#![allow(unsafe_code)] // reads RAM through the host addresses that it keeps beside the ranges
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -51,10 +53,55 @@ impl FlatRange {
     }
 }
 
+/// Where the RAM of a range lies in the host.
+#[derive(Clone, Copy)]
+struct Direct {
+    start: u64,
+    /// Last address, inclusive; below `start` if the range is not RAM.
+    last: u64,
+    /// Host address of the range's first byte minus `start`, wrapping.
+    addend: *mut u8,
+}
+
+// SAFETY: the pointer leads into a mapping that the range beside it keeps alive, and that is only touched by atomic
+// accesses; nothing is tied to a thread.
+unsafe impl Send for Direct {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Direct {}
+
+impl Direct {
+    fn new(range: &FlatRange) -> Self {
+        let host = range
+            .ram()
+            .and_then(|(block, _)| block.host(range.offset, (range.last - range.start).checked_add(1)?));
+        match host {
+            Some(host) => Self {
+                start: range.start,
+                last: range.last,
+                addend: host.wrapping_sub(range.start as usize),
+            },
+            None => Self {
+                start: 1,
+                last: 0,
+                addend: std::ptr::null_mut(),
+            },
+        }
+    }
+
+    /// The host address of `len` bytes at `addr`, if they all lie in the range and it is RAM.
+    #[inline(always)]
+    fn host(&self, addr: u64, len: u64) -> Option<*mut u8> {
+        (self.start <= addr && addr <= self.last && self.last - addr >= len - 1)
+            .then(|| self.addend.wrapping_add(addr as usize))
+    }
+}
+
 /// What an address space answers at each address, frozen at one commit.
 #[derive(Default)]
 pub struct FlatView {
     ranges: Box<[FlatRange]>,
+    /// The way to the RAM of each range.
+    direct: Box<[Direct]>,
     /// The `last` of each range, dense for the search.
     lasts: Box<[u64]>,
     /// The range found last by anyone; only ever hides a search.
@@ -103,6 +150,30 @@ impl RamHit {
     }
 }
 
+/// A [`RamHit`] that only looks at its block.
+#[derive(Clone, Copy)]
+pub(crate) struct RamPage<'a> {
+    pub block: &'a RamBlock,
+    pub offset: u64,
+    pub writable: bool,
+    pub write_io: bool,
+}
+
+impl Translation {
+    /// The RAM page; none for I/O.
+    pub(crate) fn page(&self) -> Option<RamPage<'_>> {
+        match self {
+            Self::Io => None,
+            Self::Ram(hit) => Some(RamPage {
+                block: &hit.block,
+                offset: hit.offset,
+                writable: hit.writable,
+                write_io: hit.write_io,
+            }),
+        }
+    }
+}
+
 /// What a physical page is, for a TLB fill.
 #[derive(Clone, Debug)]
 pub enum Translation {
@@ -126,6 +197,7 @@ impl FlatView {
         );
         let lasts = ranges.iter().map(|range| range.last).collect();
         Self {
+            direct: ranges.iter().map(Direct::new).collect(),
             ranges: ranges.into(),
             lasts,
             hint: AtomicU32::new(0),
@@ -160,23 +232,31 @@ impl FlatView {
     /// What the page of `addr` is. RAM that does not fill its page, or lies askew in it, counts as I/O and is
     /// reached through the address space.
     pub fn translate(&self, addr: GuestPhys) -> Translation {
-        let Some(range) = self.find(addr) else {
-            return Translation::Io;
-        };
-        let Some((block, writable)) = range.ram() else {
-            return Translation::Io;
-        };
+        self.page(addr).map_or(Translation::Io, |page| {
+            Translation::Ram(RamHit {
+                block: page.block.clone(),
+                offset: page.offset,
+                writable: page.writable,
+                write_io: page.write_io,
+            })
+        })
+    }
+
+    /// As [`FlatView::translate`], without a hold on the block; none for I/O.
+    #[inline]
+    pub(crate) fn page(&self, addr: GuestPhys) -> Option<RamPage<'_>> {
+        let range = self.find(addr)?;
+        let (block, writable) = range.ram()?;
         let (page, offset) = (addr.page().0, range.region_offset(addr));
         let whole = range.start <= page && page | (PAGE_SIZE - 1) <= range.last;
         if !whole || offset % PAGE_SIZE != addr.page_offset() {
-            return Translation::Io;
+            return None;
         }
-        let write_io = matches!(range.region.0.kind, Kind::RomDevice(..)) && !range.readonly;
-        Translation::Ram(RamHit {
-            block: block.clone(),
+        Some(RamPage {
+            block,
             offset,
             writable,
-            write_io,
+            write_io: matches!(range.region.0.kind, Kind::RomDevice(..)) && !range.readonly,
         })
     }
 
@@ -191,8 +271,21 @@ impl FlatView {
     /// Reads RAM; `None` if the bytes are not all RAM of one range. For page walks.
     #[inline]
     pub fn ram_load<T: Width>(&self, addr: GuestPhys) -> Option<T> {
-        let (block, offset, _) = self.ram_at(addr, T::SIZE)?;
-        block.load(offset)
+        let hint = self.hint.load(Ordering::Relaxed) as usize;
+        let host = self
+            .direct
+            .get(hint)
+            .and_then(|direct| direct.host(addr.0, T::SIZE))
+            .or_else(|| self.host_at(addr, T::SIZE))?;
+        // SAFETY: the bytes lie in the block of a range of `self`, which keeps it mapped.
+        Some(unsafe { T::load(host) })
+    }
+
+    /// The host address of `len` bytes at `addr`, wherever they lie.
+    #[inline(never)]
+    fn host_at(&self, addr: GuestPhys, len: u64) -> Option<*mut u8> {
+        let (block, offset, _) = self.ram_at(addr, len)?;
+        block.host(offset, len)
     }
 
     /// Compares and swaps RAM; `None` if it is not writable RAM of one range. The inner `Err` holds what was

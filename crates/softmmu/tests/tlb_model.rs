@@ -35,7 +35,7 @@ enum Op {
     PageOfAsid(u64, u16),
     Watch(u64),
     Unwatch(u64),
-    /// Replaces the TLB by one restored from its saved state.
+    /// Restores the TLB from its saved state.
     Reload,
 }
 
@@ -101,6 +101,8 @@ struct World {
     tlb: Box<Tlb>,
     live: Vec<Filled>,
     queue: Vec<(RamAddr, u32)>,
+    /// Fetches that hit: half, tag, index, page, answer.
+    hits: Vec<(bool, u64, u8, u64, Probe)>,
 }
 
 impl World {
@@ -122,6 +124,7 @@ impl World {
             dirty,
             live: Vec::new(),
             queue: Vec::new(),
+            hits: Vec::new(),
         }
     }
 
@@ -131,6 +134,12 @@ impl World {
 
     fn apply(&mut self, op: &Op) {
         self.change(op);
+        for (high, tag, idx, page, answer) in &self.hits {
+            if self.tlb.fetch_tag(*high) == *tag {
+                let now = self.tlb.fetch(MmuIndex::new(*idx), GuestVirt(*page));
+                assert_eq!(now, *answer, "{op:?} left the tag of {page:#x}");
+            }
+        }
         for entry in self.tlb.entries() {
             let known = self.live.iter().any(|f| {
                 (MmuIndex::new(f.idx), f.fetch, f.page)
@@ -229,7 +238,7 @@ impl World {
                 let mut other = Tlb::new(self.dirty.clone());
                 other.restore(&state, |paddr| self.space.translate(paddr));
                 assert_eq!(other.save(), state);
-                self.tlb = other;
+                self.tlb.restore(&state, |paddr| self.space.translate(paddr));
             }
         }
     }
@@ -304,7 +313,9 @@ impl World {
                 }
             }
             Access::Fetch => match self.tlb.fetch(mmu, vaddr) {
-                Probe::Ram { paddr, .. } => {
+                hit @ Probe::Ram { paddr, .. } => {
+                    let high = page >> 63 != 0;
+                    self.hits.push((high, self.tlb.fetch_tag(high), idx, page, hit));
                     assert!(may(paddr.0));
                     let mut bytes = [0; 8];
                     assert!(self.tlb.fetch_bytes(mmu, vaddr, &mut bytes));

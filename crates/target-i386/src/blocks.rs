@@ -1,7 +1,7 @@
 //! Decoded blocks: where they are found, and how writes to their bytes make them go.
 //!
 //! Two look-ups lead to a block. The jump cache maps a linear address to a block directly; an entry is tagged with
-//! the TLB's fetch generation, the address space and the mode, so it can only hide a hit of the fetch TLB and
+//! the TLB's fetch tag of its half of the address space and the mode, so it can only hide a hit of the fetch TLB and
 //! dies with it. Behind it, blocks are known by the RAM address of their first byte and the decoding mode, and
 //! survive changes of the page tables. Code that is not in RAM is decoded for one execution.
 //!
@@ -15,7 +15,7 @@ use crate::mem::Privilege;
 use crate::run::CodeHolder;
 use crate::{Fault, Insn, Vcpu, paging};
 use softmmu::tlb::{Access, Probe};
-use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr};
+use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr, granules};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -154,9 +154,13 @@ impl BlockCache {
                 uncached => return Ok(uncached),
             },
         };
-        // Filling the second page may have flushed nothing, but the tag must be the present one.
-        let tag = cpu.fetch_tag();
-        self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
+        // The tag of one half says nothing of a second page in the other.
+        let second = self.blocks[id as usize].second.is_some();
+        if !(second && pc >= PAGE_SIZE.wrapping_neg()) {
+            // Filling the second page may have flushed nothing, but the tag must be the present one.
+            let tag = cpu.fetch_tag(pc);
+            self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
+        }
         Ok(Found::Block(id))
     }
 
@@ -176,7 +180,7 @@ impl BlockCache {
             self.forget_all();
         }
         // Watched before it is read: a write from now on is queued.
-        watch(cpu, ram);
+        watch(cpu, ram, WINDOW);
         let context = cpu.decode_context();
         let mut bytes = [0; WINDOW];
         let in_page = (PAGE_SIZE - pc % PAGE_SIZE) as usize;
@@ -206,7 +210,7 @@ impl BlockCache {
                 // RAM running into a device: decode anew each time.
                 Place::Other(_) => return self.decode_straddling(cpu, pc, rest, next).map(Found::Uncached),
             };
-            watch(cpu, other);
+            watch(cpu, other, MAX_LENGTH);
             let mut both = [0; MAX_LENGTH];
             both[..rest].copy_from_slice(&bytes[..rest]);
             cpu.tlb
@@ -294,20 +298,21 @@ impl BlockCache {
         dirty.take_code_writes(&mut writes);
         for (addr, len) in writes.drain(..) {
             holder.written(addr, u64::from(len));
-            if !self.invalidate(addr, u64::from(len)) && !holder.holds(addr.page()) {
-                dirty.unwatch_code(addr.page());
-            }
+            let left = self.invalidate(addr, u64::from(len)) | holder.granules(addr.page());
+            // Only now: decoding watches more than it turns out to need, and writes beside code shall cost nothing.
+            dirty.narrow_code(addr.page(), left);
         }
         self.writes = writes;
     }
 
-    /// Whether the page still holds blocks.
-    fn invalidate(&mut self, addr: RamAddr, len: u64) -> bool {
+    /// The granules of the page that blocks are left of.
+    fn invalidate(&mut self, addr: RamAddr, len: u64) -> u64 {
         let page = addr.page();
         let Some(ids) = self.by_page.get_mut(&page.0) else {
-            return false;
+            return 0;
         };
         let mut hit = Vec::new();
+        let mut left = 0;
         let blocks = &self.blocks;
         ids.retain(|&id| {
             let block = &blocks[id as usize];
@@ -317,11 +322,12 @@ impl BlockCache {
             let touched = block.covers(addr, len);
             if touched {
                 hit.push(id);
+            } else {
+                left |= block.granules(page);
             }
             !touched
         });
-        let holds = !ids.is_empty();
-        if !holds {
+        if ids.is_empty() {
             self.by_page.remove(&page.0);
         }
         for id in hit {
@@ -329,7 +335,7 @@ impl BlockCache {
             self.by_ram.remove(&map_key(block.ram, block.key));
             self.bury(id);
         }
-        holds
+        left
     }
 
     /// Empties a block that no map leads to; jump-cache entries find it empty.
@@ -351,6 +357,23 @@ impl BlockCache {
 }
 
 impl Block {
+    /// The granules of `page` that hold bytes of the block.
+    fn granules(&self, page: RamAddr) -> u64 {
+        let bytes = u64::from(self.bytes);
+        let Some(second) = self.second else {
+            return granules(self.ram, bytes);
+        };
+        let first = PAGE_SIZE - self.ram.page_offset();
+        let mut mask = 0;
+        if self.ram.page() == page {
+            mask |= granules(self.ram, first);
+        }
+        if second.page() == page {
+            mask |= granules(second, bytes.saturating_sub(first));
+        }
+        mask
+    }
+
     /// Whether one of `len` bytes at `addr` (on one page) belongs to the block.
     fn covers(&self, addr: RamAddr, len: u64) -> bool {
         let overlap = |start: u64, bytes: u64| addr.0 < start + bytes && start < addr.0 + len;
@@ -374,11 +397,10 @@ fn once(mut insn: Insn) -> Insn {
     insn
 }
 
-fn watch(cpu: &mut Vcpu, ram: RamAddr) {
-    let page = ram.page();
-    if !cpu.dirty.is_code(page) {
-        cpu.dirty.watch_code(page);
-        cpu.tlb.protect_code(page);
+/// Watches `len` bytes, as far as they lie on the page of `ram`.
+fn watch(cpu: &mut Vcpu, ram: RamAddr, len: usize) {
+    if cpu.dirty.watch_code_bytes(ram, len as u64) {
+        cpu.tlb.protect_code(ram.page());
     }
 }
 
@@ -432,7 +454,7 @@ impl Vcpu {
     /// Copies code of one page, which is watched from now on: `pc` and `ram` are [`Vcpu::code_address`] and
     /// [`Vcpu::fetch_code`].
     pub fn read_code(&mut self, pc: u64, ram: RamAddr, to: &mut [u8]) {
-        watch(self, ram);
+        watch(self, ram, to.len());
         self.tlb.fetch_bytes(self.mode.fetch_mmu, GuestVirt(pc), to);
     }
 
@@ -441,10 +463,16 @@ impl Vcpu {
         self.state.rip.saturating_add(bytes) <= u64::from(self.state.seg[seg::CS as usize].limit) + 1
     }
 
-    /// What a jump-cache entry must have been made under to be good now.
+    /// What a jump-cache entry for `pc` must have been made under to be good now.
     #[inline(always)]
-    pub fn fetch_tag(&self) -> u64 {
-        self.tlb.fetch_generation() << 20 | u64::from(self.tlb.asid()) << 8 | u64::from(self.mode.tag)
+    pub fn fetch_tag(&self, pc: u64) -> u64 {
+        self.tlb.fetch_tag(pc >> 63 != 0) << 8 | u64::from(self.mode.tag)
+    }
+
+    /// [`Vcpu::fetch_tag`] of the low and of the high half of the linear addresses.
+    #[inline(always)]
+    pub fn fetch_tags(&self) -> [u64; 2] {
+        [self.fetch_tag(0), self.fetch_tag(1 << 63)]
     }
 
     fn decode_context(&self) -> Context {

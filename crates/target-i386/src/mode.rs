@@ -168,20 +168,43 @@ impl Vcpu {
             key,
             tag: key | u32::from(user) << 4,
         };
-        for i in 0..6 {
-            self.refresh_segment(i);
+        if code == 64 {
+            let check = self.watch_bits();
+            for i in 0..4 {
+                self.fast_seg[i] = FastSegment { base: 0, check };
+            }
+            for i in [seg::FS as usize, seg::GS as usize] {
+                let base = self.state.seg[i].base;
+                self.fast_seg[i] = FastSegment { base, check };
+            }
+        } else {
+            for i in 0..6 {
+                self.refresh_segment(i);
+            }
         }
         self.refresh_attention();
+    }
+
+    /// Recomputes what depends on RFLAGS.AC, at privilege levels 0 to 2 (STAC and CLAC run at 0).
+    pub(crate) fn refresh_smap(&mut self) {
+        let smap_off = self.state.flags.has(bit::AC) && self.state.cr4 & cr::CR4_SMAP != 0;
+        self.mode.mmu = if smap_off { MMU_KERNEL_AC } else { MMU_KERNEL };
+    }
+
+    /// The [`check`] bits that data breakpoints and alignment checks ask for in every segment.
+    #[inline]
+    fn watch_bits(&self) -> u8 {
+        if self.mode.align_check || self.watching() {
+            check::READ | check::WRITE
+        } else {
+            0
+        }
     }
 
     /// Recomputes what is cached of segment register `index` (for changes of DS, ES, FS and GS alone).
     pub fn refresh_segment(&mut self, index: u8) {
         let s = &self.state.seg[index as usize & 7];
-        let watch = if self.watching() || self.mode.align_check {
-            check::READ | check::WRITE
-        } else {
-            0
-        };
+        let watch = self.watch_bits();
         self.fast_seg[index as usize] = if self.mode.long() {
             let base = if index >= insn::seg::FS { s.base } else { 0 };
             FastSegment { base, check: watch }
@@ -241,7 +264,7 @@ impl Vcpu {
     /// Whether a data breakpoint is armed in DR7.
     fn watching(&self) -> bool {
         let dr7 = self.state.dr.dr7;
-        (0..4).any(|n| dr7 >> (2 * n) & 3 != 0 && dr7 >> (16 + 4 * n) & 3 != 0)
+        dr7 & 0xff != 0 && (0..4).any(|n| dr7 >> (2 * n) & 3 != 0 && dr7 >> (16 + 4 * n) & 3 != 0)
     }
 
     /// The MMU index of a data access with these rights.

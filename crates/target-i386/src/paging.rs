@@ -20,10 +20,12 @@ use walk::{AccessKind, Context, Page, PhysMem, Rights};
 
 /// Page tables lie in RAM; elsewhere reads give ones and accessed bits are not kept.
 impl PhysMem for FlatView {
+    #[inline]
     fn read_u32(&self, at: u64) -> u32 {
         self.ram_load(GuestPhys(at)).unwrap_or(u32::MAX)
     }
 
+    #[inline]
     fn read_u64(&self, at: u64) -> u64 {
         self.ram_load(GuestPhys(at)).unwrap_or(u64::MAX)
     }
@@ -91,9 +93,9 @@ pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) ->
         },
         global: page.global,
         page_size: page.size,
-        translation: view.translate(paddr),
+        translation: (),
     };
-    cpu.tlb.fill(idx, &fill);
+    cpu.tlb.fill_from(idx, &fill, view);
     Ok(())
 }
 

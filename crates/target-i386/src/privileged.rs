@@ -66,7 +66,7 @@ fn set_ac(cpu: &mut Vcpu, on: bool) -> Exec {
         return Err(Fault::UD);
     }
     cpu.state.flags.put(bit::AC, on);
-    cpu.refresh_mode();
+    cpu.refresh_smap();
     Ok(())
 }
 

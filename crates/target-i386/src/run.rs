@@ -37,15 +37,15 @@ pub struct Interpreter(Box<BlockCache>);
 pub trait CodeHolder {
     /// `len` bytes at `at`, on one page, were written: drop what was made of them.
     fn written(&mut self, at: RamAddr, len: u64);
-    /// Whether anything derived from this page is left.
-    fn holds(&self, page: RamAddr) -> bool;
+    /// Which [`granules`](softmmu::granules) of this page hold bytes that something is still derived from.
+    fn granules(&self, page: RamAddr) -> u64;
 }
 
 /// The interpreter alone.
 impl CodeHolder for () {
     fn written(&mut self, _: RamAddr, _: u64) {}
-    fn holds(&self, _: RamAddr) -> bool {
-        false
+    fn granules(&self, _: RamAddr) -> u64 {
+        0
     }
 }
 
@@ -122,7 +122,7 @@ impl Vcpu {
     #[inline(always)]
     fn step_block(&mut self, cache: &mut BlockCache) -> bool {
         let pc = self.code_address();
-        if let Some(block) = cache.jump(pc, self.fetch_tag())
+        if let Some(block) = cache.jump(pc, self.fetch_tag(pc))
             && !block.insns.is_empty()
         {
             if block.recheck {
@@ -295,8 +295,7 @@ impl Vcpu {
     #[inline(never)]
     fn boundary(&mut self, cache: &mut BlockCache, holder: &mut dyn CodeHolder) -> Boundary {
         if self.dirty.code_writes_pending() {
-            let dirty = self.dirty.clone();
-            cache.invalidate_written(&dirty, holder);
+            cache.invalidate_written(&self.dirty, holder);
         }
         self.signals.take(request::MAP_CHANGED | request::CODE_WRITTEN);
         if self.view.refresh() {

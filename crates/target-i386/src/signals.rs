@@ -58,7 +58,12 @@ impl CpuSignals {
     }
 
     /// Clears request bits; returns those of them that were set.
+    #[inline]
     pub fn take(&self, bits: u32) -> u32 {
+        // Most often there is nothing to take, and a look is cheaper than a locked instruction.
+        if self.pending() & bits == 0 {
+            return 0;
+        }
         self.pending.fetch_and(!bits, Ordering::AcqRel) & bits
     }
 

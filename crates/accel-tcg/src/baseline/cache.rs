@@ -306,10 +306,13 @@ impl Cache {
         }
     }
 
-    /// Whether blocks of the page are left.
-    pub fn holds(&self, page: RamAddr) -> bool {
+    /// The granules of the page that blocks are left of.
+    pub fn granules(&self, page: RamAddr) -> u64 {
         debug_assert!(page.0.is_multiple_of(PAGE_SIZE));
-        self.by_page.contains_key(&page.0)
+        let ids = self.by_page.get(&page.0).into_iter().flatten();
+        ids.map(|&id| self.block(id)).fold(0, |all, block| {
+            all | softmmu::granules(block.ram, block.guest_bytes())
+        })
     }
 
     /// A block's code, for listings.

@@ -39,8 +39,8 @@ impl CodeHolder for Baseline {
     fn written(&mut self, at: RamAddr, len: u64) {
         self.cache.written(at, len);
     }
-    fn holds(&self, page: RamAddr) -> bool {
-        self.cache.holds(page)
+    fn granules(&self, page: RamAddr) -> u64 {
+        self.cache.granules(page)
     }
 }
 
@@ -147,7 +147,7 @@ impl Baseline {
     fn look_up(&mut self, cpu: &mut Vcpu, for_link: bool) -> Option<(Jump, Option<BlockId>)> {
         let pc = cpu.code_address();
         let jump = self.jumps[Jump::index(pc)];
-        if jump.pc == pc && jump.tag == cpu.fetch_tag() && !for_link {
+        if jump.pc == pc && jump.tag == cpu.fetch_tag(pc) && !for_link {
             return Some((jump, None));
         }
         let (jump, id) = self.find(cpu, pc)?;
@@ -170,7 +170,7 @@ impl Baseline {
         }
         let jump = Jump {
             pc,
-            tag: cpu.fetch_tag(),
+            tag: cpu.fetch_tag(pc),
             rip_base: cpu.state.rip.wrapping_sub(pc & 0xfff),
             code: self.cache.code(id) as u64,
         };
@@ -200,7 +200,7 @@ impl Baseline {
     fn enter(&mut self, cpu: &mut Vcpu, jump: Jump) -> Exit {
         let slice = cpu.budget_left().min(SLICE) as i32;
         cpu.jit.jumps = self.jumps.as_ptr() as u64;
-        cpu.enter_generated(slice, jump.rip_base, jump.tag);
+        cpu.enter_generated(slice, jump.rip_base);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
         let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
             unsafe { std::mem::transmute(self.cache.enter()) };

@@ -120,3 +120,41 @@ pub(crate) unsafe fn copy_to(to: *mut u8, from: &[u8]) {
         unsafe { store8(to.wrapping_add(i), byte) };
     }
 }
+
+/// Copies within guest memory, ascending, in pieces of 8, 4, 2 and 1 bytes.
+///
+/// # Safety
+/// `from`, `to` and `len` bytes after them lie in live mappings; `to` does not begin 1 to 7 bytes above `from`.
+pub(crate) unsafe fn copy_up(from: *const u8, to: *mut u8, len: usize) {
+    let mut at = 0;
+    // SAFETY: each piece stays within the caller's ranges.
+    unsafe {
+        while len - at >= 8 {
+            store64(to.wrapping_add(at), load64(from.wrapping_add(at)));
+            at += 8;
+        }
+        if len - at >= 4 {
+            store32(to.wrapping_add(at), load32(from.wrapping_add(at)));
+            at += 4;
+        }
+        if len - at >= 2 {
+            store16(to.wrapping_add(at), load16(from.wrapping_add(at)));
+            at += 2;
+        }
+        if len > at {
+            store8(to.wrapping_add(at), load8(from.wrapping_add(at)));
+        }
+    }
+}
+
+/// Fills guest memory with a pattern of eight bytes, the last one cut.
+///
+/// # Safety
+/// `to` and `len` bytes after it lie in a live mapping.
+pub(crate) unsafe fn fill(to: *mut u8, len: usize, pattern: u64) {
+    let bytes = pattern.to_le_bytes();
+    for at in (0..len).step_by(8) {
+        // SAFETY: within the caller's range, and `bytes` is our own.
+        unsafe { copy_up(bytes.as_ptr(), to.wrapping_add(at), (len - at).min(8)) };
+    }
+}

@@ -16,7 +16,7 @@ mod generic;
 #[cfg(not(target_arch = "x86_64"))]
 use generic as imp;
 
-pub(crate) use imp::{copy_from, copy_to};
+pub(crate) use imp::{copy_from, copy_to, copy_up, fill};
 
 mod sealed {
     pub trait Sealed {}
@@ -163,5 +163,31 @@ mod tests {
             generic::copy_from(base.wrapping_add(7), &mut b);
         }
         assert_eq!(a, b);
+    }
+
+    /// Copies and fills of every length, from and to every alignment, overlapping downwards.
+    #[test]
+    fn runs() {
+        let mut memory = [0u128; 32];
+        let base = memory.as_mut_ptr().cast::<u8>();
+        // SAFETY: all offsets used lie in the 512 bytes of `memory`, which nothing else touches.
+        let all = || unsafe { std::slice::from_raw_parts(base, 512) }.to_vec();
+        for len in 0..200 {
+            for (from, to) in [(0, 200), (3, 264), (201, 200), (130, 77), (250, 3)] {
+                // SAFETY: as above; no target begins within the 64 bytes above its source.
+                unsafe {
+                    (0..512).for_each(|at| base.wrapping_add(at).write(at as u8 ^ (at >> 8) as u8));
+                    let mut expected = all();
+                    expected.copy_within(from..from + len, to);
+                    copy_up(base.wrapping_add(from), base.wrapping_add(to), len);
+                    assert_eq!(all(), expected, "{len} bytes from {from} to {to}");
+                    let mut expected = all();
+                    let pattern = 0x0807_0605_0403_0201_u64;
+                    (0..len).for_each(|at| expected[to + at] = pattern.to_le_bytes()[at % 8]);
+                    fill(base.wrapping_add(to), len, pattern);
+                    assert_eq!(all(), expected, "{len} bytes at {to}");
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The words of a data entry: what the fast path compares, and what only slow paths read.
 
+use crate::DirtyMemory;
 use crate::addr::{PAGE_MASK, PAGE_SIZE, RamAddr};
+use crate::flat::RamPage;
 use crate::tlb::types::{Access, Prot, TlbFill};
-use crate::{DirtyMemory, Translation};
 
 /// This kind of access has no entry here.
 pub(super) const INVALID: u64 = 1 << 0;
@@ -17,6 +18,17 @@ pub(super) const DISCARD: u64 = 1 << 4;
 
 /// Marks an entry that is not RAM.
 const NO_RAM: RamAddr = RamAddr(u64::MAX);
+
+/// Host address and RAM offset of a page.
+#[inline]
+pub(super) fn host_page(hit: &RamPage<'_>) -> (*mut u8, RamAddr) {
+    let offset = hit.offset & PAGE_MASK;
+    let host = hit
+        .block
+        .host(offset, PAGE_SIZE)
+        .expect("a translation covers whole pages of its block");
+    (host, hit.block.base().add(offset))
+}
 
 /// What the fast path reads: 32 bytes, so that a set is one index shift away and never straddles a cache line.
 ///
@@ -42,27 +54,24 @@ impl Entry {
         ram: NO_RAM,
     };
 
-    /// The entry for a fill, in force.
-    pub(super) fn new(fill: &TlbFill, dirty: &DirtyMemory) -> Self {
+    /// The entry for a fill, in force; `ram` is what lies behind it, none for I/O.
+    #[inline]
+    pub(super) fn new<T>(fill: &TlbFill<T>, ram_page: Option<RamPage<'_>>, dirty: &DirtyMemory) -> Self {
         let page = fill.vaddr.page().0;
         let (mut read, mut write) = (page, page);
         let (mut addend, mut ram) = (std::ptr::null_mut(), NO_RAM);
-        match &fill.translation {
-            Translation::Io => {
+        match ram_page {
+            None => {
                 read |= IO;
                 write |= IO;
             }
-            Translation::Ram(hit) => {
-                let offset = hit.offset() & PAGE_MASK;
-                let host = hit
-                    .block()
-                    .host(offset, PAGE_SIZE)
-                    .expect("a translation covers whole pages of its block");
+            Some(hit) => {
+                let (host, at) = host_page(&hit);
                 addend = host.wrapping_sub(page as usize);
-                ram = hit.block().base().add(offset);
-                if hit.writes_are_io() {
+                ram = at;
+                if hit.write_io {
                     write |= IO;
-                } else if !hit.writable() {
+                } else if !hit.writable {
                     write |= DISCARD;
                 } else if dirty.tracks_writes(ram) {
                     write |= NOTDIRTY;
@@ -144,7 +153,8 @@ impl Full {
         },
     };
 
-    pub(super) fn new(fill: &TlbFill, asid: u16) -> Self {
+    #[inline]
+    pub(super) fn new<T>(fill: &TlbFill<T>, asid: u16) -> Self {
         let size = if fill.page_size.is_power_of_two() {
             fill.page_size.max(PAGE_SIZE)
         } else {

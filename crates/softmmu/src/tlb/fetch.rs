@@ -5,9 +5,10 @@
 //! grows, and its one limit is a flush of all of it at a fixed number of entries: a fill happens on the first
 //! execution from a page since the last flush, whichever engine runs.
 
-use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
-use crate::flat::Translation;
-use crate::tlb::entry::Full;
+use crate::addr::{GuestPhys, PAGE_MASK, PAGE_SHIFT, RamAddr};
+use crate::flat::RamPage;
+use crate::tlb::entry::{Full, host_page};
+use crate::tlb::tags::Tags;
 use crate::tlb::types::{MmuIndex, Probe, TlbFill};
 
 /// Entries at which the table is flushed.
@@ -52,6 +53,8 @@ struct Half {
     index: Vec<u32>,
     /// Linear addresses from the lowest to the highest large page since the last complete flush.
     large_span: (u64, u64),
+    /// The MMU indexes of entries since the last complete flush, a bit each.
+    indexes: u8,
 }
 
 impl Half {
@@ -60,6 +63,7 @@ impl Half {
             entries: Vec::new(),
             index: vec![0; INITIAL],
             large_span: (u64::MAX, 0),
+            indexes: 0,
         }
     }
 
@@ -84,6 +88,7 @@ impl Half {
                 self.large_span.1.max(first | entry.full.page_mask),
             );
         }
+        self.indexes |= 1 << entry.idx.raw();
         self.entries.push(entry);
         if self.entries.len() * 2 > self.index.len() {
             self.index = vec![0; self.index.len() * 2];
@@ -108,29 +113,42 @@ impl Half {
         (0..self.entries.len()).for_each(|position| self.enter(position));
     }
 
-    /// Keeps what `keep` says; whether anything went.
-    fn retain(&mut self, keep: impl Fn(&FetchEntry) -> bool) -> bool {
+    /// Keeps what `keep` says, and tells `tags` of the others.
+    fn retain(&mut self, tags: &mut Tags, keep: impl Fn(&FetchEntry) -> bool) {
         let before = self.entries.len();
-        self.entries.retain(keep);
+        self.entries.retain(|entry| {
+            let stays = keep(entry);
+            if !stays {
+                tags.removed(&entry.full);
+            }
+            stays
+        });
         if self.entries.len() == before {
-            return false;
+            return;
         }
         if self.entries.is_empty() {
             self.large_span = (u64::MAX, 0);
+            self.indexes = 0;
             if self.index.len() > INITIAL * 8 {
                 self.index = vec![0; INITIAL];
             }
         }
         self.reindex();
-        true
     }
 
-    /// Removes the entries of the guest's page around `vaddr` that `condemned` says; whether there were any.
-    fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) -> bool {
+    /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
+    fn remove_page(&mut self, tags: &mut Tags, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
         let vpage = vaddr & PAGE_MASK;
         let scan = self.large_span.0 <= vaddr && vaddr <= self.large_span.1;
-        let any = scan || MmuIndex::all().any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
-        any && self.retain(|entry| !(entry.full.covers(vaddr) && condemned(&entry.full)))
+        let any = scan
+            || MmuIndex::all()
+                .filter(|idx| self.indexes & 1 << idx.raw() != 0)
+                .any(|idx| self.at(idx, vpage).any(|entry| condemned(&entry.full)));
+        if any {
+            self.retain(tags, |entry| {
+                !(entry.full.covers(vaddr) && condemned(&entry.full))
+            });
+        }
     }
 }
 
@@ -142,20 +160,20 @@ fn home(vpage: u64, idx: MmuIndex) -> usize {
     (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
 }
 
-/// The two halves: a change of address space need not look at global entries.
+/// Global entries and the others: a change of address space need not look at global ones.
+#[repr(C)]
 pub(super) struct FetchTable {
+    pub(super) tags: Tags,
     local: Half,
     global: Half,
-    /// Counts removals.
-    pub(super) generation: u64,
 }
 
 impl FetchTable {
     pub(super) fn new() -> Self {
         Self {
+            tags: Tags::new(),
             local: Half::new(),
             global: Half::new(),
-            generation: 0,
         }
     }
 
@@ -167,37 +185,26 @@ impl FetchTable {
         local.or_else(|| self.global.at(idx, vpage).next())
     }
 
-    pub(super) fn fill(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+    pub(super) fn fill<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>, asid: u16) {
         let vpage = fill.vaddr.page().0;
         // Refilling a page (its permissions or frame changed without a flush) removes the old word on it.
         if self.find(idx, vpage, asid).is_some() {
-            let other = |entry: &FetchEntry| {
-                entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid)
-            };
-            self.local.retain(other);
-            self.global.retain(other);
-            self.generation += 1;
+            self.retain(|entry| entry.idx != idx || entry.full.vpage != vpage || !entry.full.visible(asid));
         }
         if self.local.entries.len() + self.global.entries.len() >= LIMIT {
             self.clear();
         }
-        self.enter(idx, fill, asid);
+        self.enter(idx, fill, ram, asid);
     }
 
     /// Adds an entry that is known to be wanted beside those there.
-    pub(super) fn enter(&mut self, idx: MmuIndex, fill: &TlbFill, asid: u16) {
+    pub(super) fn enter<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>, asid: u16) {
         let full = Full::new(fill, asid);
-        let ram = match &fill.translation {
-            Translation::Io => None,
-            Translation::Ram(hit) => {
-                let offset = hit.offset() & PAGE_MASK;
-                let host = hit
-                    .block()
-                    .host(offset, PAGE_SIZE)
-                    .expect("a translation covers whole pages of its block");
-                Some((host.cast_const(), hit.block().base().add(offset)))
-            }
-        };
+        let ram = ram.map(|hit| {
+            let (host, ram) = host_page(&hit);
+            (host.cast_const(), ram)
+        });
+        self.tags.added(&full);
         let half = if full.global {
             &mut self.global
         } else {
@@ -206,30 +213,32 @@ impl FetchTable {
         half.push(FetchEntry { full, idx, ram });
     }
 
-    fn note(&mut self, removed: bool) {
-        self.generation += u64::from(removed);
+    /// Keeps what `keep` says.
+    fn retain(&mut self, keep: impl Fn(&FetchEntry) -> bool) {
+        self.local.retain(&mut self.tags, &keep);
+        self.global.retain(&mut self.tags, &keep);
+        self.tags.settle();
     }
 
     pub(super) fn clear(&mut self) {
-        let removed = self.local.retain(|_| false) | self.global.retain(|_| false);
-        self.note(removed);
+        self.retain(|_| false);
     }
 
     pub(super) fn flush_index(&mut self, idx: MmuIndex) {
-        let removed = self.local.retain(|e| e.idx != idx) | self.global.retain(|e| e.idx != idx);
-        self.note(removed);
+        self.retain(|entry| entry.idx != idx);
     }
 
     /// Removes the entries that are not global and that `condemned` says.
     pub(super) fn remove_local_if(&mut self, condemned: impl Fn(&Full) -> bool) {
-        let removed = self.local.retain(|entry| !condemned(&entry.full));
-        self.note(removed);
+        self.local.retain(&mut self.tags, |entry| !condemned(&entry.full));
+        self.tags.settle();
     }
 
     /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
     pub(super) fn remove_page(&mut self, vaddr: u64, condemned: impl Fn(&Full) -> bool) {
-        let removed = self.local.remove_page(vaddr, &condemned) | self.global.remove_page(vaddr, &condemned);
-        self.note(removed);
+        self.local.remove_page(&mut self.tags, vaddr, &condemned);
+        self.global.remove_page(&mut self.tags, vaddr, &condemned);
+        self.tags.settle();
     }
 
     /// All entries, in no particular order.

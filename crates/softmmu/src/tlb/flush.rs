@@ -12,7 +12,8 @@ impl Tlb {
             return;
         }
         self.asid = asid;
-        self.tables.iter_mut().for_each(|table| table.park_all_but(asid));
+        self.fetch.tags.set_asid(asid);
+        self.tables.iter_mut().for_each(|table| table.set_asid(asid));
     }
 
     /// Everything, global pages too (CR4.PGE, CR0.PG writes, a changed memory map, INVPCID type 2).
@@ -20,7 +21,7 @@ impl Tlb {
         self.tables.iter_mut().for_each(|table| table.clear());
         self.fetch.clear();
         // No entry points anywhere now.
-        self.blocks.clear();
+        self.blocks.0.clear();
     }
 
     /// Everything of one MMU index.
@@ -31,17 +32,13 @@ impl Tlb {
 
     /// What is not global, of every ASID (INVPCID type 3).
     pub fn flush_non_global(&mut self) {
-        self.tables
-            .iter_mut()
-            .for_each(|table| table.remove_local_if(|_| true));
+        self.tables.iter_mut().for_each(|table| table.remove_local());
         self.fetch.remove_local_if(|_| true);
     }
 
     /// What is not global, of one ASID (MOV CR3, INVPCID type 1).
     pub fn flush_asid(&mut self, asid: u16) {
-        self.tables
-            .iter_mut()
-            .for_each(|table| table.remove_local_if(|full| full.asid == asid));
+        self.tables.iter_mut().for_each(|table| table.remove_asid(asid));
         self.fetch.remove_local_if(|full| full.asid == asid);
     }
 

@@ -22,18 +22,24 @@ mod entry;
 mod fetch;
 mod flush;
 pub mod layout;
+mod runs;
 mod slow;
+mod spaces;
 mod state;
 mod table;
+mod tags;
+#[cfg(test)]
+mod tests;
 mod types;
 
+use std::mem::offset_of;
 use std::sync::Arc;
 
 pub use types::{Access, MMU_INDEXES, MmuIndex, Probe, Prot, Slow, TlbEntry, TlbFill, TlbPart, TlbState};
 
 use crate::addr::{GuestVirt, PAGE_MASK};
 use crate::dirty::DirtyMemory;
-use crate::flat::Translation;
+use crate::flat::{FlatView, RamPage};
 use crate::host::{self, Width};
 use crate::ram::RamBlock;
 use entry::{Entry, Full};
@@ -48,7 +54,7 @@ pub struct Tlb {
     asid: u16,
     dirty: Arc<DirtyMemory>,
     /// Keeps every block mapped that any entry points into.
-    blocks: Vec<RamBlock>,
+    blocks: Blocks,
 }
 
 // SAFETY: the raw pointers point into mappings that `blocks` keeps alive and that are only touched by atomic
@@ -70,7 +76,7 @@ impl Tlb {
             (&raw mut (*at).fetch).write(FetchTable::new());
             (&raw mut (*at).asid).write(0);
             (&raw mut (*at).dirty).write(dirty);
-            (&raw mut (*at).blocks).write(Vec::new());
+            (&raw mut (*at).blocks).write(Blocks(Vec::new()));
             tlb.assume_init()
         }
     }
@@ -123,9 +129,17 @@ impl Tlb {
     /// The host address of `vaddr` if the fast path of a load or store of its one byte would hit: what generated code
     /// asks for once a miss is filled. The rest of the page follows it.
     #[inline]
-    pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, access: Access) -> Option<*mut u8> {
+    ///
+    /// For a write the page may be tracked as long as nobody would act on a write of these `len` bytes, which must
+    /// not cross a page: data beside code.
+    pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, len: u64, access: Access) -> Option<*mut u8> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
-        (entry.word(access) == vaddr.0 & PAGE_MASK).then(|| entry.host(vaddr.0))
+        let (word, page) = (entry.word(access), vaddr.0 & PAGE_MASK);
+        let plain = word == page
+            || access == Access::Write
+                && word == page | entry::NOTDIRTY
+                && self.dirty.ignores(entry.ram.add(vaddr.page_offset()), len);
+        plain.then(|| entry.host(vaddr.0))
     }
 
     /// Looks an instruction address up in the fetch table.
@@ -154,29 +168,55 @@ impl Tlb {
         true
     }
 
-    /// Counts the flushes that removed fetch entries; caches keyed by linear address die with it.
+    /// Where, in bytes from the start of the `Tlb`, generated code finds what [`Tlb::fetch_tag`] says: a `u64` for
+    /// the low half, then one for the high half.
+    pub const FETCH_TAGS: usize =
+        offset_of!(Self, fetch) + offset_of!(FetchTable, tags) + offset_of!(tags::Tags, now);
+
+    /// What tells whether a hit of [`Tlb::fetch`] would be the same hit now; for caches keyed by linear address.
+    ///
+    /// `high` asks for the addresses with bit 63 set, else it is for the others. While the tag is equal, no entry of
+    /// that half that was in force has gone. The tag of the low half comes back when its address space does, if none
+    /// of its entries went meanwhile; that of the high half changes with the address space only while entries there
+    /// are not global. Below 2^48 for all practical time, and never used for another state.
     #[inline(always)]
-    pub fn fetch_generation(&self) -> u64 {
-        self.fetch.generation
+    pub fn fetch_tag(&self, high: bool) -> u64 {
+        self.fetch.tags.now[usize::from(high)]
     }
 
     /// Remembers a translation for the current ASID.
     pub fn fill(&mut self, idx: MmuIndex, fill: &TlbFill) {
-        self.keep_block(fill);
+        self.fill_page(idx, fill, fill.translation.page());
+    }
+
+    /// Remembers a translation for the current ASID, to what `view` has at its physical page.
+    pub fn fill_from(&mut self, idx: MmuIndex, fill: &TlbFill<()>, view: &FlatView) {
+        self.fill_page(idx, fill, view.page(fill.paddr));
+    }
+
+    #[inline]
+    fn fill_page<T>(&mut self, idx: MmuIndex, fill: &TlbFill<T>, ram: Option<RamPage<'_>>) {
+        self.blocks.keep(&ram);
         if fill.access == Access::Fetch {
-            self.fetch.fill(idx, fill, self.asid);
+            self.fetch.fill(idx, fill, ram, self.asid);
         } else {
-            let entry = Entry::new(fill, &self.dirty);
+            let entry = Entry::new(fill, ram, &self.dirty);
             self.tables[idx.raw()].fill(entry, Full::new(fill, self.asid));
         }
     }
+}
 
-    /// Keeps the block of a fill mapped until the next complete flush.
-    fn keep_block(&mut self, fill: &TlbFill) {
-        if let Translation::Ram(hit) = &fill.translation
-            && !self.blocks.iter().any(|block| block == hit.block())
+/// Blocks kept mapped until the next complete flush.
+struct Blocks(Vec<RamBlock>);
+
+impl Blocks {
+    /// Keeps the block of a page that is about to be entered.
+    #[inline]
+    fn keep(&mut self, ram: &Option<RamPage<'_>>) {
+        if let Some(page) = ram
+            && !self.0.iter().any(|block| block == page.block)
         {
-            self.blocks.push(hit.block().clone());
+            self.0.push(page.block.clone());
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::tlb::types::{Access, MmuIndex, Probe, Slow};
 use crate::tlb::{Tlb, within_page};
 
 /// What an access to one page comes to.
-enum Page {
+pub(super) enum Page {
     /// Host memory of a copy of the entry.
     Ram(Entry),
     /// Through the address space.
@@ -20,7 +20,7 @@ enum Page {
 impl Tlb {
     /// # Panics
     /// If the access crosses a page, which is the caller's bug: it has to probe both pages first.
-    fn page(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: usize, access: Access) -> Page {
+    pub(super) fn page(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: usize, access: Access) -> Page {
         assert!(
             within_page(vaddr, len),
             "a slow access crosses a page: {vaddr:?}+{len}"
@@ -41,8 +41,11 @@ impl Tlb {
     }
 
     /// After a store: tells who tracks the page, and lets later stores through if nobody does any more.
-    fn written(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: u64, entry: &Entry) {
+    pub(super) fn written(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: u64, entry: &Entry) {
         if entry.write & NOTDIRTY == 0 {
+            return;
+        }
+        if len == 0 {
             return;
         }
         self.dirty.mark(entry.ram.add(vaddr.page_offset()), len);

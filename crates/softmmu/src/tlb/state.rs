@@ -4,6 +4,7 @@ use crate::addr::{GuestPhys, GuestVirt};
 use crate::flat::Translation;
 use crate::tlb::Tlb;
 use crate::tlb::entry::{Entry, Full};
+use crate::tlb::table::VICTIMS;
 use crate::tlb::types::{Access, MmuIndex, TlbEntry, TlbFill, TlbPart, TlbState};
 
 fn shown(idx: MmuIndex, part: TlbPart, full: &Full) -> TlbEntry {
@@ -27,13 +28,10 @@ impl Tlb {
         for idx in MmuIndex::all() {
             let table = &self.tables[idx.raw()];
             table.for_each_slot(|slot, full| entries.push(shown(idx, TlbPart::Main(slot as u16), full)));
-            for (at, victim) in table.victims.iter().enumerate() {
-                entries.extend(
-                    victim
-                        .iter()
-                        .map(|(_, full)| shown(idx, TlbPart::Victim(at as u8), full)),
-                );
-            }
+            let victims = table
+                .victims()
+                .map(|(at, full)| shown(idx, TlbPart::Victim(at as u8), full));
+            entries.extend(victims);
         }
         let mut fetch: Vec<_> = self
             .fetch
@@ -70,25 +68,28 @@ impl Tlb {
                 page_size: saved.page_size,
                 translation: translate(saved.paddr),
             };
-            self.keep_block(&fill);
-            let entry = || Entry::new(&fill, &self.dirty);
+            let ram = fill.translation.page();
+            self.blocks.keep(&ram);
+            let entry = || Entry::new(&fill, ram, &self.dirty);
             let full = Full::new(&fill, saved.asid);
             let table = &mut self.tables[saved.idx.raw()];
             match saved.part {
-                TlbPart::Fetch => self.fetch.enter(saved.idx, &fill, saved.asid),
+                TlbPart::Fetch => self.fetch.enter(saved.idx, &fill, ram, saved.asid),
                 TlbPart::Main(slot) if usize::from(slot) == super::slot_of(full.vpage) => {
                     table.put(usize::from(slot), entry(), full);
                 }
-                TlbPart::Victim(at) if usize::from(at) < table.victims.len() => {
+                TlbPart::Victim(at) if usize::from(at) < VICTIMS => {
                     table.set_victim(usize::from(at), entry(), full);
                 }
                 TlbPart::Main(_) | TlbPart::Victim(_) => {}
             }
         }
         for (table, next) in self.tables.iter_mut().zip(state.next_victim) {
-            table.next_victim = next % table.victims.len() as u8;
+            table.next_victim = next % VICTIMS as u8;
         }
         self.asid = state.asid;
+        self.fetch.tags.set_asid(state.asid);
+        self.fetch.tags.renew();
         self.tables
             .iter_mut()
             .for_each(|table| table.park_all_but(state.asid));

@@ -3,8 +3,9 @@
 //! Geometry is fixed, and what an operation does depends on earlier operations only: what the table holds is
 //! visible to the guest (it sees which page walks happen), so under counted time it is machine state.
 
-use crate::addr::PAGE_SHIFT;
+use crate::addr::{PAGE_MASK, PAGE_SHIFT};
 use crate::tlb::entry::{Entry, Full, matches};
+use crate::tlb::spaces::Spaces;
 use crate::tlb::types::Access;
 
 /// Slots of the direct-mapped array. 1024 pages reach 4 MiB; 32 KiB of compare words per index.
@@ -13,7 +14,10 @@ pub(super) const SETS: usize = 1024;
 pub(super) const VICTIMS: usize = 8;
 
 /// One bit per slot.
-type Bits = [u64; SETS / 64];
+pub(super) type Bits = [u64; SETS / 64];
+
+/// The page of a victim position that holds none: equal to no page.
+const NO_PAGE: u64 = 1;
 
 #[repr(C)]
 pub(super) struct Table {
@@ -27,8 +31,12 @@ pub(super) struct Table {
     /// Linear addresses from the lowest to the highest large page since the last complete flush: addresses outside
     /// need no scan.
     large_span: (u64, u64),
-    pub(super) victims: [Option<(Entry, Full)>; VICTIMS],
+    victims: [Option<(Entry, Full)>; VICTIMS],
+    /// The linear page of each victim, or [`NO_PAGE`]: what a search compares.
+    victim_pages: [u64; VICTIMS],
     pub(super) next_victim: u8,
+    /// Which slots belong to which address space.
+    spaces: Spaces,
 }
 
 /// The slot of a linear address.
@@ -38,7 +46,7 @@ pub(super) fn slot_of(vaddr: u64) -> usize {
 }
 
 /// Calls `f` with each slot whose bit is set.
-fn each(bits: &Bits, mut f: impl FnMut(usize)) {
+pub(super) fn each(bits: &Bits, mut f: impl FnMut(usize)) {
     for (word, &bits) in bits.iter().enumerate() {
         let mut left = bits;
         while left != 0 {
@@ -69,7 +77,9 @@ impl Table {
             (&raw mut (*at).large).write([0; SETS / 64]);
             (&raw mut (*at).large_span).write((u64::MAX, 0));
             (&raw mut (*at).victims).write([None; VICTIMS]);
+            (&raw mut (*at).victim_pages).write([NO_PAGE; VICTIMS]);
             (&raw mut (*at).next_victim).write(0);
+            (&raw mut (*at).spaces).write(Spaces::new());
         }
     }
 
@@ -88,6 +98,9 @@ impl Table {
         }
         if full.is_large() {
             self.note_large(&full);
+        }
+        if !full.global {
+            self.spaces.note(slot, full.asid);
         }
         self.entries[slot] = entry;
         self.full[slot] = full;
@@ -109,36 +122,69 @@ impl Table {
     }
 
     /// The slot of `vaddr` if it holds an entry for the access, bringing it back from the victims if need be.
+    #[inline]
     pub(super) fn find(&mut self, vaddr: u64, access: Access) -> Option<usize> {
         let slot = slot_of(vaddr);
         if matches(self.entries[slot].word(access), vaddr) {
             return Some(slot);
         }
+        let page = vaddr & PAGE_MASK;
+        if !self.victim_pages.contains(&page) {
+            return None;
+        }
+        self.recall(slot, page, access)
+    }
+
+    /// Swaps the victim that serves an access to `page` with what is in its slot.
+    fn recall(&mut self, slot: usize, page: u64, access: Access) -> Option<usize> {
         let at = self
             .victims
             .iter()
-            .position(|v| v.as_ref().is_some_and(|(e, _)| matches(e.word(access), vaddr)))?;
+            .position(|v| v.as_ref().is_some_and(|(e, _)| matches(e.word(access), page)))?;
         let displaced = self.is_used(slot).then(|| (self.entries[slot], self.full[slot]));
-        let (entry, full) = std::mem::replace(&mut self.victims[at], displaced)?;
+        let (entry, full) = self.victims[at]?;
+        self.replace_victim(at, displaced);
         self.put(slot, entry, full);
         Some(slot)
     }
 
+    fn replace_victim(&mut self, at: usize, victim: Option<(Entry, Full)>) {
+        self.victim_pages[at] = victim.as_ref().map_or(NO_PAGE, |(_, full)| full.vpage);
+        self.victims[at] = victim;
+    }
+
+    /// Removes the victims that `condemned` says.
+    fn remove_victims(&mut self, condemned: impl Fn(&Full) -> bool) {
+        for at in 0..VICTIMS {
+            if self.victim_pages[at] != NO_PAGE
+                && self.victims[at].as_ref().is_some_and(|(_, full)| condemned(full))
+            {
+                self.replace_victim(at, None);
+            }
+        }
+    }
+
     /// Enters a new entry, displacing what is in its slot unless that is the same page of the same address space.
+    #[inline]
     pub(super) fn fill(&mut self, entry: Entry, full: Full) {
         let same = |old: &Full| old.vpage == full.vpage && old.visible(full.asid);
-        for victim in &mut self.victims {
-            if victim.as_ref().is_some_and(|(_, old)| same(old)) {
-                *victim = None;
-            }
+        if self.victim_pages.contains(&full.vpage) {
+            self.remove_victims(same);
         }
         let slot = slot_of(full.vpage);
         if self.is_used(slot) && !same(&self.full[slot]) {
             let next = usize::from(self.next_victim) % VICTIMS;
-            self.victims[next] = Some((self.entries[slot], self.full[slot]));
+            self.replace_victim(next, Some((self.entries[slot], self.full[slot])));
             self.next_victim = ((next + 1) % VICTIMS) as u8;
         }
         self.put(slot, entry, full);
+    }
+
+    /// The victims and their positions.
+    pub(super) fn victims(&self) -> impl Iterator<Item = (usize, &Full)> {
+        let held = |(at, victim): (usize, &'_ Option<(Entry, Full)>)| victim.is_some().then_some(at);
+        let at = self.victims.iter().enumerate().filter_map(held);
+        at.filter_map(|at| Some((at, &self.victims[at].as_ref()?.1)))
     }
 
     /// Places a victim, when a saved state is restored.
@@ -146,7 +192,7 @@ impl Table {
         if full.is_large() {
             self.note_large(&full);
         }
-        self.victims[at] = Some((entry, full));
+        self.replace_victim(at, Some((entry, full)));
     }
 
     /// Removes everything; the victim position starts over.
@@ -156,26 +202,29 @@ impl Table {
         self.local = [0; SETS / 64];
         self.large = [0; SETS / 64];
         self.large_span = (u64::MAX, 0);
-        self.victims = [None; VICTIMS];
+        self.remove_victims(|_| true);
         self.next_victim = 0;
+        self.spaces.clear();
     }
 
-    /// Removes the entries that are not global and that `condemned` says.
-    pub(super) fn remove_local_if(&mut self, condemned: impl Fn(&Full) -> bool) {
+    /// Removes the entries that are not global.
+    pub(super) fn remove_local(&mut self) {
         let local = self.local;
-        each(&local, |slot| {
-            if condemned(&self.full[slot]) {
+        each(&local, |slot| self.remove(slot));
+        self.remove_victims(|full| !full.global);
+        self.spaces.clear();
+    }
+
+    /// Removes the entries of one address space that are not global.
+    pub(super) fn remove_asid(&mut self, asid: u16) {
+        let mut slots = self.spaces.of(asid);
+        mask(&mut slots, &self.local);
+        each(&slots, |slot| {
+            if self.full[slot].asid == asid {
                 self.remove(slot);
             }
         });
-        for victim in &mut self.victims {
-            if victim
-                .as_ref()
-                .is_some_and(|(_, full)| !full.global && condemned(full))
-            {
-                *victim = None;
-            }
-        }
+        self.remove_victims(|full| !full.global && full.asid == asid);
     }
 
     /// Removes the entries of the guest's page around `vaddr` that `condemned` says.
@@ -185,7 +234,8 @@ impl Table {
         if self.is_used(slot) && gone(&self.full[slot]) {
             self.remove(slot);
         }
-        if self.large_span.0 <= vaddr && vaddr <= self.large_span.1 {
+        let large = self.large_span.0 <= vaddr && vaddr <= self.large_span.1;
+        if large {
             let large = self.large;
             each(&large, |slot| {
                 if gone(&self.full[slot]) {
@@ -193,10 +243,8 @@ impl Table {
                 }
             });
         }
-        for victim in &mut self.victims {
-            if victim.as_ref().is_some_and(|(_, full)| gone(full)) {
-                *victim = None;
-            }
+        if large || self.victim_pages.contains(&(vaddr & PAGE_MASK)) {
+            self.remove_victims(gone);
         }
     }
 
@@ -209,19 +257,51 @@ impl Table {
         }
     }
 
-    /// Hides the entries of other address spaces than `asid` from the fast path, and shows its own.
-    pub(super) fn park_all_but(&mut self, asid: u16) {
-        let local = self.local;
-        each(&local, |slot| {
-            self.entries[slot].set_parked(self.full[slot].asid != asid)
+    /// Another address space comes into force: hides the entries of the last one from the fast path, and shows
+    /// the new one's.
+    pub(super) fn set_asid(&mut self, asid: u16) {
+        let (old, mut leaving) = self.spaces.in_force();
+        if asid == old {
+            return;
+        }
+        mask(&mut leaving, &self.local);
+        each(&leaving, |slot| {
+            if self.full[slot].asid == old {
+                self.entries[slot].set_parked(true);
+            }
         });
+        let full = &self.full;
+        let coming = self.spaces.enter(asid, &self.local, |slot| full[slot].asid);
+        each(&coming, |slot| self.entries[slot].set_parked(false));
+        self.park_victims(asid);
+    }
+
+    fn park_victims(&mut self, asid: u16) {
         for (entry, full) in self.victims.iter_mut().flatten() {
             entry.set_parked(!full.visible(asid));
         }
+    }
+
+    /// Hides the entries of other address spaces than `asid` and shows its own, whatever was shown before.
+    pub(super) fn park_all_but(&mut self, asid: u16) {
+        let local = self.local;
+        let full = &self.full;
+        self.spaces.enter(asid, &local, |slot| full[slot].asid);
+        each(&local, |slot| {
+            self.entries[slot].set_parked(self.full[slot].asid != asid)
+        });
+        self.park_victims(asid);
     }
 
     /// Calls `f` with each used slot, ascending.
     pub(super) fn for_each_slot(&self, mut f: impl FnMut(usize, &Full)) {
         each(&self.used, |slot| f(slot, &self.full[slot]));
     }
+}
+
+/// Keeps the bits of `bits` that `other` has.
+fn mask(bits: &mut Bits, other: &Bits) {
+    bits.iter_mut()
+        .zip(other)
+        .for_each(|(word, other)| *word &= other);
 }

@@ -69,7 +69,7 @@ impl Prot {
 
 /// The result of a page walk, to be remembered for the current ASID.
 #[derive(Clone, Debug)]
-pub struct TlbFill {
+pub struct TlbFill<T = Translation> {
     /// The linear address that missed.
     pub vaddr: GuestVirt,
     /// Its physical address.
@@ -82,8 +82,9 @@ pub struct TlbFill {
     pub global: bool,
     /// Bytes of the guest's page, a power of two of at least 4 KiB: 4 KiB, 2 MiB, 4 MiB, 1 GiB.
     pub page_size: u64,
-    /// What `AddressSpace::translate` or `FlatView::translate` said of `paddr`.
-    pub translation: Translation,
+    /// What `AddressSpace::translate` or `FlatView::translate` said of `paddr`; nothing for
+    /// [`Tlb::fill_from`](crate::Tlb::fill_from), which asks a view itself.
+    pub translation: T,
 }
 
 /// What a slow access found.

@@ -7,11 +7,11 @@
 use super::alu::{AluOp, Cmp};
 use super::by_size;
 use crate::insn::{InsnFlags, seg};
-use crate::mem::{Privilege, Word};
+use crate::mem::Word;
 use crate::state::gpr::{RAX, RCX, RDI, RSI};
 use crate::{Exec, Handler, Insn, Vcpu};
 use iced_x86::{Code, Instruction, Mnemonic};
-use softmmu::tlb::{Access, Probe};
+use softmmu::tlb::Slow;
 use softmmu::{GuestVirt, PAGE_SIZE};
 
 /// Iterations after which the run loop looks at events, where no page boundary comes first.
@@ -102,124 +102,218 @@ pub(crate) fn repeat(
     }
 }
 
-/// A stretch of memory within one page of RAM that needs no further check, ascending.
-struct Stretch {
-    linear: u64,
-    ram: u64,
-    /// Bytes to the end of the page, or to the wrap of the address size.
-    bytes: u64,
-}
+/// Runs of a bulk path, each up to the end of a page, after which the run loop looks at events.
+const RUNS: u32 = 16;
+/// Bytes compared at once.
+const COMPARED: usize = 512;
 
-/// The stretch at `seg:offset`, if a bulk path may use it. Never faults: the slow path does, with the right state.
-fn stretch(cpu: &mut Vcpu, insn: &Insn, segment: u8, offset: u64, access: Access) -> Option<Stretch> {
+/// The linear address of `seg:offset`, and the bytes from there on that a bulk path may do at once, which lie on one
+/// page and do not wrap the address size. None if something has to be checked for each element. Never faults: the
+/// slow path does, with the right state.
+#[inline(always)]
+fn stretch(cpu: &Vcpu, insn: &Insn, segment: u8, offset: u64) -> Option<(GuestVirt, u64)> {
     if cpu.fast_seg[segment as usize & 7].check != 0 {
         return None;
     }
     let linear = cpu.linear(segment, offset);
-    let Probe::Ram { ram, .. } = cpu.tlb.probe(cpu.mode.mmu, GuestVirt(linear), access) else {
-        return None;
-    };
     let to_wrap = address_mask(insn).wrapping_sub(offset).saturating_add(1);
-    Some(Stretch {
-        linear,
-        ram: ram.0,
-        bytes: (PAGE_SIZE - linear % PAGE_SIZE).min(to_wrap),
+    Some((GuestVirt(linear), (PAGE_SIZE - linear % PAGE_SIZE).min(to_wrap)))
+}
+
+/// What a bulk path did.
+struct Done {
+    elements: u64,
+    /// The condition of a REPE or REPNE ended it.
+    ended: bool,
+}
+
+/// Runs a repeated instruction by bulk where `bulk` can, which gets the number of elements it may do at most, and
+/// else by `iteration`. Small numbers are not worth a bulk path.
+///
+/// # Errors
+/// The iteration's; completed ones stay done and counted.
+#[inline(always)]
+fn repeat_bulk(
+    cpu: &mut Vcpu,
+    insn: &Insn,
+    until: Until,
+    bulk: impl Fn(&mut Vcpu, &Insn, u64) -> Option<Done>,
+    mut iteration: impl FnMut(&mut Vcpu, &Insn) -> Exec,
+) -> Exec {
+    let mut count = address(cpu, insn, RCX);
+    if count < 4 || !repeated(insn) || cpu.state.flags.has(crate::flags::bit::DF) {
+        return repeat(cpu, insn, until, iteration);
+    }
+    let mut room = cpu.remaining();
+    let (mut runs, mut singles) = (RUNS, CHUNK);
+    loop {
+        let most = count.min(room);
+        let done = match if most >= 4 { bulk(cpu, insn, most) } else { None } {
+            Some(done) => {
+                runs -= 1;
+                done
+            }
+            None => {
+                iteration(cpu, insn)?;
+                singles -= 1;
+                let wanted = !insn.flags.contains(InsnFlags::REPNE);
+                Done {
+                    elements: 1,
+                    ended: until == Until::Compare && cpu.state.flags.zf() != wanted,
+                }
+            }
+        };
+        count -= done.elements;
+        room -= done.elements;
+        set_address(cpu, insn, RCX, count);
+        let over = count == 0 || done.ended;
+        if over || room == 0 || runs == 0 || singles == 0 || cpu.leave {
+            // The run loop counts the last one.
+            cpu.count_iterations(done.elements - 1);
+            if !over {
+                again(cpu, insn);
+            }
+            return Ok(());
+        }
+        cpu.count_iterations(done.elements);
+    }
+}
+
+/// Moves RSI or RDI over `bytes` bytes of a bulk path.
+#[inline(always)]
+fn advance_by(cpu: &mut Vcpu, insn: &Insn, register: usize, bytes: u64) {
+    let value = cpu.state.gpr[register].wrapping_add(bytes);
+    set_address(cpu, insn, register, value);
+}
+
+/// REP MOVS from one page to another.
+fn movs_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn, most: u64) -> Option<Done> {
+    let (from, readable) = stretch(cpu, insn, insn.mem.seg, address(cpu, insn, RSI))?;
+    let (to, writable) = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI))?;
+    let elements = (readable.min(writable) / T::SIZE).min(most);
+    if elements < 4 {
+        return None;
+    }
+    let moved = cpu
+        .tlb
+        .move_run(cpu.mode.mmu, from, to, elements * T::SIZE, T::SIZE);
+    if moved == 0 {
+        return None;
+    }
+    advance_by(cpu, insn, RSI, moved);
+    advance_by(cpu, insn, RDI, moved);
+    Some(Done {
+        elements: moved / T::SIZE,
+        ended: false,
     })
 }
 
-/// Elements a bulk path may do: count, budget and page ends permitting. Small numbers are not worth it.
-fn bulk(cpu: &Vcpu, insn: &Insn, size: u64, bytes: u64) -> Option<u64> {
-    let elements = address(cpu, insn, RCX).min(cpu.remaining()).min(bytes / size);
-    (elements >= 4 && !cpu.state.flags.has(crate::flags::bit::DF)).then_some(elements)
-}
-
-/// Registers and count after `elements` bulk iterations; goes around again if some are left.
-fn finish_bulk(cpu: &mut Vcpu, insn: &Insn, size: u64, elements: u64, source: bool) {
-    let moved = elements * size;
-    if source {
-        let si = cpu.state.gpr[RSI].wrapping_add(moved);
-        set_address(cpu, insn, RSI, si);
+/// Eight bytes of a row of elements.
+fn pattern<T: Word>(value: T) -> u64 {
+    let value = value.zext();
+    match T::SIZE {
+        1 => value * 0x0101_0101_0101_0101,
+        2 => value * 0x0001_0001_0001_0001,
+        4 => value << 32 | value,
+        _ => value,
     }
-    let di = cpu.state.gpr[RDI].wrapping_add(moved);
-    set_address(cpu, insn, RDI, di);
-    let count = address(cpu, insn, RCX) - elements;
-    set_address(cpu, insn, RCX, count);
-    cpu.count_iterations(elements - 1);
-    if count != 0 {
-        again(cpu, insn);
-    }
-}
-
-/// REP MOVS within one source and one destination page, eight bytes at a time. None if it has to go slowly.
-fn movs_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Option<Exec> {
-    let from = stretch(cpu, insn, insn.mem.seg, address(cpu, insn, RSI), Access::Read)?;
-    let to = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI), Access::Write)?;
-    // Overlap with the destination just above the source repeats a pattern: element by element.
-    if to.ram > from.ram && to.ram - from.ram < 8 {
-        return None;
-    }
-    let elements = bulk(cpu, insn, T::SIZE, from.bytes.min(to.bytes))?;
-    let bytes = elements * T::SIZE;
-    let mut done = 0;
-    while done < bytes && !cpu.leave {
-        let (source, target) = (from.linear + done, to.linear + done);
-        let copied = if bytes - done >= 8 {
-            let value = cpu.read_linear::<u64>(source, Privilege::Current);
-            value
-                .and_then(|value| cpu.write_linear(target, Privilege::Current, value))
-                .map(|()| 8)
-        } else {
-            let value = cpu.read_linear::<T>(source, Privilege::Current);
-            value
-                .and_then(|value| cpu.write_linear(target, Privilege::Current, value))
-                .map(|()| T::SIZE)
-        };
-        match copied {
-            Ok(step) => done += step,
-            Err(fault) => return Some(Err(fault)),
-        }
-    }
-    finish_bulk(cpu, insn, T::SIZE, done / T::SIZE, true);
-    Some(Ok(()))
 }
 
 /// REP STOS within one page.
-fn stos_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Option<Exec> {
-    let to = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI), Access::Write)?;
-    let elements = bulk(cpu, insn, T::SIZE, to.bytes)?;
-    let value = cpu.reg::<T>(RAX as u8);
-    let pattern = match T::SIZE {
-        1 => value.zext().wrapping_mul(0x0101_0101_0101_0101),
-        2 => value.zext().wrapping_mul(0x0001_0001_0001_0001),
-        4 => value.zext() << 32 | value.zext(),
-        _ => value.zext(),
-    };
-    let bytes = elements * T::SIZE;
-    let mut done = 0;
-    while done < bytes && !cpu.leave {
-        let target = to.linear + done;
-        let stored = if bytes - done >= 8 {
-            cpu.write_linear(target, Privilege::Current, pattern).map(|()| 8)
-        } else {
-            cpu.write_linear(target, Privilege::Current, value)
-                .map(|()| T::SIZE)
-        };
-        match stored {
-            Ok(step) => done += step,
-            Err(fault) => return Some(Err(fault)),
-        }
+fn stos_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn, most: u64) -> Option<Done> {
+    let (to, writable) = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI))?;
+    let elements = (writable / T::SIZE).min(most);
+    if elements < 4 {
+        return None;
     }
-    finish_bulk(cpu, insn, T::SIZE, done / T::SIZE, false);
-    Some(Ok(()))
+    let value = pattern(cpu.reg::<T>(RAX as u8));
+    let stored = cpu
+        .tlb
+        .fill_run(cpu.mode.mmu, to, elements * T::SIZE, T::SIZE, value);
+    if stored == 0 {
+        return None;
+    }
+    advance_by(cpu, insn, RDI, stored);
+    Some(Done {
+        elements: stored / T::SIZE,
+        ended: false,
+    })
+}
+
+/// The first of some pairs of elements at which a REPE or REPNE ends, or the last, and whether it ends there.
+#[inline(always)]
+fn compare<T: Word>(
+    cpu: &mut Vcpu,
+    insn: &Insn,
+    pairs: impl Iterator<Item = (T, T)> + Clone,
+) -> Option<Done> {
+    let while_equal = !insn.flags.contains(InsnFlags::REPNE);
+    let end = pairs.clone().position(|(a, b)| (a == b) != while_equal);
+    let (a, b) = match end {
+        Some(at) => pairs.clone().nth(at)?,
+        None => pairs.clone().last()?,
+    };
+    Cmp::apply(&mut cpu.state.flags, a, b);
+    Some(Done {
+        elements: match end {
+            Some(at) => at as u64 + 1,
+            None => pairs.count() as u64,
+        },
+        ended: end.is_some(),
+    })
+}
+
+/// REPE or REPNE CMPS within two pages.
+fn cmps_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn, most: u64) -> Option<Done> {
+    let (b_at, b_bytes) = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI))?;
+    let (a_at, a_bytes) = stretch(cpu, insn, insn.mem.seg, address(cpu, insn, RSI))?;
+    let elements = (a_bytes.min(b_bytes).min(COMPARED as u64) / T::SIZE).min(most);
+    if elements < 4 {
+        return None;
+    }
+    let (mut a, mut b) = ([0; COMPARED], [0; COMPARED]);
+    let len = (elements * T::SIZE) as usize;
+    let (a, b) = (&mut a[..len], &mut b[..len]);
+    // The order of the accesses of one element.
+    let mmu = cpu.mode.mmu;
+    if cpu.tlb.read_bytes(mmu, b_at, b) != Slow::Done(())
+        || cpu.tlb.read_bytes(mmu, a_at, a) != Slow::Done(())
+    {
+        return None;
+    }
+    let element = T::SIZE as usize;
+    let pairs = a.chunks_exact(element).zip(b.chunks_exact(element));
+    let done = compare(
+        cpu,
+        insn,
+        pairs.map(|(a, b)| (T::from_bytes(a), T::from_bytes(b))),
+    )?;
+    advance_by(cpu, insn, RSI, done.elements * T::SIZE);
+    advance_by(cpu, insn, RDI, done.elements * T::SIZE);
+    Some(done)
+}
+
+/// REPE or REPNE SCAS within one page.
+fn scas_bulk<T: Word>(cpu: &mut Vcpu, insn: &Insn, most: u64) -> Option<Done> {
+    let (at, bytes) = stretch(cpu, insn, seg::ES, address(cpu, insn, RDI))?;
+    let elements = (bytes.min(COMPARED as u64) / T::SIZE).min(most);
+    if elements < 4 {
+        return None;
+    }
+    let mut b = [0; COMPARED];
+    let b = &mut b[..(elements * T::SIZE) as usize];
+    if cpu.tlb.read_bytes(cpu.mode.mmu, at, b) != Slow::Done(()) {
+        return None;
+    }
+    let a = cpu.reg::<T>(RAX as u8);
+    let pairs = b.chunks_exact(T::SIZE as usize);
+    let done = compare(cpu, insn, pairs.map(|b| (a, T::from_bytes(b))))?;
+    advance_by(cpu, insn, RDI, done.elements * T::SIZE);
+    Some(done)
 }
 
 fn movs<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    if repeated(insn)
-        && let Some(result) = movs_bulk::<T>(cpu, insn)
-    {
-        return result;
-    }
-    repeat(cpu, insn, Until::Count, |cpu, insn| {
+    repeat_bulk(cpu, insn, Until::Count, movs_bulk::<T>, |cpu, insn| {
         let value = cpu.read::<T>(insn.mem.seg, address(cpu, insn, RSI))?;
         cpu.write(seg::ES, address(cpu, insn, RDI), value)?;
         advance(cpu, insn, RSI, T::SIZE);
@@ -229,12 +323,7 @@ fn movs<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn stos<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    if repeated(insn)
-        && let Some(result) = stos_bulk::<T>(cpu, insn)
-    {
-        return result;
-    }
-    repeat(cpu, insn, Until::Count, |cpu, insn| {
+    repeat_bulk(cpu, insn, Until::Count, stos_bulk::<T>, |cpu, insn| {
         cpu.write(seg::ES, address(cpu, insn, RDI), cpu.reg::<T>(RAX as u8))?;
         advance(cpu, insn, RDI, T::SIZE);
         Ok(())
@@ -251,7 +340,7 @@ fn lods<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn cmps<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    repeat(cpu, insn, Until::Compare, |cpu, insn| {
+    repeat_bulk(cpu, insn, Until::Compare, cmps_bulk::<T>, |cpu, insn| {
         // AMD's order: which of two faults comes shows it.
         let b = cpu.read::<T>(seg::ES, address(cpu, insn, RDI))?;
         let a = cpu.read::<T>(insn.mem.seg, address(cpu, insn, RSI))?;
@@ -263,7 +352,7 @@ fn cmps<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
 }
 
 fn scas<T: Word>(cpu: &mut Vcpu, insn: &Insn) -> Exec {
-    repeat(cpu, insn, Until::Compare, |cpu, insn| {
+    repeat_bulk(cpu, insn, Until::Compare, scas_bulk::<T>, |cpu, insn| {
         let b = cpu.read::<T>(seg::ES, address(cpu, insn, RDI))?;
         let a = cpu.reg::<T>(RAX as u8);
         Cmp::apply(&mut cpu.state.flags, a, b);

@@ -8,7 +8,7 @@ use super::asm::{Rm, alu, cc, env, op32, op64};
 use super::block::{Emitter, Item};
 use super::env::{Jump, at};
 use super::memory::{Access, Cold, ColdKind};
-use super::regs::{S0, S1, host};
+use super::regs::{ENV, S0, S1, host};
 use super::runtime::{ExitKind, exit_word};
 use std::mem::offset_of;
 
@@ -74,7 +74,9 @@ impl Emitter {
         asm.alu(alu::ADD, S1, env(at::JUMPS));
         asm.alu(alu::CMP, S0, field(offset_of!(Jump, pc)));
         let other_address = asm.jcc(cc::NZ);
-        asm.load(S0, env(at::TAG));
+        // The tag of the address's half.
+        asm.shift_imm(5, S0, 63, true);
+        asm.load(S0, Rm::Index(Some(ENV), S0, 3, at::TAGS));
         asm.alu(alu::CMP, S0, field(offset_of!(Jump, tag)));
         let other_tag = asm.jcc(cc::NZ);
         [other_address, other_tag]

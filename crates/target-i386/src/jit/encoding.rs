@@ -50,23 +50,26 @@ impl Encoding {
         let mut e = Self::default();
         let mut at = 0;
         let next = |at: usize| bytes.get(at).copied().unwrap_or(0);
+        let mut rex = 0;
         loop {
             match next(at) {
                 0x66 => e.p66 = true,
                 prefix @ (0xf2 | 0xf3) => e.rep = prefix,
                 0xf0 => e.lock = true,
                 0x26 | 0x2e | 0x36 | 0x3e | 0x64 | 0x65 | 0x67 => {}
+                // Only a REX prefix right before the opcode counts.
+                prefix @ 0x40..=0x4f if long => {
+                    rex = prefix;
+                    at += 1;
+                    continue;
+                }
                 _ => break,
             }
+            rex = 0;
             at += 1;
         }
-        let mut rex = 0;
-        if long && next(at) & 0xf0 == 0x40 {
-            rex = next(at);
-            e.rex = true;
-            e.w = rex & 8 != 0;
-            at += 1;
-        }
+        e.rex = rex != 0;
+        e.w = rex & 8 != 0;
         // C4 and C5 are LES and LDS outside 64-bit mode unless what follows cannot be a memory operand.
         if matches!(next(at), 0xc4 | 0xc5) && (long || next(at + 1) >= 0xc0) {
             let long_form = next(at) == 0xc4;
@@ -195,6 +198,8 @@ mod tests {
             (&[0xc4, 0xe2, 0xf8, 0xf2, 0xc1], 64, "map 2 code f2 reg 0 rm 1 imm 0 w true"),
             (&[0xc5, 0xf8, 0x28, 0xc1], 64, "map 1 code 28 reg 0 rm 1 imm 0 w false"),
             (&[0x49, 0xbd, 1, 2, 3, 4, 5, 6, 7, 8], 64, "map 0 code bd reg 0 rm 13 imm 8 w true"),
+            (&[0x4d, 0x40, 0x0d, 1, 2, 3, 4], 64, "map 0 code 0d reg 0 rm 5 imm 4 w false"),
+            (&[0x4f, 0xf3, 0x29, 0x16], 64, "map 0 code 29 reg 2 rm m imm 0 w false"),
             (&[0x66, 0x0f, 0x3a, 0x0f, 0xc1, 4], 64, "map 3 code 0f reg 0 rm 1 imm 1 w false"),
         ] {
             assert_eq!(show(bytes, bits), expected, "{bytes:02x?}");

@@ -53,8 +53,8 @@ pub struct Env {
     pub vectors: u8,
     /// RIP of the current block less its offset in the page (of its linear address).
     pub rip_base: u64,
-    /// The fetch tag in force.
-    pub tag: u64,
+    /// The fetch tags in force: of linear addresses with bit 63 clear, and set.
+    pub tags: [u64; 2],
     /// Address of the first [`Jump`].
     pub jumps: u64,
     /// The instruction count at the end of the current block is this less `left`.
@@ -87,7 +87,7 @@ pub(super) mod at {
     pub const LEFT: i32 = offset_of!(Env, left) as i32;
     pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
     pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
-    pub const TAG: i32 = offset_of!(Env, tag) as i32;
+    pub const TAGS: i32 = offset_of!(Env, tags) as i32;
     pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;

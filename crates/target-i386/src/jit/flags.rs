@@ -41,6 +41,13 @@ impl Emitter {
         asm.mov(RAX, S0);
     }
 
+    /// Clears AF in memory, which is how this project defines it after shifts; the host's flags are lost.
+    pub fn clear_adjust(&mut self) {
+        self.asm.op(op32(0x80), alu::AND, env(at::FLAGS + 1));
+        self.asm.byte(0xef);
+        self.held = Held::Nothing;
+    }
+
     /// Stores flags of which all but the host's CF and OF are clear.
     pub fn save_overflow(&mut self) {
         setcc(&mut self.asm, cc::O, env(at::FLAGS));
@@ -73,7 +80,7 @@ impl Emitter {
         match need {
             Held::Nothing => {}
             Held::Carry => self.restore_carry(),
-            Held::All => self.restore_flags(),
+            Held::Conditions | Held::All => self.restore_flags(),
         }
     }
 
@@ -130,6 +137,6 @@ pub(super) fn needed_by(condition: u8) -> Held {
     if condition >> 1 == 1 {
         Held::Carry
     } else {
-        Held::All
+        Held::Conditions
     }
 }

@@ -309,7 +309,7 @@ pub(super) fn mov(emitter: &mut Emitter, item: &Item) {
             emitter.probe(item, Access::Read, size);
             emitter.asm.op(
                 Op {
-                    code: item.e.code + 0xea,
+                    code: item.e.code - 0x16,
                     ..op
                 },
                 0,
@@ -454,7 +454,24 @@ pub(super) fn shift(emitter: &mut Emitter, item: &Item) {
     if item.e.register {
         emitter.written(item, item.e.rm, Use::Both, size, S0);
     }
-    emitter.flags_made(item);
+    if field < 4 {
+        // Rotates keep what they do not define.
+        return emitter.flags_made(item);
+    }
+    emitter.held = Held::Conditions;
+    if !item.save {
+        return;
+    }
+    emitter.save_flags();
+    if imm || op.code < 0xd2 {
+        return emitter.clear_adjust();
+    }
+    // A count of 0 keeps AF as well.
+    emitter.asm.op(op32(0xf6), 0, Rm::Reg(1)); // test cl, mask
+    emitter.asm.byte(if size == 8 { 63 } else { 31 });
+    let unchanged = emitter.asm.jcc(cc::Z);
+    emitter.clear_adjust();
+    emitter.asm.bind_here(unchanged);
 }
 
 /// BT, BTS, BTR, BTC: CF; the others stay.

@@ -14,6 +14,8 @@ pub(super) enum Held {
     Nothing,
     /// CF.
     Carry,
+    /// All but AF, which shifts leave as each host likes: what conditions read.
+    Conditions,
     /// All six.
     All,
 }

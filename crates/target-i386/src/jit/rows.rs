@@ -206,6 +206,10 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
     let all = |emit: Template| Some(straight(emit, memory).writes(Writes::All, Held::All));
     let some = |emit: Template| Some(straight(emit, memory).writes(Writes::Some, Held::All));
     let plain = |emit: Template| Some(straight(emit, memory));
+    let leaves_conditions = |mut row: Row| {
+        row.effects.leaves = Held::Conditions;
+        row
+    };
     let size = exec::operand_size(raw);
     let register_count = |op: u32| !exec::is_immediate(raw.op_kind(op));
     match raw.mnemonic() {
@@ -240,13 +244,17 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
         }),
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => {
             if register_count(1) {
-                return if size >= 4 { some(integer::shift) } else { None };
+                return if size >= 4 {
+                    some(integer::shift).map(leaves_conditions)
+                } else {
+                    None
+                };
             }
             let count = raw.immediate(1) as u32 & if size == 8 { 63 } else { 31 };
             match count {
                 0 => None,
                 n if n > 1 && !integer::shift_flags_known(size, n) => None,
-                _ => all(integer::shift),
+                _ => all(integer::shift).map(leaves_conditions),
             }
         }
         Mnemonic::Rol | Mnemonic::Ror if !register_count(1) && raw.immediate(1) & 31 != 0 && size >= 4 => {

@@ -112,7 +112,7 @@ pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
         return std::ptr::null_mut();
     }
     cpu.tlb
-        .plain_host(mmu, GuestVirt(addr), access)
+        .plain_host(mmu, GuestVirt(addr), size, access)
         .unwrap_or(std::ptr::null_mut())
 }
 
@@ -166,12 +166,13 @@ impl Vcpu {
 
     /// Prepares to enter generated code for up to `slice` instructions, with the code at `rip_base`.
     #[inline]
-    pub fn enter_generated(&mut self, slice: i32, rip_base: u64, tag: u64) {
+    pub fn enter_generated(&mut self, slice: i32, rip_base: u64) {
+        let tags = self.fetch_tags();
         let env = &mut self.jit;
+        env.tags = tags;
         env.left = slice;
         env.count_base = self.icount.wrapping_add(slice as u64);
         env.rip_base = rip_base;
-        env.tag = tag;
         env.flags = self.state.flags.packed();
     }
 

@@ -55,6 +55,9 @@ impl Vcpu {
                 }
                 Slow::Miss => paging::fill(self, addr, Access::Read, privilege)?,
             }
+            if let Some(value) = self.tlb.load(mmu, GuestVirt(addr)) {
+                return Ok(value);
+            }
         }
     }
 
@@ -86,6 +89,9 @@ impl Vcpu {
                     return Ok(());
                 }
                 Slow::Miss => paging::fill(self, addr, Access::Write, privilege)?,
+            }
+            if let Some(()) = self.tlb.store(mmu, GuestVirt(addr), value) {
+                return Ok(());
             }
         }
     }

@@ -152,6 +152,7 @@ impl Context {
     }
 
     /// Whether `rights` may do `kind` on a page with these path rights.
+    #[inline]
     fn allows(&self, kind: AccessKind, rights: Rights, user: bool, writable: bool, nx: bool) -> bool {
         match (rights, kind) {
             (Rights::User, AccessKind::Read) => user,
@@ -208,7 +209,24 @@ impl Context {
                 global: false,
             }));
         }
-        let format = self.format();
+        // One copy of the walk for each format, with its constants in place.
+        match self.format() {
+            Format::Long => self.walk_tables(memory, linear, kind, rights, mark, Format::Long),
+            Format::Pae => self.walk_tables(memory, linear, kind, rights, mark, Format::Pae),
+            Format::Legacy => self.walk_tables(memory, linear, kind, rights, mark, Format::Legacy),
+        }
+    }
+
+    #[inline(always)]
+    fn walk_tables(
+        &self,
+        memory: &impl PhysMem,
+        linear: u64,
+        kind: AccessKind,
+        rights: Rights,
+        mark: bool,
+        format: Format,
+    ) -> Option<Result<Page, u16>> {
         let fault = self.access_code(kind, rights);
         let mut steps = [Step { at: 0, entry: 0 }; 4];
         let mut depth = 0;
@@ -278,6 +296,7 @@ impl Context {
     }
 
     /// Bits that must be zero in a present entry of `level`.
+    #[inline(always)]
     fn reserved(&self, format: Format, level: u32, large: bool) -> u64 {
         let beyond = !self.phys_mask & 0x000f_ffff_ffff_ffff;
         let nx = if self.nxe() { 0 } else { pte::NX };

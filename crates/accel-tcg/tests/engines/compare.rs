@@ -1,0 +1,252 @@
+//! Runs a program in two engines and says where they part.
+
+use crate::program::Program;
+use crate::world::{LOW, SMALL_TABLE, Side};
+use accel_tcg::{Engine, ExecutionConfig};
+use host_oracle::Rng;
+use iced_x86::{Decoder, FastFormatter};
+use softmmu::tlb::TlbState;
+use std::fmt::Write as _;
+use target_i386::state::CpuState;
+use target_i386::testbench::{PAGE_TABLES, RAM_SIZE};
+use target_i386::{StopReason, decode};
+
+/// How a run is cut into budgets, and what happens between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slicing {
+    /// In one piece.
+    Whole,
+    /// In random pieces; the number seeds them.
+    Random(u64),
+    /// One instruction at a time.
+    Single,
+    /// In two, with an interrupt (or, if so said, an NMI) after so many instructions.
+    Interrupted(u64, bool),
+}
+
+/// The engine whose results are compared with the interpreter's.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject {
+    pub engine: Engine,
+    pub code_size: usize,
+}
+
+/// Everything that must be the same.
+#[derive(PartialEq)]
+struct Snapshot {
+    stop: StopReason,
+    icount: u64,
+    published: u64,
+    state: CpuState,
+    tlb: TlbState,
+}
+
+fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
+    let start = side.bench.cpu.icount;
+    let mut slices = Rng::new(match slicing {
+        Slicing::Random(seed) => seed,
+        _ => 0,
+    });
+    let mut interrupt = match slicing {
+        Slicing::Interrupted(after, nmi) => Some((after, nmi)),
+        _ => None,
+    };
+    loop {
+        let done = side.bench.cpu.icount - start;
+        let left = total.saturating_sub(done);
+        if left == 0 {
+            return StopReason::Budget;
+        }
+        if let Some((after, nmi)) = interrupt
+            && done == after
+        {
+            interrupt = None;
+            if nmi {
+                side.bench.cpu.signals.nmi();
+            } else {
+                *side.bench.board.vectors.lock() = vec![0x40];
+                side.bench.cpu.signals.set_intr(true);
+            }
+        }
+        let budget = match slicing {
+            Slicing::Whole => left,
+            Slicing::Random(_) => {
+                let most = if slices.one_in(2) { 8 } else { 200 };
+                1 + slices.below(most)
+            }
+            Slicing::Single => 1,
+            // INTR falls once it was acknowledged; boards do that in their own time.
+            Slicing::Interrupted(..) => match interrupt {
+                Some((after, _)) => after - done,
+                None if side.bench.cpu.signals.pending() != 0 => 1,
+                None => left,
+            },
+        };
+        let stop = side.run(budget.min(left));
+        if side.bench.board.vectors.lock().is_empty() {
+            side.bench.cpu.signals.set_intr(false);
+        }
+        if stop != StopReason::Budget {
+            return stop;
+        }
+    }
+}
+
+fn sides(program: &Program, subject: Subject) -> [Side; 2] {
+    [
+        (Engine::Interpreter, 1 << 20),
+        (subject.engine, subject.code_size),
+    ]
+    .map(|(engine, code_size)| {
+        let config = ExecutionConfig { engine, code_size };
+        Side::new(program.kind, config, &program.low, &program.state)
+    })
+}
+
+fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
+    let cpu = &side.bench.cpu;
+    Snapshot {
+        stop,
+        icount: cpu.icount,
+        published: cpu.count().get(),
+        state: cpu.state.clone(),
+        tlb: cpu.tlb.save(),
+    }
+}
+
+/// Compares both sides' memory; the first address that differs. All of it if `all`.
+fn memory_difference(sides: &[Side; 2], all: bool) -> Option<String> {
+    let areas = if all {
+        vec![0..RAM_SIZE]
+    } else {
+        vec![0..LOW, SMALL_TABLE..PAGE_TABLES + 0x6000]
+    };
+    for area in areas {
+        let [a, b] = [0, 1].map(|n: usize| {
+            let mut bytes = vec![0u8; (area.end - area.start) as usize];
+            let side: &Side = &sides[n];
+            side.bench.ram.read(area.start, &mut bytes).expect("in RAM");
+            bytes
+        });
+        if let Some(at) = (0..a.len()).find(|&at| a[at] != b[at]) {
+            return Some(format!(
+                "memory at {:#x}: {:#04x} and {:#04x}",
+                area.start + at as u64,
+                a[at],
+                b[at]
+            ));
+        }
+    }
+    None
+}
+
+fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
+    let mut found = Vec::new();
+    if a == b {
+        return found;
+    }
+    let mut check = |what: &str, a: &dyn std::fmt::Debug, b: &dyn std::fmt::Debug| {
+        let (a, b) = (format!("{a:x?}"), format!("{b:x?}"));
+        if a != b {
+            found.push(format!("{what}: {a} and {b}"));
+        }
+    };
+    check("stopped by", &a.stop, &b.stop);
+    check("count", &a.icount, &b.icount);
+    check("published count", &a.published, &b.published);
+    let (s, t) = (&a.state, &b.state);
+    for n in 0..s.gpr.len() {
+        check(&format!("gpr {n}"), &s.gpr[n], &t.gpr[n]);
+    }
+    check("rip", &s.rip, &t.rip);
+    check("flags", &s.flags.get(), &t.flags.get());
+    for n in 0..6 {
+        check(&format!("segment {n}"), &s.seg[n], &t.seg[n]);
+    }
+    for n in 0..16 {
+        check(&format!("ymm {n}"), &s.fpu.ymm[n], &t.fpu.ymm[n]);
+    }
+    check("mxcsr", &s.fpu.mxcsr, &t.fpu.mxcsr);
+    check("x87", &(s.fpu.st, s.fpu.top, s.fpu.status, s.fpu.empty), &(t.fpu.st, t.fpu.top, t.fpu.status, t.fpu.empty));
+    check("x87 pointers", &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds), &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds));
+    check("tlb victims", &a.tlb.next_victim, &b.tlb.next_victim);
+    if a.tlb.entries != b.tlb.entries {
+        let only = |a: &TlbState, b: &TlbState| {
+            let only: Vec<_> = a.entries.iter().filter(|e| !b.entries.contains(e)).collect();
+            format!("{only:x?}")
+        };
+        found.push(format!(
+            "tlb: {} and {}",
+            only(&a.tlb, &b.tlb),
+            only(&b.tlb, &a.tlb)
+        ));
+    }
+    if found.is_empty() {
+        found.push(format!("state: {s:x?} and {t:x?}"));
+    }
+    found
+}
+
+/// Runs `total` instructions of a program on both sides; what differs then.
+pub fn compare(
+    program: &Program,
+    subject: Subject,
+    slicing: Slicing,
+    total: u64,
+    all_memory: bool,
+) -> Vec<String> {
+    let mut sides = sides(program, subject);
+    let [a, b] = &mut sides;
+    let (stop_a, stop_b) = (run(a, slicing, total), run(b, slicing, total));
+    let mut found = differences(&snapshot(a, stop_a), &snapshot(b, stop_b));
+    found.extend(memory_difference(&sides, all_memory));
+    found
+}
+
+/// The smallest number of instructions after which the sides differ, and a report of what was executed last.
+pub fn bisect(program: &Program, subject: Subject, slicing: Slicing, total: u64) -> String {
+    let (mut same, mut different) = (0, total);
+    while different - same > 1 {
+        let middle = same + (different - same) / 2;
+        if compare(program, subject, slicing, middle, false).is_empty() {
+            same = middle;
+        } else {
+            different = middle;
+        }
+    }
+    let mut report = format!("{:?} {slicing:?}: after {different} instructions\n", program.kind);
+    for line in compare(program, subject, slicing, different, true) {
+        let _ = writeln!(report, "  {line}");
+    }
+    let [mut side, _] = sides(program, subject);
+    run(&mut side, slicing, different.saturating_sub(25));
+    let _ = writeln!(report, "  the interpreter's last:");
+    for _ in different.saturating_sub(25)..different {
+        let _ = writeln!(report, "    {}", instruction(&side));
+        if side.run(1) != StopReason::Budget {
+            break;
+        }
+    }
+    let state = &side.bench.cpu.state;
+    let _ = writeln!(
+        report,
+        "  gpr {:x?} flags {:x}",
+        &state.gpr[..16],
+        state.flags.get()
+    );
+    report
+}
+
+/// The instruction that comes next.
+fn instruction(side: &Side) -> String {
+    let cpu = &side.bench.cpu;
+    let linear = cpu.code_address();
+    let mut bytes = [0; 15];
+    // Code is mapped where it lies, and once more above.
+    side.bench.ram.read(linear & 0xff_ffff, &mut bytes);
+    let bits = cpu.mode.code;
+    let raw = Decoder::with_ip(bits, &bytes, cpu.state.rip, decode::options(cpu.features)).decode();
+    let mut text = String::new();
+    FastFormatter::new().format(&raw, &mut text);
+    format!("{linear:8x}: {text}  ({:02x?})", &bytes[..raw.len().clamp(1, 15)])
+}
