@@ -63,11 +63,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
         EncodingKind::Legacy => false,
         _ => return None,
     };
-    let need = Vectors::Needs(if vex {
-        vectors::AVX
-    } else {
-        vectors::SSE
-    });
+    let need = Vectors::Needs(if vex { vectors::AVX } else { vectors::SSE });
     let made = |emit: Template| {
         let mut row = straight(emit, insn.has_mem());
         row.vectors = need;
