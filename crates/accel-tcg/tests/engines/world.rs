@@ -175,7 +175,10 @@ fn write_handlers(bench: &mut TestBench, kind: Kind) {
     }
     let state = &mut bench.cpu.state;
     state.idtr = if kind.mode == Mode::Real {
-        DescriptorTable { base: 0, limit: 0x3ff }
+        DescriptorTable {
+            base: 0,
+            limit: 0x3ff,
+        }
     } else {
         DescriptorTable {
             base: IDT,
