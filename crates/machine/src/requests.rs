@@ -75,6 +75,12 @@ impl Requests {
         std::mem::take(&mut *self.pending.lock())
     }
 
+    /// Whether anything was asked since the last [`take`](Self::take).
+    pub fn any(&self) -> bool {
+        let pending = self.pending.lock();
+        pending.exit.is_some() || pending.power_off || pending.reset.is_some()
+    }
+
     fn ask(&self, note: impl FnOnce(&mut Pending)) {
         let mut pending = self.pending.lock();
         note(&mut pending);

@@ -169,8 +169,16 @@ fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
         check(&format!("ymm {n}"), &s.fpu.ymm[n], &t.fpu.ymm[n]);
     }
     check("mxcsr", &s.fpu.mxcsr, &t.fpu.mxcsr);
-    check("x87", &(s.fpu.st, s.fpu.top, s.fpu.status, s.fpu.empty), &(t.fpu.st, t.fpu.top, t.fpu.status, t.fpu.empty));
-    check("x87 pointers", &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds), &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds));
+    check(
+        "x87",
+        &(s.fpu.st, s.fpu.top, s.fpu.status, s.fpu.empty),
+        &(t.fpu.st, t.fpu.top, t.fpu.status, t.fpu.empty),
+    );
+    check(
+        "x87 pointers",
+        &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds),
+        &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds),
+    );
     check("tlb victims", &a.tlb.next_victim, &b.tlb.next_victim);
     if a.tlb.entries != b.tlb.entries {
         let only = |a: &TlbState, b: &TlbState| {
