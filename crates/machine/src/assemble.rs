@@ -104,7 +104,12 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     )
     .context("starting the CPU's thread")?;
     let cpu = Arc::new(cpu);
-    requests.set_cpu(&cpu);
+    let weak = Arc::downgrade(&cpu);
+    requests.set_stop(move || {
+        if let Some(cpu) = weak.upgrade() {
+            cpu.request_stop();
+        }
+    });
     let machine = Machine {
         name: parts.config.name,
         pc: parts.pc,

@@ -107,6 +107,9 @@ impl Stepper {
             _inputs: parts.inputs,
             _replay: parts.replay,
         };
+        // The turn ends behind the instruction that asked.
+        let signals = Arc::clone(&stepper.turns.vcpu.signals);
+        stepper.requests.set_stop(move || signals.kick());
         let lock = Arc::clone(&stepper.lock);
         let big = lock.lock();
         stepper.pc.reset();
