@@ -25,13 +25,16 @@ mod integer;
 mod memory;
 mod plan;
 mod regs;
+mod remake;
 mod rows;
 mod runtime;
 mod stack;
+mod system;
 mod thunks;
 mod vector;
 mod vector_rows;
 mod vector_state;
+mod x87;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};
