@@ -1,4 +1,4 @@
-//! Random vector and bit-manipulation programs in the interpreter and in generated code: all state must be equal.
+//! Random vector, x87 and bit-manipulation programs in the interpreter and in generated code: all state must be equal.
 //!
 //! Instructions are random points of the opcode maps, legacy and VEX, kept if they are of the families in question;
 //! between them stand readers of flags, branches to the next instruction and changes of MXCSR.
@@ -8,7 +8,7 @@ use accel_tcg::baseline::Baseline;
 use iced_x86::{
     Code, CpuidFeature, Decoder, DecoderOptions, EncodingKind, Instruction, Mnemonic, OpKind, Register,
 };
-use target_i386::state::Activity;
+use target_i386::state::{Activity, Fpu};
 use target_i386::testbench::{Mode, TestBench};
 
 /// Operands of programs; three pages, so that accesses cross.
@@ -82,6 +82,15 @@ impl Rng {
         }
     }
 
+    fn control(&mut self) -> u16 {
+        let masks = if self.below(12) == 0 {
+            self.below(64) as u16
+        } else {
+            63
+        };
+        masks | 0x40 | self.pick(&[0x300, 0x300, 0x200, 0]) | self.pick(&[0, 0, 0x400, 0x800, 0xc00])
+    }
+
     fn mxcsr(&mut self) -> u32 {
         let masks = if self.below(12) == 0 {
             self.below(64) as u32
@@ -98,9 +107,12 @@ impl Rng {
 enum Family {
     Vector,
     Bits,
+    /// x87 and MMX.
+    Stack,
 }
 
 fn wanted(insn: &Instruction, family: Family) -> bool {
+    use CpuidFeature as F;
     use Mnemonic as M;
     let registers = || (0..insn.op_count()).filter(|&op| insn.op_kind(op) == OpKind::Register);
     let vector = registers().any(|op| insn.op_register(op).is_vector_register());
@@ -112,6 +124,14 @@ fn wanted(insn: &Instruction, family: Family) -> bool {
     });
     let of_family = match family {
         Family::Vector => vector || matches!(insn.mnemonic(), M::Vzeroupper | M::Vzeroall | M::Emms),
+        Family::Stack => {
+            registers().any(|op| insn.op_register(op).is_mm())
+                || insn
+                    .cpuid_features()
+                    .iter()
+                    .any(|f| matches!(f, F::FPU | F::FPU287 | F::FPU387))
+                    && !matches!(insn.mnemonic(), M::Fldcw | M::Fldenv | M::Frstor)
+        }
         Family::Bits => matches!(
             insn.mnemonic(),
             M::Andn
@@ -136,7 +156,6 @@ fn wanted(insn: &Instruction, family: Family) -> bool {
                 | M::Crc32
         ),
     };
-    use CpuidFeature as F;
     let features = |f: &CpuidFeature| {
         matches!(
             f,
@@ -189,6 +208,20 @@ fn instruction(rng: &mut Rng, bits: u32, family: Family) -> Vec<u8> {
         } else {
             (0, 0)
         };
+        if family == Family::Stack && rng.below(4) != 0 {
+            bytes.push(0xd8 + rng.below(8) as u8);
+            let fields = rng.next() as u8 & 0x38;
+            if memory {
+                bytes.extend_from_slice(&[0x40 | fields | rng.pick(&[3, 6]), rng.below(96) as u8]);
+            } else {
+                bytes.push(0xc0 | fields | rng.below(8) as u8);
+            }
+            let insn = Decoder::new(bits, &bytes, DecoderOptions::NONE).decode();
+            if wanted(&insn, family) && insn.len() == bytes.len() {
+                return bytes;
+            }
+            continue;
+        }
         let w = (rng.below(3) == 0) as u8;
         if rng.below(2) == 0 {
             bytes.extend_from_slice(rng.pick(&[&[][..], &[0x66], &[0xf3], &[0xf2], &[0x66, 0xf2]]));
@@ -245,6 +278,8 @@ fn program(rng: &mut Rng, bits: u32, family: Family) -> (Vec<u8>, usize) {
             3 => code.extend_from_slice(&[0x70 + rng.below(16) as u8, 0]),
             // ldmxcsr [rsi + 60h], stmxcsr [rsi + 64h]
             4 => code.extend_from_slice(rng.pick(&[&[0x0f, 0xae, 0x56, 0x60], &[0x0f, 0xae, 0x5e, 0x64]])),
+            // fldcw [rsi + 68h], a finishing load
+            5 | 6 if family == Family::Stack => code.extend_from_slice(&[0xd9, 0x6e, 0x68]),
             _ => code.extend_from_slice(&instruction(rng, bits, family)),
         }
     }
@@ -259,6 +294,37 @@ fn listing(code: &[u8], bits: u32) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The x87 registers, and what else the stack's behaviour depends on.
+fn prepare_stack(fpu: &mut Fpu, rng: &mut Rng) {
+    for register in &mut fpu.st {
+        let significand = match rng.below(6) {
+            0 => rng.quad(),
+            1 => 1 << 63,
+            2 => 0,
+            _ => rng.next() | 1 << 63,
+        };
+        let exponent = match rng.below(8) {
+            0 => 0,
+            1 => 0x7fff,
+            2 => rng.next() as u16 & 0x7fff,
+            _ => 0x3fff - 40 + rng.below(80) as u16,
+        };
+        register.significand = significand;
+        register.sign_exponent = exponent | (rng.below(2) as u16) << 15;
+    }
+    fpu.top = rng.below(8) as u8;
+    fpu.empty = if rng.below(3) == 0 {
+        rng.next() as u8
+    } else {
+        1 << rng.below(8) | 1 << rng.below(8)
+    };
+    fpu.control = rng.control();
+    fpu.status = rng.next() as u16 & 0x477f;
+    if fpu.status & !fpu.control & 0x3f != 0 {
+        fpu.status |= 0x8080;
+    }
 }
 
 fn prepare(bench: &mut TestBench, mode: Mode, seed: u64) {
@@ -279,6 +345,7 @@ fn prepare(bench: &mut TestBench, mode: Mode, seed: u64) {
             .iter_mut()
             .for_each(|register| register[2..].fill(0));
     }
+    prepare_stack(&mut state.fpu, &mut rng);
     for n in [0, 1, 2, 5, 7, 8, 9, 10, 11, 12, 14, 15] {
         state.gpr[n] = if rng.below(3) == 0 {
             rng.below(40)
@@ -301,6 +368,7 @@ fn prepare(bench: &mut TestBench, mode: Mode, seed: u64) {
         for chunk in data.chunks_mut(8) {
             chunk.copy_from_slice(&rng.quad().to_le_bytes());
         }
+        data[0xe8..0xea].copy_from_slice(&rng.control().to_le_bytes());
         data[0xe0..0xe4].copy_from_slice(&rng.mxcsr().to_le_bytes());
         bench.put(base, &data);
     }
@@ -402,4 +470,14 @@ fn bits_64() {
 #[test]
 fn bits_32() {
     compare(Family::Bits, Mode::CompatUser, 32, seed(), programs());
+}
+
+#[test]
+fn stack_64() {
+    compare(Family::Stack, Mode::LongUser, 64, seed(), programs());
+}
+
+#[test]
+fn stack_32() {
+    compare(Family::Stack, Mode::CompatUser, 32, seed(), programs());
 }

@@ -271,15 +271,11 @@ impl DirtyMemory {
     /// client has the page clean.
     #[inline]
     pub fn ignores(&self, addr: RamAddr, len: u64) -> bool {
-        self.bit(addr).is_none_or(|(chunk, word, bit)| {
-            let set = |client| chunk.clean(client, word).load(Ordering::Acquire) & bit != 0;
-            !set(DirtyClient::Vga)
-                && !set(DirtyClient::Migration)
-                && !(set(DirtyClient::Code)
-                    && chunk
-                        .code(word, addr)
-                        .is_some_and(|code| code.load(Ordering::Acquire) & granules(addr, len) != 0))
-        })
+        let Some((chunk, word, bit)) = self.bit(addr) else {
+            return true;
+        };
+        let clean = |client| chunk.clean(client, word).load(Ordering::Acquire) & bit != 0;
+        !clean(DirtyClient::Vga) && !clean(DirtyClient::Migration) && self.code_free(addr, len) == len
     }
 
     /// Whether `page` is watched.
@@ -334,5 +330,51 @@ impl DirtyMemory {
     #[inline(always)]
     pub fn cleaned(&self) -> u64 {
         self.cleaned.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[rustfmt::skip]
+    fn bytes_to_granules() {
+        for (addr, len, expected) in [
+            (0, 0, 0), (0, 1, 1), (63, 1, 1), (63, 2, 3), (64, 64, 2), (0, 4096, u64::MAX), (4095, 1, 1 << 63),
+            (4032, 4096, 1 << 63), (0x12_3000 + 128, 65, 0b1100),
+        ] {
+            assert_eq!(granules(RamAddr(addr), len), expected, "{len} bytes at {addr:#x}");
+        }
+    }
+
+    /// Writes to a page with code in 256..300, and whether they are queued; then how far one from there may go.
+    #[test]
+    #[rustfmt::skip]
+    fn writes_beside_code() {
+        let dirty = DirtyMemory::new();
+        assert!(dirty.watch_code_bytes(RamAddr(0x1100), 44));
+        assert!(!dirty.watch_code_bytes(RamAddr(0x1110), 8), "not new");
+        for (addr, len, queued, free) in [
+            (0x1000, 8, false, 8), (0x10f8, 8, false, 8), (0x10fc, 8, true, 4), (0x1100, 1, true, 0),
+            (0x113f, 1, true, 0), (0x1140, 0x800, false, 0x800), (0x1000, 0x1000, true, 0x100), (0x2100, 8, false, 8),
+        ] {
+            let at = RamAddr(addr);
+            dirty.mark(at, len);
+            assert_eq!(dirty.code_writes_pending(), queued, "{len} bytes at {addr:#x}");
+            assert_eq!(dirty.ignores(at, len), !queued, "{len} bytes at {addr:#x}");
+            assert_eq!(dirty.code_free(at, len), free, "{len} bytes at {addr:#x}");
+            dirty.take_code_writes(&mut Vec::new());
+        }
+        dirty.watch_code_bytes(RamAddr(0x1800), 8);
+        dirty.narrow_code(RamAddr(0x1000), granules(RamAddr(0x1800), 8));
+        assert!(dirty.ignores(RamAddr(0x1100), 8) && !dirty.ignores(RamAddr(0x1800), 8));
+        dirty.narrow_code(RamAddr(0x1000), 0);
+        assert!(!dirty.is_code(RamAddr(0x1000)));
+        assert!(dirty.watch_code_bytes(RamAddr(0x1800), 8), "new again");
+        assert!(dirty.ignores(RamAddr(0x1100), 8), "what was there before is forgotten");
+        // Others want to know of all writes.
+        dirty.take_dirty(DirtyClient::Vga, RamAddr(0x1000), 0x1000, |_| {});
+        assert!(!dirty.ignores(RamAddr(0x1000), 8));
     }
 }

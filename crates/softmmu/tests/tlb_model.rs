@@ -55,7 +55,8 @@ fn access() -> impl Strategy<Value = Access> {
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let asid = 0u16..3;
+    // More than the TLB keeps sets of slots for.
+    let asid = prop_oneof![4 => 0u16..3, 1 => 3u16..16];
     prop_oneof![
         12 => (0u8..2, page(), frame(), access(), any::<bool>(), prop::bool::weighted(0.3), prop::bool::weighted(0.3)).prop_map(
             |(idx, page, frame, access, write, global, large)| Op::Fill { idx, page, frame, access, write, global, large }),
@@ -149,6 +150,11 @@ impl World {
                     && f.prot == entry.prot
             });
             assert!(known, "{op:?} left {entry:?}");
+            if matches!(entry.part, TlbPart::Main(_)) && entry.prot.read && entry.paddr.0 < RAM {
+                let visible = entry.global || entry.asid == self.tlb.asid();
+                let hit = self.tlb.load::<u64>(entry.idx, entry.vaddr).is_some();
+                assert_eq!(hit, visible, "{op:?} left {entry:?}");
+            }
         }
     }
 

@@ -14,12 +14,14 @@ mod environment;
 mod fxsave;
 pub(crate) mod image;
 mod load;
+pub(crate) mod native;
 mod source;
 mod stack;
 mod status;
 mod store;
 mod transcendental;
 
+pub(crate) use control::{CONTROL_BITS, CONTROL_ONES};
 pub use status::check_pending;
 
 use crate::Handler;
@@ -241,4 +243,11 @@ pub fn opcode(code: &[u8], bits: u32) -> u64 {
         [first @ 0xd8..=0xdf, modrm, ..] => u64::from(first & 7) << 8 | u64::from(modrm),
         _ => 0,
     }
+}
+
+/// Whether x87 and MMX instructions run without a fault of their own, and none of theirs can become one.
+pub(crate) fn runs_unattended(cpu: &crate::Vcpu) -> bool {
+    const MASKS: u16 = 0x3f;
+    let fpu = &cpu.state.fpu;
+    status::check_available(cpu).is_ok() && fpu.status & status::ES == 0 && fpu.control & MASKS == MASKS
 }

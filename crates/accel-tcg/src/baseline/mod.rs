@@ -81,6 +81,8 @@ impl Baseline {
     fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
         // The direct exit through which generated code was just left.
         let mut link = None;
+        // The block at RIP does not fit into the budget.
+        let mut tail = false;
         loop {
             if !cpu.is_quiet() || cpu.budget_left() == 0 {
                 // An event may have changed RIP: it is not the exit's target any more.
@@ -89,10 +91,16 @@ impl Baseline {
                     Boundary::Run => {}
                     Boundary::Single => {
                         interpreter.single(cpu);
+                        tail = false;
                         continue;
                     }
                     Boundary::Stop(reason) => return reason,
                 }
+            }
+            if std::mem::take(&mut tail) {
+                // Boundaries that are not quiet (a masked interrupt is pending) have been looked at: go on in any case.
+                interpreter.block(cpu);
+                continue;
             }
             let Some((jump, id)) = self.look_up(cpu, link.is_some()) else {
                 interpreter.block(cpu);
@@ -117,9 +125,7 @@ impl Baseline {
                         self.jumps[Jump::index(cpu.code_address())] = Jump::NONE;
                         continue;
                     }
-                    if cpu.budget_left() < block.len() as u64 && cpu.budget_left() != 0 && cpu.is_quiet() {
-                        interpreter.block(cpu);
-                    }
+                    tail = cpu.budget_left() < block.len() as u64;
                 }
                 ExitKind::Link => {
                     cpu.leave_generated(0, Some(block.target(exit.n)));

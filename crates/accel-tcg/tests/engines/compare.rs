@@ -92,15 +92,17 @@ fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
     }
 }
 
+fn interpreter() -> ExecutionConfig {
+    ExecutionConfig {
+        engine: Engine::Interpreter,
+        ..ExecutionConfig::default()
+    }
+}
+
 fn sides(program: &Program, subject: Subject) -> [Side; 2] {
-    [
-        (Engine::Interpreter, 1 << 20),
-        (subject.engine, subject.code_size),
-    ]
-    .map(|(engine, code_size)| {
-        let config = ExecutionConfig { engine, code_size };
-        Side::new(program.kind, config, &program.low, &program.state)
-    })
+    let Subject { engine, code_size } = subject;
+    [interpreter(), ExecutionConfig { engine, code_size }]
+        .map(|config| Side::new(program.kind, config, &program.low, &program.state))
 }
 
 fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
@@ -167,8 +169,16 @@ fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
         check(&format!("ymm {n}"), &s.fpu.ymm[n], &t.fpu.ymm[n]);
     }
     check("mxcsr", &s.fpu.mxcsr, &t.fpu.mxcsr);
-    check("x87", &(s.fpu.st, s.fpu.top, s.fpu.status, s.fpu.empty), &(t.fpu.st, t.fpu.top, t.fpu.status, t.fpu.empty));
-    check("x87 pointers", &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds), &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds));
+    check(
+        "x87",
+        &(s.fpu.st, s.fpu.top, s.fpu.status, s.fpu.empty),
+        &(t.fpu.st, t.fpu.top, t.fpu.status, t.fpu.empty),
+    );
+    check(
+        "x87 pointers",
+        &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds),
+        &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds),
+    );
     check("tlb victims", &a.tlb.next_victim, &b.tlb.next_victim);
     if a.tlb.entries != b.tlb.entries {
         let only = |a: &TlbState, b: &TlbState| {
@@ -198,6 +208,10 @@ pub fn compare(
     let mut sides = sides(program, subject);
     let [a, b] = &mut sides;
     let (stop_a, stop_b) = (run(a, slicing, total), run(b, slicing, total));
+    if [stop_a, stop_b] == [StopReason::ExitRequest; 2] {
+        println!("  runs get nowhere");
+        return Vec::new();
+    }
     let mut found = differences(&snapshot(a, stop_a), &snapshot(b, stop_b));
     found.extend(memory_difference(&sides, all_memory));
     found
@@ -235,6 +249,17 @@ pub fn bisect(program: &Program, subject: Subject, slicing: Slicing, total: u64)
         state.flags.get()
     );
     report
+}
+
+/// Prints what the interpreter executes.
+pub fn show(program: &Program, total: u64) {
+    let mut side = Side::new(program.kind, interpreter(), &program.low, &program.state);
+    for _ in 0..total {
+        println!("    {}", instruction(&side));
+        if side.run(1) != StopReason::Budget {
+            break;
+        }
+    }
 }
 
 /// The instruction that comes next.

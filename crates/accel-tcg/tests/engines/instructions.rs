@@ -69,8 +69,16 @@ fn bytes(bits: u32, rng: &mut Rng) -> Vec<u8> {
     }
     let rex = rng.below(16) as u8;
     if rng.one_in(25) {
-        let vvvv = if bits == 64 { rng.below(16) } else { 8 | rng.below(8) } as u8;
-        let rxb = if bits == 64 { (rng.below(8) as u8) << 5 } else { 0xe0 };
+        let vvvv = if bits == 64 {
+            rng.below(16)
+        } else {
+            8 | rng.below(8)
+        } as u8;
+        let rxb = if bits == 64 {
+            (rng.below(8) as u8) << 5
+        } else {
+            0xe0
+        };
         let map = 1 + rng.below(3) as u8;
         code.clear();
         code.extend([0xc4, rxb | map, (rex & 8) << 4 | vvvv << 3 | rng.below(8) as u8]);

@@ -4,7 +4,8 @@
 //! Programs loop, call, change their own code, run over page ends and through two mappings; handlers skip what
 //! faults. `REPRISE_DIFF_SCALE=10 cargo test -p accel-tcg --test engines` runs ten times as many, and
 //! `REPRISE_DIFF_SEED` other ones; `REPRISE_DIFF_SEED=N REPRISE_DIFF_SCALE=0` one; `REPRISE_DIFF_ONLY=LongUser` is a
-//! part of the name of a mode. With `REPRISE_DIFF_SHOW=1` and `--nocapture`, programs are listed.
+//! part of the name of a mode. With `REPRISE_DIFF_SHOW=1` and `--nocapture`, programs are
+//! listed, and what the interpreter executes of them.
 
 mod compare;
 mod instructions;
@@ -36,7 +37,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 
 /// Runs `check` on every kind and seed; it gives the slicing that showed a difference.
 fn all(count: u64, check: impl Fn(Kind, u64) -> Option<String>) {
-    let mut failures = Vec::new();
+    let mut failures: Vec<String> = Vec::new();
     let only = std::env::var("REPRISE_DIFF_ONLY").unwrap_or_default();
     for kind in Kind::ALL {
         if !format!("{kind:?}").contains(&only) {
@@ -80,6 +81,7 @@ fn programs_agree() {
         let subject = subject(&mut rng);
         if std::env::var_os("REPRISE_DIFF_SHOW").is_some() {
             println!("{}", program.listing());
+            compare::show(&program, TOTAL);
         }
         [Slicing::Whole, Slicing::Random(rng.bits()), Slicing::Single]
             .into_iter()

@@ -142,7 +142,10 @@ impl Generator<'_> {
                 rng.bits()
             };
         }
-        let segmented = matches!(self.kind.mode, Mode::Protected32 | Mode::CompatUser | Mode::Protected16);
+        let segmented = matches!(
+            self.kind.mode,
+            Mode::Protected32 | Mode::CompatUser | Mode::Protected16
+        );
         if segmented && rng.one_in(3) {
             // Bases and limits that code has to respect.
             for index in [0, 2, 3] {
@@ -393,7 +396,9 @@ impl Generator<'_> {
         self.room(6);
         let entry = self.at;
         self.sequence(length, depth + 1);
-        let ret = self.rng.pick(&[&[0xc3][..], &[0xc3], &[0xc2, 0, 0], &[0xf3, 0xc3]]);
+        let ret = self
+            .rng
+            .pick(&[&[0xc3][..], &[0xc3], &[0xc2, 0, 0], &[0xf3, 0xc3]]);
         self.emit(ret);
         self.room(6);
         self.patch(over, self.at);

@@ -3,21 +3,28 @@
 //! | address | holds |
 //! |---|---|
 //! | 1000h..6000h | code |
-//! | 6000h | handlers |
+//! | 6000h | handlers of 16-bit modes |
 //! | 7000h..8000h | stack |
 //! | 9000h..1_0000h | data |
 //! | 1_0000h..2_0000h | for each code address the length of the instruction there, which handlers skip |
-//! | 2_0000h | IDT; then TSS, count of faults, stack of handlers |
+//! | 2_0000h | IDT; then TSS, count of faults, handlers, their stack |
 //! | 4000_0000h | with paging: the first 2 MiB once more |
 //! | 4020_0000h | with paging: small pages of data, in all kinds of access |
 
 use accel_tcg::{Execution, ExecutionConfig};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::thread::ThreadId;
+use std::time::Duration;
+use target_i386::{CpuSignals, StopReason};
 use target_i386::state::{CpuState, DescriptorTable, Segment};
 use target_i386::testbench::{Mode, PAGE_TABLES, TestBench, selector};
 
 pub const CODE: u64 = 0x1000;
 pub const CODE_END: u64 = 0x6000;
-pub const HANDLERS: u64 = 0x6000;
+const HANDLERS_16: u64 = 0x6000;
+const HANDLERS: u64 = 0x2_2800;
 pub const DATA: u64 = 0x9000;
 pub const DATA_END: u64 = 0x1_0000;
 pub const LENGTHS: u64 = 0x1_0000;
@@ -92,7 +99,8 @@ fn skipping(long: bool, error: bool) -> Vec<u8> {
     let mut code = Code(vec![]);
     code.put(&[0x50]); // push rax
     code.put(&[0x0f, 0xb7, 0x44, 0x24, at]); // movzx eax, word [rsp+at]
-    code.put(&[0x0f, 0xb6, 0x80]).address(LENGTHS); // movzx eax, byte [rax+LENGTHS]
+    // Through CS: a program may have narrowed DS.
+    code.put(&[0x2e, 0x0f, 0xb6, 0x80]).address(LENGTHS); // movzx eax, byte cs:[rax+LENGTHS]
     code.put(&[0x85, 0xc0, 0x74, 0x00]); // test eax, eax; jz end
     let end = code.0.len();
     if long {
@@ -100,7 +108,6 @@ fn skipping(long: bool, error: bool) -> Vec<u8> {
         code.put(&[0xff, 0x04, 0x25]).address(COUNT); // inc dword [COUNT]
     } else {
         code.put(&[0x01, 0x44, 0x24, at]);
-        code.put(&[0xff, 0x05]).address(COUNT);
     }
     code.put(&[0x58]); // pop rax
     match (long, error) {
@@ -115,12 +122,10 @@ fn skipping(long: bool, error: bool) -> Vec<u8> {
 }
 
 /// A handler that returns.
-fn returning(kind: Kind, long: bool) -> Vec<u8> {
+fn returning(long: bool) -> Vec<u8> {
     let mut code = Code(vec![]);
     if long {
         code.put(&[0xff, 0x04, 0x25]).address(COUNT).put(&[0x48, 0xcf]);
-    } else if kind.bits() == 32 {
-        code.put(&[0xff, 0x05]).address(COUNT).put(&[0xcf]);
     } else {
         code.put(&[0xcf]);
     }
@@ -132,11 +137,12 @@ fn write_handlers(bench: &mut TestBench, kind: Kind) {
     let long = matches!(kind.mode, Mode::Long | Mode::LongUser | Mode::CompatUser);
     let handlers = [
         HALT.to_vec(),
-        returning(kind, long),
+        returning(long),
         skipping(long, false),
         skipping(long, true),
     ];
-    let place = |n: usize| HANDLERS + 0x80 * n as u64;
+    let base = if kind.bits() == 16 { HANDLERS_16 } else { HANDLERS };
+    let place = |n: usize| base + 0x80 * n as u64;
     for (n, code) in handlers.iter().enumerate() {
         bench.put(place(n), code);
     }
@@ -148,6 +154,7 @@ fn write_handlers(bench: &mut TestBench, kind: Kind) {
             1 | 2 | 4 | 32.. if kind.mode != Mode::Real || vector != 1 => 1,
             _ => 0,
         });
+        let split = handler & 0xffff | handler >> 16 << 48;
         match kind.mode {
             Mode::Real => bench.put(4 * u64::from(vector), &(handler as u32).to_le_bytes()),
             Mode::Protected16 => {
@@ -155,12 +162,12 @@ fn write_handlers(bench: &mut TestBench, kind: Kind) {
                 bench.put(IDT + 8 * u64::from(vector), &gate.to_le_bytes());
             }
             Mode::Protected32 => {
-                let gate = handler | u64::from(selector::CODE32) << 16 | 0xee00 << 32;
+                let gate = split | u64::from(selector::CODE32) << 16 | 0xee00 << 32;
                 bench.put(IDT + 8 * u64::from(vector), &gate.to_le_bytes());
             }
             _ => {
                 // On the first stack of the interrupt stack table.
-                let gate = handler | u64::from(selector::CODE64) << 16 | 0xee01 << 32;
+                let gate = split | u64::from(selector::CODE64) << 16 | 0xee01 << 32;
                 bench.put(IDT + 16 * u64::from(vector), &gate.to_le_bytes());
                 bench.put(IDT + 16 * u64::from(vector) + 8, &[0; 8]);
             }
@@ -168,7 +175,10 @@ fn write_handlers(bench: &mut TestBench, kind: Kind) {
     }
     let state = &mut bench.cpu.state;
     state.idtr = if kind.mode == Mode::Real {
-        DescriptorTable { base: 0, limit: 0x3ff }
+        DescriptorTable {
+            base: 0,
+            limit: 0x3ff,
+        }
     } else {
         DescriptorTable {
             base: IDT,
@@ -239,6 +249,39 @@ pub struct Side {
     execution: Execution,
 }
 
+/// Ends runs that get nowhere: a handler whose first instruction faults raises faults for ever, as it would on silicon.
+#[derive(Default)]
+struct Watchdog {
+    /// What each test's thread runs, and how many ticks it has been at it.
+    running: Mutex<HashMap<ThreadId, (Arc<CpuSignals>, u32)>>,
+}
+
+impl Watchdog {
+    const TICK: Duration = Duration::from_millis(100);
+    /// Ticks that a run may take: most take less than one.
+    const PATIENCE: u32 = 50;
+
+    fn get() -> &'static Self {
+        static DOG: OnceLock<Watchdog> = OnceLock::new();
+        DOG.get_or_init(|| {
+            std::thread::spawn(|| Self::get().watch());
+            Self::default()
+        })
+    }
+
+    fn watch(&self) {
+        loop {
+            std::thread::sleep(Self::TICK);
+            for (signals, ticks) in self.running.lock().values_mut() {
+                *ticks += 1;
+                if *ticks > Self::PATIENCE {
+                    signals.kick();
+                }
+            }
+        }
+    }
+}
+
 impl Side {
     /// A world with `low` memory and a CPU in `state`.
     pub fn new(kind: Kind, config: ExecutionConfig, low: &[u8], state: &CpuState) -> Self {
@@ -251,7 +294,15 @@ impl Side {
         Self { bench, execution }
     }
 
-    pub fn run(&mut self, budget: u64) -> target_i386::StopReason {
-        self.execution.run(&mut self.bench.cpu, budget)
+    /// As [`Execution::run`]; ends with [`StopReason::ExitRequest`] if it gets nowhere.
+    pub fn run(&mut self, budget: u64) -> StopReason {
+        let thread = std::thread::current().id();
+        let running = &Watchdog::get().running;
+        running
+            .lock()
+            .insert(thread, (Arc::clone(&self.bench.cpu.signals), 0));
+        let stop = self.execution.run(&mut self.bench.cpu, budget);
+        running.lock().remove(&thread);
+        stop
     }
 }

@@ -179,13 +179,20 @@ mod tests {
                     (0..512).for_each(|at| base.wrapping_add(at).write(at as u8 ^ (at >> 8) as u8));
                     let mut expected = all();
                     expected.copy_within(from..from + len, to);
+                    let before = all();
                     copy_up(base.wrapping_add(from), base.wrapping_add(to), len);
                     assert_eq!(all(), expected, "{len} bytes from {from} to {to}");
+                    base.copy_from_nonoverlapping(before.as_ptr(), 512);
+                    generic::copy_up(base.wrapping_add(from), base.wrapping_add(to), len);
+                    assert_eq!(all(), expected, "generic, {len} bytes from {from} to {to}");
                     let mut expected = all();
                     let pattern = 0x0807_0605_0403_0201_u64;
                     (0..len).for_each(|at| expected[to + at] = pattern.to_le_bytes()[at % 8]);
                     fill(base.wrapping_add(to), len, pattern);
                     assert_eq!(all(), expected, "{len} bytes at {to}");
+                    fill(base.wrapping_add(to), len, !pattern);
+                    generic::fill(base.wrapping_add(to), len, pattern);
+                    assert_eq!(all(), expected, "generic, {len} bytes at {to}");
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! one looks at the entry. What they never do is miss one. The few address spaces used last have sets of their own
 //! (Linux rotates through six), the slots of all others share one.
 
-use crate::tlb::table::{Bits, SETS, each};
+use crate::tlb::table::{Bits, SETS};
 
 /// Address spaces with a set of their own.
 const SPACES: usize = 8;
@@ -35,9 +35,19 @@ impl Spaces {
         }
     }
 
-    /// The address space in force, and the slots that may hold its entries.
-    pub(super) fn in_force(&self) -> (u16, Bits) {
-        (self.asids[self.now], self.slots[self.now])
+    /// The address space in force.
+    #[inline]
+    pub(super) fn asid(&self) -> u16 {
+        self.asids[self.now]
+    }
+
+    /// Calls `f` with each of the `local` slots that holds an entry of the address space in force.
+    #[inline(always)]
+    pub(super) fn each_in_force(&self, local: &Bits, mut f: impl FnMut(usize)) {
+        // Exact but for slots that meanwhile hold global entries or nothing: only this address space fills slots now.
+        for (word, bits) in self.slots[self.now].iter().enumerate() {
+            each_bit(word, bits & local[word], &mut f);
+        }
     }
 
     fn set_of(&self, asid: u16) -> Option<usize> {
@@ -64,47 +74,54 @@ impl Spaces {
         slots
     }
 
-    /// Puts `asid` in force and gives its slots, exactly. `local` are the slots in use, `asid_of` says whose they
-    /// are.
-    pub(super) fn enter(&mut self, asid: u16, local: &Bits, asid_of: impl Fn(usize) -> u16) -> Bits {
-        let set = self.set_of(asid).unwrap_or_else(|| {
-            let set = if self.next == self.now {
-                (self.next + 1) % SPACES
-            } else {
-                self.next
-            };
-            self.next = (set + 1) % SPACES;
-            for (others, slots) in self.others.iter_mut().zip(&mut self.slots[set]) {
-                *others |= std::mem::take(slots);
-            }
-            self.asids[set] = asid;
-            set
-        });
+    /// Puts `asid` in force. Calls `is_its` with each of the `local` slots that may hold its entries, which says
+    /// whether it does.
+    #[inline(always)]
+    pub(super) fn enter(&mut self, asid: u16, local: &Bits, mut is_its: impl FnMut(usize) -> bool) {
+        let set = self.set_of(asid).unwrap_or_else(|| self.make_set(asid));
         self.now = set;
-        // What waited among the others moves to the set; what is stale goes.
-        let candidates = self.others;
-        self.others.iter_mut().zip(local).for_each(|(a, b)| *a &= b);
         let (slots, others) = (&mut self.slots[set], &mut self.others);
-        each(&candidates, |slot| {
-            let bit = 1 << (slot % 64);
-            if local[slot / 64] & bit != 0 && asid_of(slot) == asid {
-                slots[slot / 64] |= bit;
-                others[slot / 64] &= !bit;
-            }
-        });
-        // Slots that others have taken since need not be looked at again; entering is when the set is read whole.
-        let old = *slots;
-        each(&old, |slot| {
-            if local[slot / 64] & 1 << (slot % 64) == 0 || asid_of(slot) != asid {
-                slots[slot / 64] &= !(1 << (slot % 64));
-            }
-        });
-        *slots
+        for word in 0..SETS / 64 {
+            // What waited among the others moves to the set.
+            let candidates = (slots[word] | others[word]) & local[word];
+            let mut its = 0;
+            each_bit(word, candidates, &mut |slot| {
+                its |= u64::from(is_its(slot)) << (slot % 64)
+            });
+            slots[word] = its;
+            others[word] &= local[word] & !its;
+        }
+    }
+
+    /// A set for an address space that has none: one of another, whose slots go to the others'.
+    #[cold]
+    fn make_set(&mut self, asid: u16) -> usize {
+        let set = if self.next == self.now {
+            (self.next + 1) % SPACES
+        } else {
+            self.next
+        };
+        self.next = (set + 1) % SPACES;
+        for (others, slots) in self.others.iter_mut().zip(&mut self.slots[set]) {
+            *others |= std::mem::take(slots);
+        }
+        self.asids[set] = asid;
+        set
     }
 
     /// No slot holds an entry that is not global.
     pub(super) fn clear(&mut self) {
         self.slots = [NONE; SPACES];
         self.others = NONE;
+    }
+}
+
+/// Calls `f` with each slot of a word of bits.
+#[inline(always)]
+fn each_bit(word: usize, bits: u64, f: &mut impl FnMut(usize)) {
+    let mut left = bits;
+    while left != 0 {
+        f(word * 64 + left.trailing_zeros() as usize);
+        left &= left - 1;
     }
 }

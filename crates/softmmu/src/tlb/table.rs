@@ -46,7 +46,7 @@ pub(super) fn slot_of(vaddr: u64) -> usize {
 }
 
 /// Calls `f` with each slot whose bit is set.
-pub(super) fn each(bits: &Bits, mut f: impl FnMut(usize)) {
+fn each(bits: &Bits, mut f: impl FnMut(usize)) {
     for (word, &bits) in bits.iter().enumerate() {
         let mut left = bits;
         while left != 0 {
@@ -260,33 +260,40 @@ impl Table {
     /// Another address space comes into force: hides the entries of the last one from the fast path, and shows
     /// the new one's.
     pub(super) fn set_asid(&mut self, asid: u16) {
-        let (old, mut leaving) = self.spaces.in_force();
-        if asid == old {
+        if asid == self.spaces.asid() {
             return;
         }
-        mask(&mut leaving, &self.local);
-        each(&leaving, |slot| {
-            if self.full[slot].asid == old {
-                self.entries[slot].set_parked(true);
-            }
-        });
+        let entries = &mut self.entries;
+        self.spaces
+            .each_in_force(&self.local, |slot| entries[slot & (SETS - 1)].set_parked(true));
         let full = &self.full;
-        let coming = self.spaces.enter(asid, &self.local, |slot| full[slot].asid);
-        each(&coming, |slot| self.entries[slot].set_parked(false));
+        self.spaces.enter(asid, &self.local, |slot| {
+            let slot = slot & (SETS - 1);
+            let its = full[slot].asid == asid;
+            if its {
+                entries[slot].set_parked(false);
+            }
+            its
+        });
         self.park_victims(asid);
     }
 
     fn park_victims(&mut self, asid: u16) {
-        for (entry, full) in self.victims.iter_mut().flatten() {
-            entry.set_parked(!full.visible(asid));
+        for at in 0..VICTIMS {
+            if self.victim_pages[at] != NO_PAGE
+                && let Some((entry, full)) = &mut self.victims[at]
+            {
+                entry.set_parked(!full.visible(asid));
+            }
         }
     }
 
     /// Hides the entries of other address spaces than `asid` and shows its own, whatever was shown before.
     pub(super) fn park_all_but(&mut self, asid: u16) {
-        let local = self.local;
         let full = &self.full;
-        self.spaces.enter(asid, &local, |slot| full[slot].asid);
+        self.spaces
+            .enter(asid, &self.local, |slot| full[slot].asid == asid);
+        let local = self.local;
         each(&local, |slot| {
             self.entries[slot].set_parked(self.full[slot].asid != asid)
         });

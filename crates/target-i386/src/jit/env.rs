@@ -3,9 +3,9 @@
 //! [`ENV`](super::regs::ENV) points at [`Env`], which is a field of `Vcpu`; other fields are reached by their
 //! distance from it. `Env` is valid while generated code runs; `runtime` copies into and out of it.
 
-use crate::Vcpu;
 use crate::insn::seg;
 use crate::mode::FastSegment;
+use crate::{Vcpu, x87};
 use softmmu::{MmuIndex, tlb::layout};
 use std::mem::{offset_of, size_of};
 
@@ -63,6 +63,15 @@ pub struct Env {
     pub scratch: u64,
     /// Exit word under construction.
     pub site: u64,
+    /// The x87 registers as FNSAVE stored them, or FRSTOR is to load them.
+    pub(crate) x87_image: [u32; x87::native::WORDS],
+    /// Opcode of the last x87 instruction that generated code executed, and its offset from `x87_base` in the upper
+    /// half; all ones if none since the registers are in the host's.
+    pub(crate) x87_at: u32,
+    /// Segment register of its last memory operand; all ones if none.
+    pub(crate) x87_segment: u8,
+    /// `rip_base` of its block.
+    pub(crate) x87_base: u64,
     /// The fault that a handler returned.
     pub(crate) fault: Option<crate::Fault>,
 }
@@ -89,6 +98,14 @@ pub(super) mod at {
         from_env(offset_of!(Vcpu, state.gpr)) + 8 * n as i32
     }
 
+    pub const X87_IMAGE: i32 = offset_of!(Env, x87_image) as i32;
+    pub const X87_AT: i32 = offset_of!(Env, x87_at) as i32;
+    pub const X87_SEGMENT: i32 = offset_of!(Env, x87_segment) as i32;
+    pub const X87_BASE: i32 = offset_of!(Env, x87_base) as i32;
+    /// The x87 control word.
+    pub const X87_CONTROL: i32 = from_env(offset_of!(Vcpu, state.fpu.control));
+    /// The x87 data pointer.
+    pub const X87_DATA: i32 = from_env(offset_of!(Vcpu, state.fpu.dp));
     /// MXCSR.
     pub const MXCSR: i32 = from_env(offset_of!(Vcpu, state.fpu.mxcsr));
 

@@ -32,6 +32,7 @@ mod thunks;
 mod vector;
 mod vector_rows;
 mod vector_state;
+mod x87;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};

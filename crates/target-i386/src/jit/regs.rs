@@ -13,6 +13,7 @@
 /// Host register numbers used by name.
 pub(super) const RAX: u8 = 0;
 pub(super) const RSP: u8 = 4;
+pub(super) const RDI: u8 = 7;
 /// Scratch: linear, then host addresses.
 pub(super) const S0: u8 = 13;
 /// Scratch.

@@ -9,7 +9,7 @@ use super::env::Key;
 use super::flags::needed_by;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
-use super::{bmi, control, integer, stack, vector_rows};
+use super::{bmi, control, integer, stack, vector_rows, x87};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -100,6 +100,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row
     integer_row(raw, insn, e, key)
         .or_else(|| vector_rows::row(raw, insn, e, key))
         .or_else(|| bmi::row(raw, insn, e, key))
+        .or_else(|| x87::row(raw, insn, e, key))
         .unwrap_or_else(|| helper(raw))
 }
 

@@ -5,7 +5,7 @@
 
 use super::asm::{Asm, Rm, alu, cc, env, op32};
 use super::env::at;
-use super::regs::{ENV, RAX, RSP, S0, S1, pinned};
+use super::regs::{ENV, RAX, RDI, RSP, S0, S1, pinned};
 use super::runtime;
 use super::vector_state;
 
@@ -19,8 +19,8 @@ pub enum Thunk {
     /// Called with the linear address in S0 and an exit word in S1; comes back with a host address in S0. The number
     /// is an index into the sizes, with 8 for writes.
     Slow(u8),
-    /// Called with an exit word in S1; comes back with the guest's vector registers in the host's if the bits of
-    /// `Env::vectors` that it names may be set.
+    /// Called with an exit word in S1; comes back with the guest's registers in the host's if the bits of
+    /// `Env::vectors` that it names may be set, else leaves.
     Engage(u8),
 }
 
@@ -44,7 +44,7 @@ pub struct Thunks {
     exit: usize,
     helper: usize,
     slow: [usize; 16],
-    engage: [usize; 4],
+    engage: [usize; 16],
 }
 
 impl Thunks {
@@ -54,7 +54,7 @@ impl Thunks {
             Thunk::Exit => self.exit,
             Thunk::Helper => self.helper,
             Thunk::Slow(n) => self.slow[usize::from(n & 15)],
-            Thunk::Engage(need) => self.engage[usize::from(need & 3)],
+            Thunk::Engage(need) => self.engage[usize::from(need & 15)],
         }
     }
 
@@ -65,7 +65,7 @@ impl Thunks {
         emit_enter(&mut asm);
         let exit = asm.at();
         save(&mut asm);
-        vector_state::store(&mut asm, true);
+        vector_state::store(&mut asm, true, false);
         let exit_saved = asm.at();
         emit_leave(&mut asm);
         let helper = asm.at();
@@ -82,7 +82,7 @@ impl Thunks {
             at
         });
         let common = asm.at();
-        emit_engage(&mut asm, exit, exit_saved);
+        emit_engage(&mut asm, exit_saved);
         let engage = std::array::from_fn(|need| {
             let at = asm.at();
             asm.store(env(at::SITE), S1);
@@ -110,7 +110,6 @@ impl Default for Thunks {
 
 /// Registers that a function must keep.
 const KEPT: [u8; 6] = [3, 5, 12, 13, 14, 15];
-const RDI: u8 = 7;
 const RSI: u8 = 6;
 const RDX: u8 = 2;
 
@@ -174,7 +173,7 @@ fn call(asm: &mut Asm, function: usize) {
 
 fn emit_helper(asm: &mut Asm, exit_saved: usize) {
     save(asm);
-    vector_state::store(asm, true);
+    vector_state::store(asm, true, true);
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     call(asm, runtime::helper as *const () as usize);
@@ -191,7 +190,7 @@ fn emit_helper(asm: &mut Asm, exit_saved: usize) {
 
 fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     save(asm);
-    vector_state::store(asm, false);
+    vector_state::store(asm, false, true);
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     asm.mov32(RDX, S1);
@@ -210,15 +209,9 @@ fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     asm.bind(jump, exit_saved);
 }
 
-/// If the registers are the guest's already, the instruction needs what is not to be had.
-fn emit_engage(asm: &mut Asm, exit: usize, exit_saved: usize) {
-    let absent = vector_state::jump_if_absent(asm);
-    asm.load(S1, env(at::SITE));
-    asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
-    let jump = asm.jmp();
-    asm.bind(jump, exit);
-    asm.bind_here(absent);
+fn emit_engage(asm: &mut Asm, exit_saved: usize) {
     save(asm);
+    vector_state::store(asm, false, true);
     asm.mov(RDI, ENV);
     asm.mov32(RSI, S0);
     call(asm, vector_state::engage as *const () as usize);
@@ -228,6 +221,7 @@ fn emit_engage(asm: &mut Asm, exit: usize, exit_saved: usize) {
     load(asm);
     asm.byte(0xc3);
     asm.bind_here(leave);
+    vector_state::forget(asm);
     asm.load(S1, env(at::SITE));
     asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
     let jump = asm.jmp();

@@ -3,14 +3,15 @@
 //! Only general registers are renamed and memory operands replaced by host addresses. Pages are aligned alike in
 //! guest and host, so the alignment rules of legacy SSE are tested on host addresses. SDM vol. 1, chapters 10 to 14.
 
-use super::asm::{Op, Rm, cc, op32};
+use super::asm::{Op, Rm, cc, env, op32};
 use super::block::{Emitter, Item};
+use super::env::at;
 use super::integer::Use;
 use super::memory::{Access, Cold, ColdKind};
 use super::regs::{S0, S1};
 use super::rows::Row;
 use super::runtime::ExitKind;
-use super::vector_state;
+use super::vector_state::{self, vectors};
 use crate::insn::InsnFlags;
 use iced_x86::{Mnemonic, OpKind};
 
@@ -20,13 +21,13 @@ pub(super) enum Vectors {
     /// Nothing: whatever is in them stays.
     #[default]
     Keeps,
-    /// Wants them there, with these bits of `Env::vectors`.
+    /// Wants them there, with this bit of `Env::vectors`.
     Needs(u8),
     /// Calls Rust, which takes them away.
     Drops,
 }
 
-/// Which bits an instruction has to test, given those that its block has `seen` set; to be called in the block's order.
+/// Which bit an instruction has to test, given those that its block has `seen` set; to be called in the block's order.
 pub(super) fn gate(row: &mut Row, seen: &mut u8) -> u8 {
     match row.vectors {
         Vectors::Keeps => 0,
@@ -38,6 +39,9 @@ pub(super) fn gate(row: &mut Row, seen: &mut u8) -> u8 {
             let missing = bits & !*seen;
             if missing != 0 {
                 *seen |= bits;
+                if bits & vectors::AVX != 0 {
+                    *seen |= vectors::SSE;
+                }
                 row.effects.exits = true;
                 row.effects.clobbers = true;
             }
@@ -133,6 +137,10 @@ impl Emitter {
                 back,
             },
         });
+        if item.gate & vectors::X87 != 0 {
+            self.asm.load(S0, env(at::RIP_BASE));
+            self.asm.store(env(at::X87_BASE), S0);
+        }
     }
 
     /// Leaves before the instruction unless the host address in S0 is aligned.

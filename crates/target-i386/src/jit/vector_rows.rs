@@ -1,8 +1,8 @@
 //! Which vector instructions the host's own units execute.
 //!
 //! Not those whose result is the processor's choice (RCPPS, RSQRTPS and kin), those that touch several places in
-//! memory (gathers) or an implicit one (MASKMOVDQU), those on MMX registers, which are the x87's, and what the host
-//! does not have. They call their handlers.
+//! memory (gathers) or an implicit one (MASKMOVDQU), those between MMX and XMM registers, and what the host does not
+//! have. They call their handlers.
 
 use super::encoding::Encoding;
 use super::env::Key;
@@ -17,7 +17,7 @@ use iced_x86::{CpuidFeature, EncodingKind, Instruction, Mnemonic};
 pub(super) fn host_has(raw: &Instruction) -> bool {
     use CpuidFeature as F;
     raw.cpuid_features().iter().all(|feature| match feature {
-        F::SSE | F::SSE2 => true,
+        F::SSE | F::SSE2 | F::MMX => true,
         F::SSE3 => std::arch::is_x86_feature_detected!("sse3"),
         F::SSSE3 => std::arch::is_x86_feature_detected!("ssse3"),
         F::SSE4_1 => std::arch::is_x86_feature_detected!("sse4.1"),
@@ -63,11 +63,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
         EncodingKind::Legacy => false,
         _ => return None,
     };
-    let need = Vectors::Needs(if vex {
-        vectors::SSE | vectors::AVX
-    } else {
-        vectors::SSE
-    });
+    let need = Vectors::Needs(if vex { vectors::AVX } else { vectors::SSE });
     let made = |emit: Template| {
         let mut row = straight(emit, insn.has_mem());
         row.vectors = need;

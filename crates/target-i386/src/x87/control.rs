@@ -43,11 +43,21 @@ pub(super) fn fldcw(cpu: &mut Vcpu, insn: &Insn) -> Exec {
     Ok(())
 }
 
-/// Loads the control word. Bit 6 is stuck at one; bits 7, 13, 14 and 15 at zero.
+/// Loads the control word.
 pub(super) fn set_control(cpu: &mut Vcpu, word: u16) {
-    cpu.state.fpu.control = word & 0x1f3f | 0x40;
+    cpu.state.fpu.control = set_control_bits(word);
     summarize(cpu);
 }
+
+/// The control word that loading `word` gives.
+pub(super) fn set_control_bits(word: u16) -> u16 {
+    word & CONTROL_BITS | CONTROL_ONES
+}
+
+/// Bits of the control word that can be set.
+pub(crate) const CONTROL_BITS: u16 = 0x1f3f;
+/// Bits that always are.
+pub(crate) const CONTROL_ONES: u16 = 0x40;
 
 /// FNSTCW
 pub(super) fn fnstcw(cpu: &mut Vcpu, insn: &Insn) -> Exec {
