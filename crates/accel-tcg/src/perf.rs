@@ -199,10 +199,7 @@ mod tests {
         let bytes = std::fs::read(&path).expect("written");
         let u32_at = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four"));
         let u64_at = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight"));
-        assert_eq!(
-            [u32_at(0), u32_at(4), u32_at(8), u32_at(12)],
-            [MAGIC, 1, 40, 62]
-        );
+        assert_eq!([u32_at(0), u32_at(4), u32_at(8), u32_at(12)], [MAGIC, 1, 40, 62]);
         assert_eq!(u32_at(20), std::process::id());
         assert!(u64_at(24) >= before);
         let mut at = u32_at(8) as usize;

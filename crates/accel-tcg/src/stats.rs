@@ -182,7 +182,11 @@ impl Report {
 }
 
 fn per(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// One count a line.
@@ -194,9 +198,15 @@ impl fmt::Display for Report {
         if let Some(t) = &self.translation {
             row(&t.blocks, "blocks translated")?;
             row(&t.instructions, "guest instructions translated")?;
-            row(&format_args!("{:.1}", per(t.instructions, t.blocks)), "instructions a block")?;
+            row(
+                &format_args!("{:.1}", per(t.instructions, t.blocks)),
+                "instructions a block",
+            )?;
             row(&t.code_bytes, "bytes of host code")?;
-            row(&format_args!("{:.1}", per(t.code_bytes, t.instructions)), "bytes an instruction")?;
+            row(
+                &format_args!("{:.1}", per(t.code_bytes, t.instructions)),
+                "bytes an instruction",
+            )?;
             row(&t.buffer, "bytes of code buffer")?;
             row(&t.links, "links made")?;
             row(&t.invalidated, "blocks invalidated by writes")?;

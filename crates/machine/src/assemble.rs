@@ -11,7 +11,7 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, hints, signals};
-use accel_tcg::CpuThread;
+use accel_tcg::{CpuThread, Execution};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -179,9 +179,13 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         model: Arc::new(config.cpu),
         topology: Topology::default(),
     });
+    let execution = Execution::with_look(&vcpu, config.execution, config.look);
+    if let Some(reason) = execution.fallback() {
+        hints::say(&format!("warning: {reason}"));
+    }
     let cpu = CpuThread::spawn(
         vcpu,
-        config.execution,
+        execution,
         Arc::clone(&lock),
         time.base(),
         Arc::clone(&requests) as _,

@@ -29,7 +29,6 @@ mod digest;
 mod files;
 mod hints;
 mod mappings;
-mod registers;
 mod requests;
 mod running;
 mod serial;

@@ -5,6 +5,8 @@
 //! (the oldest) go. A killed block keeps its place until then: its first instruction becomes a jump to its own refusal,
 //! so stale pointers to it (jump cache) lead back to the run loop. Mirrors QEMU's `accel/tcg/tb-maint.c`.
 
+use super::listing::show_thunks;
+use crate::Look;
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
 use std::collections::HashMap;
@@ -313,6 +315,16 @@ impl Cache {
         ids.map(|&id| self.block(id)).fold(0, |all, block| {
             all | softmmu::granules(block.ram, block.guest_bytes())
         })
+    }
+
+    /// Bytes for code.
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Names the thunks for `perf`.
+    pub fn show_thunks(&self, look: &Look) {
+        show_thunks(look, self.buffer.base() as u64, &self.thunks);
     }
 
     /// A block's code, for listings.
