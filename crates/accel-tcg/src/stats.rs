@@ -199,12 +199,12 @@ impl fmt::Display for Report {
             row(&t.blocks, "blocks translated")?;
             row(&t.instructions, "guest instructions translated")?;
             row(
-                &format_args!("{:.1}", per(t.instructions, t.blocks)),
+                &format!("{:.1}", per(t.instructions, t.blocks)),
                 "instructions a block",
             )?;
             row(&t.code_bytes, "bytes of host code")?;
             row(
-                &format_args!("{:.1}", per(t.code_bytes, t.instructions)),
+                &format!("{:.1}", per(t.code_bytes, t.instructions)),
                 "bytes an instruction",
             )?;
             row(&t.buffer, "bytes of code buffer")?;

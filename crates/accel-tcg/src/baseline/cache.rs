@@ -5,8 +5,6 @@
 //! (the oldest) go. A killed block keeps its place until then: its first instruction becomes a jump to its own refusal,
 //! so stale pointers to it (jump cache) lead back to the run loop. Mirrors QEMU's `accel/tcg/tb-maint.c`.
 
-use super::listing::show_thunks;
-use crate::Look;
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
 use std::collections::HashMap;
@@ -322,9 +320,9 @@ impl Cache {
         self.buffer.len()
     }
 
-    /// Names the thunks for `perf`.
-    pub fn show_thunks(&self, look: &Look) {
-        show_thunks(look, self.buffer.base() as u64, &self.thunks);
+    /// The thunks and their host address, for listings.
+    pub fn thunks(&self) -> (&Thunks, u64) {
+        (&self.thunks, self.buffer.base() as u64)
     }
 
     /// A block's code, for listings.

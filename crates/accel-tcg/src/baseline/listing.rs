@@ -1,7 +1,7 @@
 //! What is shown of a new translation: `-d in_asm`, `-d out_asm`, and the names that `perf` gets.
 
 use crate::Look;
-use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
+use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction, OpKind};
 use softmmu::RamAddr;
 use target_i386::jit::{Key, Thunks};
 
@@ -21,6 +21,9 @@ pub(super) struct Placed<'a> {
     /// Host address.
     pub host: u64,
     pub code: &'a [u8],
+    pub thunks: &'a Thunks,
+    /// Host address of the thunks.
+    pub thunks_at: u64,
 }
 
 impl Placed<'_> {
@@ -57,7 +60,7 @@ impl Placed<'_> {
             self.id, self.pc, self.ram.0, self.key.bits
         );
         let guest = &self.guest[..len.min(self.guest.len())];
-        let lines = disassemble(self.key.bits, guest, self.pc).map(|(_, line)| line);
+        let lines = disassemble(self.key.bits, guest, self.pc).map(|(_, line, _)| line);
         std::iter::once(head).chain(lines).collect()
     }
 
@@ -71,13 +74,18 @@ impl Placed<'_> {
             self.offsets[self.offsets.len() - 1] - self.offsets[0]
         )];
         let mut marks = self.marks.iter().enumerate().peekable();
-        for (at, line) in disassemble(64, self.code, self.host) {
+        for (at, mut line, target) in disassemble(64, self.code, self.host) {
             while let Some((n, _)) = marks.next_if(|&(_, &mark)| mark as usize <= at) {
                 lines.push(if n + 1 < self.offsets.len() {
                     format!("-- guest {:#x}", self.address(n))
                 } else {
                     "-- slow paths and exits".to_owned()
                 });
+            }
+            let thunk = target.and_then(|to| usize::try_from(to.wrapping_sub(self.thunks_at)).ok());
+            if let Some(name) = thunk.and_then(|offset| self.thunks.name_at(offset)) {
+                line.push_str(" ; ");
+                line.push_str(&name);
             }
             lines.push(line);
         }
@@ -99,10 +107,12 @@ fn name_code(look: &Look, host: u64, code: &[u8], name: &str) {
     }
 }
 
-/// Instructions with their offsets, as objdump writes them: address, bytes, text.
-fn disassemble(bits: u32, bytes: &[u8], address: u64) -> impl Iterator<Item = (usize, String)> {
+/// Instructions as objdump writes them (address, bytes, text), each with its offset and where it branches to.
+fn disassemble(bits: u32, bytes: &[u8], address: u64) -> impl Iterator<Item = (usize, String, Option<u64>)> {
     let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
     let mut formatter = FastFormatter::new();
+    formatter.options_mut().set_use_hex_prefix(true);
+    formatter.options_mut().set_uppercase_hex(false);
     let mut instruction = Instruction::default();
     std::iter::from_fn(move || {
         if !decoder.can_decode() {
@@ -116,7 +126,8 @@ fn disassemble(bits: u32, bytes: &[u8], address: u64) -> impl Iterator<Item = (u
             .iter()
             .map(|byte| format!("{byte:02x} "))
             .collect();
-        Some((at, format!("{:#x}:  {raw:<30} {text}", instruction.ip())))
+        let target = (instruction.op0_kind() == OpKind::NearBranch64).then(|| instruction.near_branch64());
+        Some((at, format!("{:#x}:  {raw:<30} {text}", instruction.ip()), target))
     })
 }
 
@@ -124,9 +135,14 @@ fn disassemble(bits: u32, bytes: &[u8], address: u64) -> impl Iterator<Item = (u
 mod tests {
     use super::*;
     use softmmu::MmuIndex;
+    use target_i386::jit::Thunk;
 
     #[test]
     fn listings() {
+        let thunks = Thunks::new();
+        let exit = thunks.offset(Thunk::Exit) as u8;
+        // The thunks lie behind the block: jmp exit.
+        let code = [0xf8, 0xf9, 0xfa, 0xe9, exit, 0, 0, 0];
         let placed = Placed {
             id: 7,
             pc: 0xffff_ffff_8100_0ffa,
@@ -143,7 +159,9 @@ mod tests {
             offsets: &[0xffa, 0xffd, 0xffe],
             marks: &[1, 2, 3],
             host: 0x1000,
-            code: &[0xf8, 0xf9, 0xfa, 0xfb, 0xfc],
+            code: &code,
+            thunks: &thunks,
+            thunks_at: 0x1008,
         };
         assert_eq!(
             placed.guest_lines(),
@@ -161,15 +179,17 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "block 7 at 0xffffffff81000ffa: 5 bytes for 4 of the guest",
+                "block 7 at 0xffffffff81000ffa: 8 bytes for 4 of the guest",
                 "0x1000: f8 clc",
                 "-- guest 0xffffffff81000ffa",
                 "0x1001: f9 stc",
                 "-- guest 0xffffffff81000ffd",
                 "0x1002: fa cli",
                 "-- slow paths and exits",
-                "0x1003: fb sti",
-                "0x1004: fc cld",
+                &format!(
+                    "0x1003: e9 {exit:02x} 00 00 00 jmp {:#x} ; exit",
+                    0x1008 + u64::from(exit)
+                ),
             ]
         );
     }

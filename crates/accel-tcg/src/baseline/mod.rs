@@ -75,7 +75,8 @@ impl Baseline {
     /// As [`Baseline::new`].
     pub fn with_look(cpu: &Vcpu, size: usize, look: Look) -> io::Result<Self> {
         let cache = Cache::new(CodeBuffer::new(size)?);
-        cache.show_thunks(&look);
+        let (thunks, at) = cache.thunks();
+        listing::show_thunks(&look, at, thunks);
         let mut translator = Translator::new(cpu.features);
         if look.one_insn {
             translator = translator.one_by_one();
@@ -308,6 +309,7 @@ impl Baseline {
         let id = self.cache.insert(ram, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
+            let (thunks, thunks_at) = self.cache.thunks();
             let placed = listing::Placed {
                 id,
                 pc,
@@ -318,6 +320,8 @@ impl Baseline {
                 marks: &marks,
                 host,
                 code: &code,
+                thunks,
+                thunks_at,
             };
             placed.show(&self.look);
         }

@@ -66,9 +66,10 @@ fn executions() {
 #[test]
 fn items() {
     for (name, options, item, part) in [
-        ("in", "-d in_asm", "in_asm", "0x100065:  e2 fe                          loop"),
+        ("in", "-d in_asm", "in_asm", "0x100065:  e2 fe                          loop 0x100065"),
         ("in-head", "-d in_asm", "in_asm", "at 0x100060, RAM 0x100060, 32 bits, 2 instructions, 7 bytes"),
         ("out", "-d out_asm", "out_asm", "-- guest 0x100065"),
+        ("out-thunk", "-d out_asm", "out_asm", " ; helper"),
         ("cpu", "-d cpu", "cpu", "RCX=0000000000000003"),
         ("cpu-interp", "-d cpu -accel tcg,engine=interp", "cpu", "RCX=0000000000000003"),
         ("mmu", "-d mmu", "mmu", "Fetch: filled index"),
