@@ -16,6 +16,7 @@ mod look;
 pub mod perf;
 pub mod stats;
 mod trace;
+mod turns;
 
 /// The README's example, compiled.
 #[cfg(doctest)]
@@ -28,3 +29,4 @@ pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
 pub use look::Look;
 pub use stats::Report;
+pub use turns::{Turn, Turns};

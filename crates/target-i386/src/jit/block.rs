@@ -38,6 +38,7 @@ pub struct Translation {
     /// Offset of each instruction from the page's start, and of the first byte behind the block.
     pub offsets: Box<[u16]>,
     /// What helper calls point at; must live as long as the code.
+    #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
@@ -189,6 +190,7 @@ pub(super) struct Emitter {
     pub cold: Vec<Cold>,
     pub relocs: Vec<(usize, Thunk)>,
     links: Vec<Link>,
+    #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
     marks: Option<Vec<u32>>,
