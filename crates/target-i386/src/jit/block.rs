@@ -43,6 +43,8 @@ pub struct Translation {
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
     pub refuse: u32,
+    /// Offset of each instruction's code, and of what lies behind the straight way; empty unless asked for.
+    pub marks: Vec<u32>,
 }
 
 /// A decoded instruction with its row.
@@ -79,6 +81,8 @@ impl Item {
 pub struct Translator {
     features: Features,
     bmi2: bool,
+    most: usize,
+    marks: bool,
 }
 
 impl Translator {
@@ -87,7 +91,19 @@ impl Translator {
         Self {
             features,
             bmi2: std::arch::is_x86_feature_detected!("bmi2"),
+            most: MAX_INSNS,
+            marks: false,
         }
+    }
+
+    /// Makes blocks of one instruction.
+    pub fn one_by_one(self) -> Self {
+        Self { most: 1, ..self }
+    }
+
+    /// Fills in [`Translation::marks`].
+    pub fn with_marks(self) -> Self {
+        Self { marks: true, ..self }
     }
 
     /// Translates the block that starts with `bytes` (of one page), at `page_offset` of its page. `id` is what exit
@@ -112,6 +128,7 @@ impl Translator {
             links: Vec::new(),
             helpers: Vec::new(),
             count: items.len() as u8,
+            marks: self.marks.then(Vec::new),
         };
         Some(emitter.emit(&items))
     }
@@ -125,7 +142,7 @@ impl Translator {
         let mut items: Vec<Item> = Vec::with_capacity(16);
         let mut start = 0;
         let mut seen = 0;
-        while items.len() < MAX_INSNS && start < bytes.len() {
+        while items.len() < self.most && start < bytes.len() {
             let mut raw = Instruction::default();
             let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
                 break;
@@ -176,6 +193,7 @@ pub(super) struct Emitter {
     #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
+    marks: Option<Vec<u32>>,
 }
 
 impl Emitter {
@@ -185,12 +203,14 @@ impl Emitter {
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
+            self.mark();
             self.remake = item.remake;
             (item.row.emit)(self, item);
             if !item.row.last && n + 1 == items.len() {
                 self.go_on(self.next_offset(item));
             }
         }
+        self.mark();
         self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
@@ -219,6 +239,13 @@ impl Emitter {
             offsets: offsets.into(),
             helpers: std::mem::take(&mut self.helpers),
             refuse,
+            marks: self.marks.take().unwrap_or_default(),
+        }
+    }
+
+    fn mark(&mut self) {
+        if let Some(marks) = &mut self.marks {
+            marks.push(self.asm.at() as u32);
         }
     }
 
