@@ -216,7 +216,7 @@ impl Stepper {
     }
 
     /// The instruction that comes next, as far as it can be read without a page fault.
-    pub fn next(&mut self) -> Next {
+    pub fn next_instruction(&mut self) -> Next {
         let vcpu = &self.turns.vcpu;
         let address = vcpu.code_address();
         let mut bytes = [0u8; 15];
