@@ -29,7 +29,9 @@
 #     1008 or cl,dl
 #       or cl,dl
 #     100a xor r9,0x55
-#       xor r9,0x55
+#       mov r13,[gpr.r9]
+#       xor r13,0x55
+#       mov [gpr.r9],r13
 #     100e mov rsi,rcx
 #       mov rsi,rcx
 #     1011 add rsi,0x12345678
@@ -37,29 +39,25 @@
 #     1018 imul rdi,rsi,0x3
 #       imul rdi,rsi,0x3
 #     101c add r12,r13
-#       mov r13,[gpr.r12]
-#       mov r14,[gpr.r13]
-#       add r13,r14
-#       mov [gpr.r12],r13
+#       add r8,r9
 #     101f adc r8,r12
-#       mov r14,[gpr.r12]
-#       adc r8,r14
+#       mov r13,[gpr.r8]
+#       adc r13,r8
+#       mov [gpr.r8],r13
 #     1022 neg rbx
 #       neg rbx
 #     1025 not r13d
-#       mov r13,[gpr.r13]
-#       not r13d
-#       mov [gpr.r13],r13
+#       not r9d
 #     1028 cmp r12,r9
-#       mov r13,[gpr.r12]
-#       cmp r13,r9
+#       mov r14,[gpr.r9]
+#       cmp r8,r14
 #       mov r13,rax
 #       lahf
 #       seto al
 #       mov [flags],ax
 #       mov rax,r13
 #       jmp block 102b
-# insns: 13 guest, 28 host, 5 cold, 149 bytes
+# insns: 13 guest, 26 host, 5 cold, 135 bytes
 # after:
 #   13 instructions
 #   rax=0x8000000000000000

@@ -111,6 +111,9 @@ fn is_one_line(name: &str) -> bool {
     matches!(name, "insns" | "exits")
 }
 
+/// Equal lines shown around different ones.
+const CONTEXT: usize = 3;
+
 /// What differs between two texts, line by line: `-` is what was expected, `+` what there is.
 pub fn difference(expected: &[String], actual: &[String]) -> String {
     // Lengths of the longest common subsequences of what lies behind each pair of positions.
@@ -126,7 +129,7 @@ pub fn difference(expected: &[String], actual: &[String]) -> String {
         }
     }
     let (mut i, mut j) = (0, 0);
-    let mut text = String::new();
+    let mut all = Vec::new();
     while i < n || j < m {
         let (sign, line) = if i < n && j < m && expected[i] == actual[j] {
             (i, j) = (i + 1, j + 1);
@@ -138,6 +141,19 @@ pub fn difference(expected: &[String], actual: &[String]) -> String {
             j += 1;
             ('+', &actual[j - 1])
         };
+        all.push((sign, line));
+    }
+    let mut text = String::new();
+    let mut skipped = false;
+    for (at, (sign, line)) in all.iter().enumerate() {
+        let around = &all[at.saturating_sub(CONTEXT)..all.len().min(at + CONTEXT + 1)];
+        if around.iter().all(|&(sign, _)| sign == ' ') {
+            skipped = true;
+            continue;
+        }
+        if std::mem::take(&mut skipped) {
+            text += "      ...\n";
+        }
         let _ = writeln!(text, "    {sign} {line}");
     }
     text

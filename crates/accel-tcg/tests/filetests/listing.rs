@@ -43,6 +43,8 @@ pub struct Listing {
     /// What is out of line.
     pub cold: Vec<String>,
     pub counts: Counts,
+    /// Places that have no name: what they are called would differ from build to build.
+    pub unnamed: Vec<i32>,
 }
 
 /// Lists the blocks of `program` that direct branches and the ends of blocks lead to.
@@ -260,11 +262,7 @@ impl Block {
 
     /// The name of the memory operand, if it is relative to the environment.
     fn place(&self, raw: &Instruction) -> Option<String> {
-        let environment = Register::RAX + u32::from(names::ENV_REGISTER);
-        if raw.memory_base() != environment {
-            return None;
-        }
-        let name = names::place(raw.memory_displacement64() as i32)?;
+        let name = names::place(environment_offset(raw)?)?;
         Some(match (raw.memory_index(), raw.memory_index_scale()) {
             (Register::None, _) => name,
             (index, 1) => format!("{name}+{index:?}").to_lowercase(),
@@ -299,6 +297,10 @@ impl Block {
             }
         }
         self.list_cold(&mut listing.cold);
+        let offsets = self.host.values().filter_map(environment_offset);
+        listing
+            .unnamed
+            .extend(offsets.filter(|&offset| names::place(offset).is_none()));
         let counts = &mut listing.counts;
         let hot = self.host.range(..straight).count();
         counts.guest += code.offsets.len() - 1;
@@ -332,4 +334,10 @@ fn guest_line(insn: &Instruction) -> String {
 /// Where a direct jump or call of the host leads: an offset in the code.
 fn branch_target(raw: &Instruction) -> Option<usize> {
     (raw.op_count() == 1 && raw.op0_kind() == OpKind::NearBranch64).then(|| raw.near_branch64() as usize)
+}
+
+/// The displacement of a memory operand relative to the environment.
+fn environment_offset(raw: &Instruction) -> Option<i32> {
+    let environment = Register::RAX + u32::from(names::ENV_REGISTER);
+    (raw.memory_base() == environment).then(|| raw.memory_displacement64() as i32)
 }

@@ -40,31 +40,27 @@
 #     L1:
 #       mov eax,[r13]
 #     1007 movzx edx,byte ptr [r13+r14+0x1]
-#       mov r13,[gpr.r14]
-#       lea r13,[r13*1]
-#       add r13,[gpr.r13]
-#       lea r13,[r13+0x1]
+#       lea r13,[r9+r10+0x1]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
 #       and r13,0xfffffffffffff000
 #       cmp r13,[tlb0.read+r14]
 #       jne read_slow1@2
-#       mov r13,[gpr.r14]
-#       lea r13,[r13*1]
-#       add r13,[gpr.r13]
-#       lea r13,[r13+0x1]
+#       lea r13,[r9+r10+0x1]
 #       add r13,[tlb0.addend+r14]
 #     L2:
 #       movzx edx,byte ptr [r13]
 #     100d movsx rsi,word ptr [r9+0x4]
-#       lea r13,[r9+0x4]
+#       mov r13,[gpr.r9]
+#       lea r13,[r13+0x4]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
 #       add r13,0x1
 #       and r13,0xfffffffffffff000
 #       cmp r13,[tlb0.read+r14]
 #       jne read_slow2@3
-#       lea r13,[r9+0x4]
+#       mov r13,[gpr.r9]
+#       lea r13,[r13+0x4]
 #       add r13,[tlb0.addend+r14]
 #     L3:
 #       movsx rsi,word ptr [r13]
@@ -95,7 +91,8 @@
 #       lea r13,[r13+0x22]
 #       add r13,[tlb0.addend+r14]
 #     L5:
-#       mov r8,[r13]
+#       mov r14,[r13]
+#       mov [gpr.r8],r14
 #     1022 mov r10,[0x9010]
 #       mov r13d,0x9010
 #       rorx r14d,r13d,0x7
@@ -107,7 +104,8 @@
 #       mov r13d,0x9010
 #       add r13,[tlb0.addend+r14]
 #     L6:
-#       mov r10,[r13]
+#       mov r14,[r13]
+#       mov [gpr.r10],r14
 #     102a mov al,[0x9010]
 #       mov r13d,0x9010
 #       rorx r14d,r13d,0x7
@@ -120,7 +118,7 @@
 #     L7:
 #       mov al,[r13]
 #       jmp block 1033
-# insns: 8 guest, 91 host, 42 cold, 776 bytes
+# insns: 8 guest, 89 host, 40 cold, 748 bytes
 # after:
 #   8 instructions
 #   rax=0x99

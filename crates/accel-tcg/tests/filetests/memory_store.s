@@ -61,8 +61,7 @@
 #       lea r13,[rbx+0x18]
 #       add r13,[tlb0.addend+r14]
 #     L3:
-#       mov r14,[gpr.r12]
-#       mov [r13],r14
+#       mov [r13],r8
 #     100e add dword ptr [rbx+0x20],0x1
 #       lea r13,[rbx+0x20]
 #       rorx r14d,r13d,0x7
@@ -128,7 +127,7 @@
 #     L7:
 #       xchg [r13],eax
 #       jmp block 101f
-# insns: 8 guest, 99 host, 37 cold, 723 bytes
+# insns: 8 guest, 98 host, 37 cold, 716 bytes
 # after:
 #   8 instructions
 #   rax=0x0

@@ -25,12 +25,12 @@
 #       mov r13,rax
 #       lahf
 #       seto al
+#       and ah,0xef
 #       mov [flags],ax
 #       mov rax,r13
-#       and byte ptr [flags+1],0xef
 #       mov r14d,unlinked@1007
 #       jmp exit
-# insns: 4 guest, 17 host, 5 cold, 117 bytes
+# insns: 4 guest, 17 host, 5 cold, 115 bytes
 # after:
 #   4 instructions
 #   rax=0x2ab0

@@ -23,9 +23,9 @@
 #       mov r13,rax
 #       lahf
 #       seto al
+#       and ah,0xef
 #       mov [flags],ax
 #       mov rax,r13
-#       and byte ptr [flags+1],0xef
 #     100a rol edx,0x8
 #       mov [scratch],rax
 #       movzx eax,word ptr [flags]
@@ -64,7 +64,7 @@
 #       mov r13,handler 0
 #       call helper
 #       jmp block 1017
-# insns: 7 guest, 43 host, 5 cold, 187 bytes
+# insns: 7 guest, 43 host, 5 cold, 185 bytes
 # after:
 #   7 instructions
 #   rax=0x80

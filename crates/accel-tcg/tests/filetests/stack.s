@@ -40,8 +40,7 @@
 #       lea r13,[r12-0x8]
 #       add r13,[tlb0.addend+r14]
 #     L1:
-#       mov r14,[gpr.r12]
-#       mov [r13],r14
+#       mov [r13],r8
 #       lea r12,[r12-0x8]
 #     1003 push 0x7f
 #       lea r13,[r12-0x8]
@@ -119,8 +118,7 @@
 #       lea r13,[r12]
 #       add r13,[tlb0.addend+r14]
 #     L7:
-#       mov r14,[r13]
-#       mov [gpr.r13],r14
+#       mov r9,[r13]
 #       lea r12,[r12+0x8]
 #     100d mov rbp,rsp
 #       mov rbp,r12
@@ -138,7 +136,7 @@
 #       lea r12,[rbp+0x8]
 #       mov rbp,[r13]
 #       jmp block 1011
-# insns: 9 guest, 106 host, 41 cold, 826 bytes
+# insns: 9 guest, 104 host, 41 cold, 812 bytes
 # after:
 #   9 instructions
 #   rcx=0x3

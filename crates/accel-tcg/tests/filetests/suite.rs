@@ -54,8 +54,8 @@ fn write(path: &Path, text: &str) -> Result<(), String> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn load(path: &Path, purpose: &str) -> Result<(File, Program), String> {
-    let file = File::parse(&read(path)?)?;
+fn load(path: &Path, text: &str, purpose: &str) -> Result<(File, Program), String> {
+    let file = File::parse(text)?;
     let mut program = Program::new(&file)?;
     let unique = format!("{}-{purpose}", name(path));
     program.code = assemble(&unique, &file.source, program.bits())?;
@@ -63,7 +63,15 @@ fn load(path: &Path, purpose: &str) -> Result<(File, Program), String> {
 }
 
 fn list(program: &Program) -> Result<Listing, String> {
-    Ok(listing::list(program, world::key(program)?))
+    let listing = listing::list(program, world::key(program)?);
+    if listing.unnamed.is_empty() {
+        Ok(listing)
+    } else {
+        Err(format!(
+            "target_i386::jit::names does not know what lies at {:x?} from the environment",
+            listing.unnamed
+        ))
+    }
 }
 
 fn counts_line(counts: Counts) -> String {
@@ -78,7 +86,8 @@ fn counts_line(counts: Counts) -> String {
 
 /// One file.
 fn check(path: &Path) -> Result<(), String> {
-    let (file, program) = load(path, "test")?;
+    let text = read(path)?;
+    let (file, program) = load(path, &text, "test")?;
     let listing = list(&program)?;
     let outcome = world::run(&program)?;
     let mut actual: Vec<(&str, Vec<String>)> = Vec::new();
@@ -104,6 +113,9 @@ fn check(path: &Path) -> Result<(), String> {
             report += &format!("  {section}:\n{}", difference(expected, lines));
         }
     }
+    if report.is_empty() && file.with_sections(&actual) != text {
+        return Err("not laid out as blessing does it".into());
+    }
     if report.is_empty() {
         Ok(())
     } else {
@@ -121,7 +133,7 @@ fn check_counts(files: &[PathBuf]) -> Result<(), String> {
         "", "guest", "host", "cold", "bytes"
     )];
     for path in files {
-        let (_, program) = load(path, "counts")?;
+        let (_, program) = load(path, &read(path)?, "counts")?;
         let Counts {
             guest,
             host,

@@ -39,6 +39,8 @@ pub(super) struct Address {
 pub(super) struct Cold {
     /// Position of the displacement that leads here.
     pub from: usize,
+    /// The instruction whose flags are made again first.
+    pub remake: Option<u8>,
     pub kind: ColdKind,
 }
 
@@ -249,6 +251,7 @@ impl Emitter {
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: self.remake,
             kind: ColdKind::Slow {
                 address: *address,
                 access,
@@ -277,14 +280,18 @@ impl Emitter {
         let word = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: self.remake,
             kind: ColdKind::Exit(word),
         });
     }
 
     /// Emits everything that was put off.
-    pub fn emit_cold(&mut self) {
+    pub fn emit_cold(&mut self, items: &[Item]) {
         for cold in std::mem::take(&mut self.cold) {
             self.asm.bind_here(cold.from);
+            if let Some(n) = cold.remake {
+                self.remake_flags(&items[usize::from(n)]);
+            }
             match cold.kind {
                 ColdKind::Slow {
                     address,

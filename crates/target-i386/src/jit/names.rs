@@ -26,7 +26,7 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 14] = [
+const FIELDS: [(i32, i32, &str); 16] = [
     (at::LEFT, 4, "left"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
@@ -41,6 +41,8 @@ const FIELDS: [(i32, i32, &str); 14] = [
     (at::X87_CONTROL, 2, "x87.control"),
     (at::X87_DATA, 8, "x87.data"),
     (at::MXCSR, 4, "mxcsr"),
+    (at::control_flags(), 8, "rflags.control"),
+    (at::cpl(), 1, "cpl"),
 ];
 
 /// The name of the place at a displacement from the environment register, `name` or `name+offset`.
@@ -69,6 +71,9 @@ pub fn place(displacement: i32) -> Option<String> {
         }
         if displacement == at::seg_check(n) {
             return Some(format!("{name}.check"));
+        }
+        if displacement == at::selector(n) {
+            return Some(format!("{name}.selector"));
         }
     }
     for mmu in MmuIndex::all() {

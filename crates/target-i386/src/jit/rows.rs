@@ -10,7 +10,7 @@ use super::flags::needed_by;
 use super::host::Host;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
-use super::{bmi, control, integer, stack, vector_rows, x87};
+use super::{bmi, control, integer, stack, system, vector_rows, x87};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -30,19 +30,28 @@ pub(super) struct Row {
 }
 
 pub(super) fn straight(emit: Template, memory: bool) -> Row {
-    Row {
+    Row::new(
         emit,
-        effects: Effects {
+        Effects {
             exits: memory,
+            cold: memory,
             clobbers: memory,
             ..Effects::default()
         },
-        last: false,
-        vectors: Vectors::Keeps,
-    }
+    )
 }
 
 impl Row {
+    /// A row in the middle of a block.
+    pub fn new(emit: Template, effects: Effects) -> Self {
+        Self {
+            emit,
+            effects,
+            last: false,
+            vectors: Vectors::Keeps,
+        }
+    }
+
     fn writes(mut self, writes: Writes, leaves: Held) -> Self {
         self.effects.writes = writes;
         self.effects.leaves = leaves;
@@ -56,6 +65,7 @@ impl Row {
 
     fn exits(mut self) -> Self {
         self.effects.exits = true;
+        self.effects.cold = true;
         self.effects.clobbers = true;
         self
     }
@@ -70,6 +80,7 @@ impl Row {
 fn helper(raw: &Instruction) -> Row {
     let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
     row.vectors = Vectors::Drops;
+    row.effects.cold = false;
     if raw.rflags_modified() != 0 {
         row.writes(Writes::Some, Held::Nothing)
     } else {
@@ -79,7 +90,9 @@ fn helper(raw: &Instruction) -> Row {
 
 /// The handler is called, and the block ends.
 fn end() -> Row {
-    straight(control::handler_and_leave, true).last()
+    let mut row = straight(control::handler_and_leave, true).last();
+    row.effects.cold = false;
+    row
 }
 
 /// The number of a condition.
@@ -95,12 +108,20 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: 
     if let Some(row) = control_row(raw, insn, key) {
         return row;
     }
+    if let Some(row) = system::row(raw, key) {
+        return row;
+    }
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
         return end();
     }
     integer_row(raw, insn, e, key, host)
-        .or_else(|| vector_rows::row(raw, insn, e, key, host))
-        .or_else(|| bmi::row(raw, insn, e, key, host))
+        .or_else(|| {
+            // Engaging the vector registers calls a thunk that reads flags in memory.
+            let mut row =
+                vector_rows::row(raw, insn, e, key, host).or_else(|| bmi::row(raw, insn, e, key, host))?;
+            row.effects.cold = false;
+            Some(row)
+        })
         .or_else(|| x87::row(raw, insn, e, key, host))
         .unwrap_or_else(|| helper(raw))
 }

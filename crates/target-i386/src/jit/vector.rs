@@ -131,6 +131,7 @@ impl Emitter {
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: None,
             kind: ColdKind::Engage {
                 need: item.gate,
                 site,
