@@ -4,6 +4,7 @@
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +26,13 @@ impl CodeBuffer {
     /// The host has no memory, or forbids executable mappings.
     pub fn new(len: usize) -> io::Result<Self> {
         let len = len.next_multiple_of(4096);
+        // Beyond this limit the host would end the process with a signal.
+        if getrlimit(Resource::Fsize)
+            .current
+            .is_some_and(|most| most < len as u64)
+        {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let file = memfd_create("reprise-code", MemfdFlags::CLOEXEC)?;
         ftruncate(&file, len as u64)?;
         let map = |prot| {

@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::baseline::Baseline;
+use crate::interpreter::Interpreting;
+use crate::{Look, Report};
 use std::str::FromStr;
 use target_i386::{StopReason, Vcpu};
 
@@ -27,8 +29,19 @@ impl Default for Engine {
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an engine of this build; it has interp, baseline and auto")]
-pub struct UnknownEngine(String);
+pub enum UnknownEngine {
+    /// One that is to come.
+    #[error("engine '{0}' is not in this build yet; it has {HAVE}")]
+    NotYet(String),
+    /// No such name.
+    #[error("'{0}' is not an engine of this build; it has {HAVE}")]
+    Name(String),
+}
+
+#[cfg(target_arch = "x86_64")]
+const HAVE: &str = "interp, baseline and auto";
+#[cfg(not(target_arch = "x86_64"))]
+const HAVE: &str = "interp and auto";
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
@@ -40,7 +53,8 @@ impl FromStr for Engine {
             "interp" => Ok(Self::Interpreter),
             #[cfg(target_arch = "x86_64")]
             "baseline" => Ok(Self::Baseline),
-            _ => Err(UnknownEngine(name.to_owned())),
+            "optimizing" | "interp+optimizing" => Err(UnknownEngine::NotYet(name.to_owned())),
+            _ => Err(UnknownEngine::Name(name.to_owned())),
         }
     }
 }
@@ -64,36 +78,63 @@ impl Default for ExecutionConfig {
 }
 
 /// What runs one vCPU.
-pub enum Execution {
-    /// The interpreter.
-    Interpreter,
-    /// The baseline engine.
+pub struct Execution {
+    runs: Runs,
+    fallback: Option<String>,
+}
+
+enum Runs {
+    Interpreter(Interpreting),
     #[cfg(target_arch = "x86_64")]
     Baseline(Box<Baseline>),
 }
 
 impl Execution {
-    /// An execution of `cpu`. Without executable memory it falls back to the interpreter, with a warning.
+    /// An execution of `cpu`. Without executable memory it falls back to the interpreter
+    /// ([`Execution::fallback`]).
     pub fn new(cpu: &Vcpu, config: ExecutionConfig) -> Self {
-        match config.engine {
-            Engine::Interpreter => Self::Interpreter,
+        Self::with_look(cpu, config, Look::default())
+    }
+
+    /// The same, which shows what `look` asks for.
+    pub fn with_look(cpu: &Vcpu, config: ExecutionConfig, look: Look) -> Self {
+        let (runs, fallback) = match config.engine {
+            Engine::Interpreter => (Runs::Interpreter(Interpreting::new(look)), None),
             #[cfg(target_arch = "x86_64")]
-            Engine::Baseline => match Baseline::new(cpu, config.code_size) {
-                Ok(baseline) => Self::Baseline(Box::new(baseline)),
-                Err(error) => {
-                    tracing::warn!("no memory for generated code ({error}): interpreting");
-                    Self::Interpreter
-                }
+            Engine::Baseline => match Baseline::with_look(cpu, config.code_size, look.clone()) {
+                Ok(baseline) => (Runs::Baseline(Box::new(baseline)), None),
+                Err(error) => (
+                    Runs::Interpreter(Interpreting::new(look)),
+                    Some(format!(
+                        "no memory for generated code ({error}); the guest is interpreted, which is slower"
+                    )),
+                ),
             },
-        }
+        };
+        let _ = cpu;
+        Self { runs, fallback }
+    }
+
+    /// Why this is not the engine that was asked for, if it is not: for a warning.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
     }
 
     /// Executes as [`Vcpu::run`].
     pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
-        match self {
-            Self::Interpreter => cpu.run(budget),
+        match &mut self.runs {
+            Runs::Interpreter(interpreter) => interpreter.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]
-            Self::Baseline(baseline) => baseline.run(cpu, budget),
+            Runs::Baseline(baseline) => baseline.run(cpu, budget),
+        }
+    }
+
+    /// What it has done so far on `cpu`.
+    pub fn report(&self, cpu: &Vcpu) -> Report {
+        match &self.runs {
+            Runs::Interpreter(interpreter) => interpreter.report(cpu),
+            #[cfg(target_arch = "x86_64")]
+            Runs::Baseline(baseline) => baseline.report(cpu),
         }
     }
 }
@@ -101,17 +142,41 @@ impl Execution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use target_i386::testbench::{Mode, TestBench};
 
     #[test]
     fn names() {
         assert_eq!("auto".parse(), Ok(Engine::default()));
         assert_eq!("interp".parse(), Ok(Engine::Interpreter));
+        for (name, part) in [
+            ("warp", "'warp' is not an engine of this build"),
+            ("optimizing", "engine 'optimizing' is not in this build yet"),
+            (
+                "interp+optimizing",
+                "engine 'interp+optimizing' is not in this build yet",
+            ),
+        ] {
+            let error = name.parse::<Engine>().unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+
+    /// No host has that much: the guest runs, interpreted.
+    #[test]
+    fn without_memory_for_code() {
+        let mut bench = TestBench::new(Mode::Long);
+        bench.code(&[0x90, 0xf4]);
+        let config = ExecutionConfig {
+            engine: Engine::default(),
+            code_size: usize::MAX / 4,
+        };
+        let mut execution = Execution::new(&bench.cpu, config);
         assert!(
-            "warp"
-                .parse::<Engine>()
-                .unwrap_err()
-                .to_string()
-                .contains("'warp'")
+            execution
+                .fallback()
+                .is_some_and(|line| line.starts_with("no memory"))
         );
+        assert_eq!(execution.report(&bench.cpu).engine, "interp");
+        assert_eq!(execution.run(&mut bench.cpu, 1), StopReason::Budget);
     }
 }

@@ -9,7 +9,14 @@ pub mod baseline;
 pub mod code_buffer;
 mod counted;
 mod cpu_thread;
+mod dfilter;
 mod engine;
+mod interpreter;
+mod look;
+pub mod perf;
+pub mod stats;
+mod trace;
+mod turns;
 
 /// The README's example, compiled.
 #[cfg(doctest)]
@@ -18,4 +25,8 @@ struct Readme;
 
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
+pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
+pub use look::Look;
+pub use stats::Report;
+pub use turns::{Turn, Turns};

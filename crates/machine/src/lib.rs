@@ -28,8 +28,8 @@ mod console;
 mod digest;
 mod files;
 mod hints;
+mod lockstep;
 mod mappings;
-mod registers;
 mod requests;
 mod running;
 mod serial;
@@ -40,6 +40,7 @@ mod virtual_time;
 pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
+pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 
 use anyhow::Result;
 

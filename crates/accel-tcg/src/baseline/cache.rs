@@ -315,6 +315,16 @@ impl Cache {
         })
     }
 
+    /// Bytes for code.
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The thunks and their host address, for listings.
+    pub fn thunks(&self) -> (&Thunks, u64) {
+        (&self.thunks, self.buffer.base() as u64)
+    }
+
     /// A block's code, for listings.
     pub fn listing(&self, id: BlockId) -> (u64, Vec<u8>) {
         let block = self.block(id);

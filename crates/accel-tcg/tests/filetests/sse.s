@@ -84,7 +84,7 @@
 #     L0:
 #       movq rcx,xmm1
 #       jmp block 1027
-# insns: 11 guest, 51 host, 36 cold, 448 bytes
+# insns: 11 guest, 51 host, 40 cold, 469 bytes
 # after:
 #   9 instructions
 #   rcx=0x400c000000000000

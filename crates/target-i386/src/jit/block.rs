@@ -39,6 +39,7 @@ pub struct Translation {
     /// Offset of each instruction from the page's start, and of the first byte behind the block.
     pub offsets: Box<[u16]>,
     /// What helper calls point at; must live as long as the code.
+    #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
@@ -195,6 +196,7 @@ pub(super) struct Emitter {
     pub cold: Vec<Cold>,
     pub relocs: Vec<(usize, Thunk)>,
     links: Vec<Link>,
+    #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
     marks: Option<Vec<u32>>,
@@ -207,8 +209,8 @@ impl Emitter {
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
-            self.remake = item.remake;
             self.mark();
+            self.remake = item.remake;
             (item.row.emit)(self, item);
             if !item.row.last && n + 1 == items.len() {
                 self.go_on(self.next_offset(item));

@@ -96,6 +96,7 @@ pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     let size = u64::from(how & 0xff);
+    cpu.counts.slow[usize::from(how >> 8 != 0)] += 1;
     let access = if how >> 8 != 0 {
         Access::Write
     } else {

@@ -58,6 +58,21 @@ impl Thunks {
         }
     }
 
+    /// The name of what starts at an offset, for listings.
+    pub fn name_at(&self, at: usize) -> Option<String> {
+        let position = |offsets: &[usize]| offsets.iter().position(|&offset| offset == at);
+        if at == self.exit {
+            Some("exit".into())
+        } else if at == self.helper {
+            Some("helper".into())
+        } else if let Some(n) = position(&self.slow) {
+            let access = if n < 8 { "read" } else { "write" };
+            Some(format!("slow {access} of {}", SIZES[n & 7]))
+        } else {
+            position(&self.engage).map(|need| format!("engage {need}"))
+        }
+    }
+
     /// Emits them.
     pub fn new() -> Self {
         let mut asm = Asm::default();
