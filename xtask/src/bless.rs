@@ -5,8 +5,8 @@ use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
 
-/// Rewrites the expected sections of filetests whose name contains `filter`; all of them, and the table of counts, if
-/// it is empty.
+/// Rewrites the expected sections of filetests whose name contains `filter` (all of them, if it is empty), and the
+/// table of counts.
 ///
 /// # Errors
 /// A file that does not assemble, or that the engines disagree about.

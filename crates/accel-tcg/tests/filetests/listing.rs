@@ -245,12 +245,12 @@ impl Block {
             if let Some(word) = self.exit_word(raw) {
                 return format!("{before},{word}");
             }
-            let helpers = &self.translation.helpers;
-            let is_helper = |helper: &Box<Helper>| {
+            let mut handlers = self.translation.helpers.iter();
+            let n = handlers.position(|helper| {
                 raw.op1_kind() == OpKind::Immediate64
-                    && std::ptr::from_ref(helper.as_ref()) as u64 == raw.immediate64()
-            };
-            if let Some(n) = helpers.iter().position(is_helper) {
+                    && std::ptr::from_ref::<Helper>(helper) as u64 == raw.immediate64()
+            });
+            if let Some(n) = n {
                 return format!("{before},handler {n}");
             }
         }
