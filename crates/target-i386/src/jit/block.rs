@@ -3,6 +3,7 @@
 use super::asm::{Asm, alu, cc, env};
 use super::encoding::Encoding;
 use super::env::{Key, at};
+use super::host::Host;
 use super::memory::Cold;
 use super::plan::{self, Held};
 use super::rows::{self, Row};
@@ -80,7 +81,7 @@ impl Item {
 #[derive(Clone, Copy, Debug)]
 pub struct Translator {
     features: Features,
-    bmi2: bool,
+    host: Host,
     most: usize,
     marks: bool,
 }
@@ -88,9 +89,14 @@ pub struct Translator {
 impl Translator {
     /// A translator for guests with `features`.
     pub fn new(features: Features) -> Self {
+        Self::with_host(features, Host::detect())
+    }
+
+    /// A translator that emits what a host with `host` can run.
+    pub fn with_host(features: Features, host: Host) -> Self {
         Self {
             features,
-            bmi2: std::arch::is_x86_feature_detected!("bmi2"),
+            host,
             most: MAX_INSNS,
             marks: false,
         }
@@ -119,7 +125,7 @@ impl Translator {
             key,
             id,
             page_offset,
-            bmi2: self.bmi2,
+            bmi2: self.host.contains(Host::BMI2),
             current: 0,
             held: Held::Nothing,
             remake: None,
@@ -151,7 +157,7 @@ impl Translator {
             let mut own = [0; decode::MAX_LENGTH];
             own[..len].copy_from_slice(&bytes[start..start + len]);
             let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
-            let mut row = rows::row(&raw, &insn, &e, key);
+            let mut row = rows::row(&raw, &insn, &e, key, self.host);
             let gate = vector::gate(&mut row, &mut seen);
             let last = row.last;
             items.push(Item {

@@ -524,11 +524,6 @@ pub(super) fn bswap(emitter: &mut Emitter, item: &Item) {
     emitter.written(item, number, Use::Both, size, S0);
 }
 
-/// Whether the host has POPCNT.
-pub(super) fn has_popcnt() -> bool {
-    std::arch::is_x86_feature_detected!("popcnt")
-}
-
 /// A register written from a register or memory of its size, with the guest's own prefixes: POPCNT.
 pub(super) fn same_two(emitter: &mut Emitter, item: &Item) {
     let size = size_of(item);

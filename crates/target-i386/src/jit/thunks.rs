@@ -25,7 +25,7 @@ pub enum Thunk {
 }
 
 /// Sizes of accesses in bytes.
-const SIZES: [u8; 8] = [1, 2, 4, 8, 10, 16, 32, 64];
+pub(super) const SIZES: [u8; 8] = [1, 2, 4, 8, 10, 16, 32, 64];
 
 impl Thunk {
     /// The slow path for an access of `size` bytes.
