@@ -7,6 +7,7 @@ use super::host::Host;
 use super::memory::Cold;
 use super::plan::{self, Held};
 use super::rows::{self, Row};
+use super::system;
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::thunks::Thunk;
 use super::vector;
@@ -59,6 +60,8 @@ pub(super) struct Item {
     pub row: Row,
     /// Flags after it are wanted in memory.
     pub save: bool,
+    /// It writes some of the flags, and nobody looks at any of them.
+    pub dead: bool,
     /// The instruction whose flags its cold paths have to make again.
     pub remake: Option<u8>,
     /// Bits of `Env::vectors` that nobody has tested before it.
@@ -168,6 +171,7 @@ impl Translator {
                 start: start as u16,
                 row,
                 save: false,
+                dead: false,
                 remake: None,
                 gate,
             });
@@ -175,6 +179,11 @@ impl Translator {
             if last {
                 break;
             }
+        }
+        if let Some(item) = items.last_mut()
+            && system::needs_successor(&item.raw)
+        {
+            item.row = rows::end();
         }
         items
     }

@@ -26,13 +26,14 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 16] = [
+const FIELDS: [(i32, i32, &str); 17] = [
     (at::LEFT, 4, "left"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
     (at::RIP_BASE, 8, "rip_base"),
     (at::TAGS, 16, "tags"),
     (at::JUMPS, 8, "jumps"),
+    (at::PENDING, 8, "pending"),
     (at::SCRATCH, 8, "scratch"),
     (at::SITE, 8, "site"),
     (at::X87_AT, 4, "x87.at"),

@@ -54,6 +54,7 @@ impl Row {
 
     fn writes(mut self, writes: Writes, leaves: Held) -> Self {
         self.effects.writes = writes;
+        self.effects.merges = Held::All;
         self.effects.leaves = leaves;
         self
     }
@@ -89,7 +90,7 @@ fn helper(raw: &Instruction) -> Row {
 }
 
 /// The handler is called, and the block ends.
-fn end() -> Row {
+pub(super) fn end() -> Row {
     let mut row = straight(control::handler_and_leave, true).last();
     row.effects.cold = false;
     row
@@ -243,7 +244,10 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         | Mnemonic::Cmp
         | Mnemonic::Test => all(integer::alu),
         Mnemonic::Adc | Mnemonic::Sbb => all(integer::alu).map(|row| row.reads(Held::Carry)),
-        Mnemonic::Inc | Mnemonic::Dec => some(integer::inc_dec),
+        Mnemonic::Inc | Mnemonic::Dec => some(integer::inc_dec).map(|mut row| {
+            row.effects.merges = Held::Carry;
+            row
+        }),
         Mnemonic::Neg => all(integer::unary),
         Mnemonic::Not => plain(integer::unary),
         Mnemonic::Mul | Mnemonic::Imul => {

@@ -197,7 +197,9 @@ impl Vcpu {
     #[inline]
     pub fn enter_generated(&mut self, slice: i32, rip_base: u64, key: Key) {
         let tags = [self.jit_tag(0, key), self.jit_tag(1 << 63, key)];
+        let pending = self.signals.pending_word();
         let env = &mut self.jit;
+        env.pending = pending as u64;
         env.tags = tags;
         env.left = slice;
         env.count_base = self.icount.wrapping_add(slice as u64);
