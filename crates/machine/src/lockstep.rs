@@ -8,7 +8,6 @@
 use crate::assemble::{self, Parts};
 use crate::config::{Config, Time};
 use crate::digest::{self, Digest};
-use crate::registers;
 use crate::requests::{Pending, Requests};
 use crate::serial::SerialInput;
 use accel_tcg::{Sleep, TimeBase, Turn, Turns};
@@ -20,7 +19,7 @@ use replay::Replay;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use target_i386::CpuState;
+use target_i386::{CpuState, registers};
 use util_mainloop::BigLock;
 use xxhash_rust::xxh3::Xxh3;
 
