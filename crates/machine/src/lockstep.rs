@@ -19,7 +19,8 @@ use replay::Replay;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use target_i386::{CpuState, registers};
+use target_i386::CpuState;
+use target_i386::registers;
 use util_mainloop::BigLock;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -215,7 +216,7 @@ impl Stepper {
     }
 
     /// The instruction that comes next, as far as it can be read without a page fault.
-    pub fn next(&mut self) -> Next {
+    pub fn next_instruction(&mut self) -> Next {
         let vcpu = &self.turns.vcpu;
         let address = vcpu.code_address();
         let mut bytes = [0u8; 15];

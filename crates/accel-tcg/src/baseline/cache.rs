@@ -35,6 +35,7 @@ pub struct Block {
     refuse: usize,
     alive: bool,
     /// Held for the code, which points at them.
+    #[allow(clippy::vec_box)] // code knows their addresses
     _helpers: Vec<Box<Helper>>,
 }
 

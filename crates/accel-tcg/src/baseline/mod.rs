@@ -175,6 +175,7 @@ impl Baseline {
                 self.interpret(cpu, interpreter);
                 continue;
             }
+            let evicted = self.cache.counters.evicted;
             let found = cpu
                 .jit_key()
                 .and_then(|key| Some((key, self.look_up(cpu, key, link.is_some())?)));
@@ -186,6 +187,8 @@ impl Baseline {
             };
             if let (Some((from, n)), Some(to)) = (link.take(), id)
                 && self.chain
+                // Translating may have evicted the block that was left, or given its number away.
+                && self.cache.counters.evicted == evicted
                 && self.cache.block(from).is_alive()
             {
                 self.cache.link(from, n, to);
