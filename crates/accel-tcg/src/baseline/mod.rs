@@ -74,7 +74,11 @@ impl Baseline {
     /// # Errors
     /// As [`Baseline::new`].
     pub fn with_look(cpu: &Vcpu, size: usize, look: Look) -> io::Result<Self> {
-        let cache = Cache::new(CodeBuffer::new(size)?);
+        let cache = Cache::new(if look.perf_map.is_some() {
+            CodeBuffer::nameless(size)?
+        } else {
+            CodeBuffer::new(size)?
+        });
         let (thunks, at) = cache.thunks();
         listing::show_thunks(&look, at, thunks);
         let mut translator = Translator::new(cpu.features);
