@@ -64,6 +64,13 @@ pub(super) struct Asm {
 }
 
 impl Asm {
+    /// With room for what `insns` guest instructions usually become.
+    pub fn with_room(insns: usize) -> Self {
+        Self {
+            code: Vec::with_capacity(64 + 96 * insns),
+        }
+    }
+
     pub fn at(&self) -> usize {
         self.code.len()
     }

@@ -124,7 +124,7 @@ impl Translator {
         }
         plan::plan(&mut items);
         let mut emitter = Emitter {
-            asm: Asm::default(),
+            asm: Asm::with_room(items.len()),
             key,
             id,
             page_offset,
