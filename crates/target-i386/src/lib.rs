@@ -6,6 +6,8 @@
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
 mod blocks;
+#[cfg(target_arch = "x86_64")]
+pub mod clif;
 pub mod control;
 pub mod cpuid;
 pub mod debug;

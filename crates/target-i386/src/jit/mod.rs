@@ -19,7 +19,7 @@ mod block;
 mod bmi;
 mod control;
 mod encoding;
-mod env;
+pub(crate) mod env;
 mod flags;
 mod integer;
 mod memory;
@@ -36,5 +36,6 @@ mod x87;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};
+pub(crate) use runtime::slow;
 pub use runtime::{Exit, ExitKind, Helper};
 pub use thunks::{Thunk, Thunks};
