@@ -9,6 +9,7 @@ mod boot_tests;
 mod console;
 mod cpio;
 mod guests;
+mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
@@ -34,6 +35,11 @@ cargo xtask CHORE
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
               in any COMMAND that takes QEMU's options), alternately, and on the host; writes
               target/bench/report.txt and report.html; --cpu-time where the host is busy
+  lockstep [--flavour NAME] [--script FILE] [--append TEXT] [--engines A,B] [--every N]
+           [--until TEXT] [--limit N] [--memory MIB] [--tb-size KIB] [--shift N]
+              boots Debian under counted instructions with two engines side by side, compares
+              registers, memory, TLB and devices every million instructions to the shell and through
+              a workload (FILE, or one that is built in), and finds the instruction where they part
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -76,6 +82,7 @@ fn run() -> Result<()> {
             boot_tests::run(workspace, &reprise, &filter)
         }
         "bench" => bench::bench(workspace, &bench_options(&mut args)?),
+        "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
@@ -101,6 +108,23 @@ fn boot_options(args: &mut lexopt::Parser) -> Result<boot::Options> {
                         .map(|rest| rest.string())
                         .collect::<Result<Vec<_>, _>>()?,
                 );
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn lockstep_options(args: &mut lexopt::Parser) -> Result<lockstep::Options> {
+    let mut options = lockstep::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("flavour" | "flavor") => options.flavour = Some(args.value()?.string()?),
+            Long("script") => options.script = Some(args.value()?.into()),
+            Long("append") => options.append = args.value()?.string()?,
+            Long(name @ ("engines" | "every" | "until" | "limit" | "memory" | "tb-size" | "shift")) => {
+                options.rest.push(format!("--{name}"));
+                options.rest.push(args.value()?.string()?);
             }
             other => return Err(other.unexpected().into()),
         }

@@ -248,7 +248,7 @@ impl Drop for Announce {
 }
 
 /// Whether a pending request would end the CPU's sleep.
-fn can_wake(vcpu: &Vcpu) -> bool {
+pub(crate) fn can_wake(vcpu: &Vcpu) -> bool {
     let pending = vcpu.signals.pending();
     match vcpu.state.activity {
         Activity::Running => true,

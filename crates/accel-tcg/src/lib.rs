@@ -10,6 +10,7 @@ pub mod code_buffer;
 mod counted;
 mod cpu_thread;
 mod engine;
+mod turns;
 
 /// The README's example, compiled.
 #[cfg(doctest)]
@@ -19,3 +20,4 @@ struct Readme;
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
+pub use turns::{Turn, Turns};

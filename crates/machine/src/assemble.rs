@@ -11,7 +11,7 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, hints, signals};
-use accel_tcg::CpuThread;
+use accel_tcg::{CpuThread, ExecutionConfig};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -25,7 +25,7 @@ use target_i386::cpuid::{self, Model, Topology};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
 use util_mainloop::clock::{ClockSource, WallClock};
 use util_mainloop::timer::Timer;
-use util_mainloop::{BigLock, MainLoop};
+use util_mainloop::{BigLock, FdToken, MainLoop};
 
 /// A machine, ready to run, and what must live as long as it does.
 pub struct Assembled {
@@ -63,11 +63,81 @@ impl MachineRequests for Requests {
     }
 }
 
+/// Everything of a machine but what drives its CPU.
+pub struct Parts {
+    pub config: Remaining,
+    pub vcpu: Box<Vcpu>,
+    pub pc: Arc<Pc>,
+    pub lock: Arc<BigLock>,
+    pub time: VirtualTime,
+    pub requests: Arc<Requests>,
+    pub main_loop: MainLoop,
+    pub monitors: Vec<MonitorConsole>,
+    pub chardevs: Vec<Arc<dyn Chardev>>,
+    pub on_stdio: bool,
+    pub signals: Option<FdToken>,
+    pub inputs: Vec<Arc<SerialInput>>,
+    pub replay: Arc<Replay>,
+    pub silence: Option<Timer>,
+}
+
+/// What of the configuration concerns running.
+pub struct Remaining {
+    pub name: Option<String>,
+    pub execution: ExecutionConfig,
+    pub ends: EndPolicy,
+}
+
 /// Makes the machine.
 ///
 /// # Errors
 /// The first thing that is wrong with the configuration, or that the host refuses, in words for the user.
 pub fn assemble(config: Config) -> Result<Assembled> {
+    let parts = parts(config)?;
+    let requests = parts.requests;
+    let cpu = CpuThread::spawn(
+        parts.vcpu,
+        parts.config.execution,
+        Arc::clone(&parts.lock),
+        parts.time.base(),
+        Arc::clone(&requests) as _,
+    )
+    .context("starting the CPU's thread")?;
+    let cpu = Arc::new(cpu);
+    let weak = Arc::downgrade(&cpu);
+    requests.set_stop(move || {
+        if let Some(cpu) = weak.upgrade() {
+            cpu.request_stop();
+        }
+    });
+    let machine = Machine {
+        name: parts.config.name,
+        pc: parts.pc,
+        cpu,
+        lock: parts.lock,
+        time: parts.time,
+        requests,
+        state: RunState::Paused,
+        ends: parts.config.ends,
+        _signals: parts.signals,
+    };
+    Ok(Assembled {
+        machine,
+        main_loop: parts.main_loop,
+        monitors: parts.monitors,
+        chardevs: parts.chardevs,
+        on_stdio: parts.on_stdio,
+        _inputs: parts.inputs,
+        _replay: parts.replay,
+        _silence: parts.silence,
+    })
+}
+
+/// Makes the machine's parts.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn parts(config: Config) -> Result<Parts> {
     let debug_backend = config
         .debug_console
         .as_ref()
@@ -179,39 +249,28 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         model: Arc::new(config.cpu),
         topology: Topology::default(),
     });
-    let cpu = CpuThread::spawn(
+    Ok(Parts {
+        config: Remaining {
+            name: config.name,
+            execution: config.execution,
+            ends: EndPolicy {
+                exit_on_reset: config.exit_on_reset,
+                stay_after_shutdown: config.stay_after_shutdown,
+            },
+        },
         vcpu,
-        config.execution,
-        Arc::clone(&lock),
-        time.base(),
-        Arc::clone(&requests) as _,
-    )
-    .context("starting the CPU's thread")?;
-    let cpu = Arc::new(cpu);
-    requests.set_cpu(&cpu);
-    let machine = Machine {
-        name: config.name,
         pc: Arc::new(pc),
-        cpu,
         lock,
         time,
         requests,
-        state: RunState::Paused,
-        ends: EndPolicy {
-            exit_on_reset: config.exit_on_reset,
-            stay_after_shutdown: config.stay_after_shutdown,
-        },
-        _signals: signal_token,
-    };
-    Ok(Assembled {
-        machine,
         main_loop,
         monitors,
         chardevs,
         on_stdio,
-        _inputs: inputs,
-        _replay: replay,
-        _silence: silence,
+        signals: signal_token,
+        inputs,
+        replay,
+        silence,
     })
 }
 

@@ -28,6 +28,7 @@ mod console;
 mod digest;
 mod files;
 mod hints;
+mod lockstep;
 mod mappings;
 mod registers;
 mod requests;
@@ -40,6 +41,7 @@ mod virtual_time;
 pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
+pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 
 use anyhow::Result;
 

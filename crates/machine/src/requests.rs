@@ -3,9 +3,8 @@
 //! Requests flow from any thread into one word of intentions, stop the CPU before its next instruction, and wake the
 //! main loop, which carries them out (QEMU's `main_loop_should_exit`).
 
-use accel_tcg::CpuThread;
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use util_mainloop::LoopHandle;
 
 /// What is to be done, in order of precedence.
@@ -32,7 +31,7 @@ pub enum ResetCause {
 pub struct Requests {
     pending: Mutex<Pending>,
     main_loop: LoopHandle,
-    cpu: OnceLock<Weak<CpuThread>>,
+    stop_cpu: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Requests {
@@ -41,14 +40,14 @@ impl Requests {
         Arc::new(Self {
             pending: Mutex::default(),
             main_loop,
-            cpu: OnceLock::new(),
+            stop_cpu: OnceLock::new(),
         })
     }
 
-    /// Names the CPU that stops as soon as something is asked.
-    pub fn set_cpu(&self, cpu: &Arc<CpuThread>) {
+    /// Says how the CPU is stopped as soon as something is asked.
+    pub fn set_stop(&self, stop_cpu: impl Fn() + Send + Sync + 'static) {
         // A machine has one CPU thread for its whole life; a second call would be a second machine's.
-        let _ = self.cpu.set(Arc::downgrade(cpu));
+        let _ = self.stop_cpu.set(Box::new(stop_cpu));
     }
 
     /// Asks for the end with `status`; the first asker decides.
@@ -75,13 +74,19 @@ impl Requests {
         std::mem::take(&mut *self.pending.lock())
     }
 
+    /// Whether anything was asked since the last [`take`](Self::take).
+    pub fn any(&self) -> bool {
+        let pending = self.pending.lock();
+        pending.exit.is_some() || pending.power_off || pending.reset.is_some()
+    }
+
     fn ask(&self, note: impl FnOnce(&mut Pending)) {
         let mut pending = self.pending.lock();
         note(&mut pending);
         // No instruction may run between a guest's reset write and the reset. Under the tray's lock: whoever has
         // taken the note may let the CPU run again, and a stop must not come after that.
-        if let Some(cpu) = self.cpu.get().and_then(Weak::upgrade) {
-            cpu.request_stop();
+        if let Some(stop_cpu) = self.stop_cpu.get() {
+            stop_cpu();
         }
         drop(pending);
         self.main_loop.notify();

@@ -8,6 +8,7 @@
 //! Mirrors the roles of QEMU's `tb_jmp_cache` and TB hash table; blocks never cross a page but for a last (then
 //! only) instruction that does, which is known to both pages.
 
+use crate::address_map::AddressMap;
 use crate::decode::{self, Context, Decoded, MAX_LENGTH};
 use crate::insn::InsnFlags;
 use crate::insn::seg;
@@ -16,8 +17,6 @@ use crate::run::CodeHolder;
 use crate::{Fault, Insn, Vcpu, paging};
 use softmmu::tlb::{Access, Probe};
 use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr, granules};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 /// Most instructions in a block.
 const MAX_INSNS: usize = 64;
@@ -61,27 +60,6 @@ impl Jump {
     };
 }
 
-/// One multiplication: the keys are addresses.
-#[derive(Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        let mixed = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ mixed >> 29;
-    }
-}
-
-type AddressMap<T> = HashMap<u64, T, BuildHasherDefault<AddressHasher>>;
-
 /// All decoded blocks of one vCPU.
 pub(crate) struct BlockCache {
     blocks: Vec<Block>,
@@ -89,6 +67,8 @@ pub(crate) struct BlockCache {
     by_ram: AddressMap<BlockId>,
     by_page: AddressMap<Vec<BlockId>>,
     total: usize,
+    /// Most instructions in a block.
+    pub max_insns: usize,
     writes: Vec<(RamAddr, u32)>,
     scratch: Vec<Insn>,
 }
@@ -110,6 +90,7 @@ impl BlockCache {
             by_ram: AddressMap::default(),
             by_page: AddressMap::default(),
             total: 0,
+            max_insns: MAX_INSNS,
             writes: Vec::new(),
             scratch: Vec::with_capacity(MAX_INSNS),
         })
@@ -188,7 +169,7 @@ impl BlockCache {
         cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(pc), window);
         self.scratch.clear();
         let mut at = 0;
-        while self.scratch.len() < MAX_INSNS && at < window.len() {
+        while self.scratch.len() < self.max_insns && at < window.len() {
             match decode::decode(&window[at..], context) {
                 Decoded::Insn(insn) => {
                     at += insn.len as usize;
@@ -465,14 +446,8 @@ impl Vcpu {
 
     /// What a jump-cache entry for `pc` must have been made under to be good now.
     #[inline(always)]
-    pub fn fetch_tag(&self, pc: u64) -> u64 {
+    pub(crate) fn fetch_tag(&self, pc: u64) -> u64 {
         self.tlb.fetch_tag(pc >> 63 != 0) << 8 | u64::from(self.mode.tag)
-    }
-
-    /// [`Vcpu::fetch_tag`] of the low and of the high half of the linear addresses.
-    #[inline(always)]
-    pub fn fetch_tags(&self) -> [u64; 2] {
-        [self.fetch_tag(0), self.fetch_tag(1 << 63)]
     }
 
     fn decode_context(&self) -> Context {

@@ -60,6 +60,10 @@ pub struct Flags {
     aux: u64,
 }
 
+/// Where generated code finds the flags that are not status flags.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const CONTROL_OFFSET: usize = std::mem::offset_of!(Flags, other);
+
 const AUX_CF: u64 = 1 << 63;
 const AUX_TOP: u64 = 3 << 62;
 const AUX_AF: u64 = 1 << 3;

@@ -5,6 +5,7 @@
 //! asks of its board goes through [`Platform`]; what the board tells the CPU arrives in [`CpuSignals`].
 //! Mirrors the role of QEMU's `target/i386`. References are to Intel's SDM unless they say APM (AMD).
 
+mod address_map;
 mod blocks;
 #[cfg(target_arch = "x86_64")]
 pub mod clif;
@@ -43,6 +44,7 @@ pub mod vcpu;
 pub mod x87;
 mod xsave;
 
+pub use address_map::AddressMap;
 pub use fault::{Exec, Fault, Vector};
 pub use features::Features;
 pub use insn::{Handler, Insn, InsnFlags};

@@ -368,6 +368,11 @@ impl Vcpu {
 }
 
 impl Interpreter {
+    /// Decodes few instructions at a time: for an engine that hardly needs it.
+    pub fn keep_blocks_short(&mut self) {
+        self.0.max_insns = 4;
+    }
+
     /// Looks at everything that can happen between two blocks: code writes, map changes, budget, requests, events.
     pub fn boundary(&mut self, cpu: &mut Vcpu, holder: &mut dyn CodeHolder) -> Boundary {
         cpu.boundary(&mut self.0, holder)

@@ -7,7 +7,7 @@
 
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
-use std::collections::HashMap;
+use target_i386::AddressMap;
 use target_i386::jit::{Exit, Helper, Link, Thunks, Translation};
 
 /// Number of a block, as exit words have it.
@@ -96,8 +96,8 @@ pub struct Cache {
     free: Vec<BlockId>,
     /// Blocks of each segment.
     in_segment: Vec<Vec<BlockId>>,
-    by_ram: HashMap<(u64, u32), BlockId>,
-    by_page: HashMap<u64, Vec<BlockId>>,
+    by_ram: AddressMap<BlockId>,
+    by_page: AddressMap<Vec<BlockId>>,
     /// Something was evicted since the jump cache was cleared.
     pub evicted: bool,
     /// For statistics.
@@ -120,8 +120,8 @@ impl Cache {
             blocks: Vec::new(),
             free: Vec::new(),
             in_segment: vec![Vec::new(); SEGMENTS],
-            by_ram: HashMap::new(),
-            by_page: HashMap::new(),
+            by_ram: AddressMap::default(),
+            by_page: AddressMap::default(),
             evicted: false,
             counters: Counters::default(),
         }
@@ -155,7 +155,7 @@ impl Cache {
 
     /// The block at a RAM address in a mode.
     pub fn find(&self, ram: RamAddr, key: u32) -> Option<BlockId> {
-        self.by_ram.get(&(ram.0, key)).copied()
+        self.by_ram.get(&map_key(ram, key)).copied()
     }
 
     /// The number that the next block will have; none if there are too many.
@@ -201,7 +201,7 @@ impl Cache {
             _helpers: translation.helpers,
         });
         self.in_segment[self.segment].push(id);
-        self.by_ram.insert((ram.0, key), id);
+        self.by_ram.insert(map_key(ram, key), id);
         self.by_page.entry(ram.page().0).or_default().push(id);
         Some(id)
     }
@@ -252,8 +252,8 @@ impl Cache {
         }
         let (ram, key, code, refuse) = (block.ram, block.key, block.code, block.refuse);
         let incoming = std::mem::take(&mut block.incoming);
-        if self.by_ram.get(&(ram.0, key)) == Some(&id) {
-            self.by_ram.remove(&(ram.0, key));
+        if self.by_ram.get(&map_key(ram, key)) == Some(&id) {
+            self.by_ram.remove(&map_key(ram, key));
         }
         if let Some(ids) = self.by_page.get_mut(&ram.page().0) {
             ids.retain(|&other| other != id);
@@ -323,4 +323,9 @@ impl Cache {
             self.buffer.bytes(block.code, block.code_len),
         )
     }
+}
+
+/// RAM offsets are below 2^42, packed keys below 2^10.
+fn map_key(ram: RamAddr, key: u32) -> u64 {
+    ram.0 << 10 | u64::from(key)
 }

@@ -18,7 +18,7 @@ use crate::code_buffer::CodeBuffer;
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
-use target_i386::jit::{Env, Exit, ExitKind, Jump, Translator};
+use target_i386::jit::{Env, Exit, ExitKind, Jump, Key, Translator};
 use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
@@ -71,6 +71,8 @@ impl Baseline {
     /// Executes until `budget` instructions are complete or something else ends the run; as [`Vcpu::run`].
     pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
         let mut interpreter = cpu.take_interpreter();
+        // It sees single instructions and short tails.
+        interpreter.keep_blocks_short();
         cpu.begin_run(budget);
         let reason = self.run_blocks(cpu, &mut interpreter);
         cpu.put_interpreter(interpreter);
@@ -102,7 +104,10 @@ impl Baseline {
                 interpreter.block(cpu);
                 continue;
             }
-            let Some((jump, id)) = self.look_up(cpu, link.is_some()) else {
+            let found = cpu
+                .jit_key()
+                .and_then(|key| Some((key, self.look_up(cpu, key, link.is_some())?)));
+            let Some((key, (jump, id))) = found else {
                 interpreter.block(cpu);
                 link = None;
                 continue;
@@ -112,7 +117,7 @@ impl Baseline {
             {
                 self.cache.link(from, n, to);
             }
-            let exit = self.enter(cpu, jump);
+            let exit = self.enter(cpu, jump, key);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
@@ -150,19 +155,18 @@ impl Baseline {
 
     /// The code for the CPU's next instruction. None: the interpreter has to run it.
     #[inline]
-    fn look_up(&mut self, cpu: &mut Vcpu, for_link: bool) -> Option<(Jump, Option<BlockId>)> {
+    fn look_up(&mut self, cpu: &mut Vcpu, key: Key, for_link: bool) -> Option<(Jump, Option<BlockId>)> {
         let pc = cpu.code_address();
         let jump = self.jumps[Jump::index(pc)];
-        if jump.pc == pc && jump.tag == cpu.fetch_tag(pc) && !for_link {
+        if jump.pc == pc && jump.tag == cpu.jit_tag(pc, key) && !for_link {
             return Some((jump, None));
         }
-        let (jump, id) = self.find(cpu, pc)?;
+        let (jump, id) = self.find(cpu, pc, key)?;
         Some((jump, Some(id)))
     }
 
     #[inline(never)]
-    fn find(&mut self, cpu: &mut Vcpu, pc: u64) -> Option<(Jump, BlockId)> {
-        let key = cpu.jit_key()?;
+    fn find(&mut self, cpu: &mut Vcpu, pc: u64, key: Key) -> Option<(Jump, BlockId)> {
         let ram = cpu.fetch_code()?;
         let id = match self.cache.find(ram, key.pack()) {
             Some(id) => id,
@@ -176,7 +180,7 @@ impl Baseline {
         }
         let jump = Jump {
             pc,
-            tag: cpu.fetch_tag(pc),
+            tag: cpu.jit_tag(pc, key),
             rip_base: cpu.state.rip.wrapping_sub(pc & 0xfff),
             code: self.cache.code(id) as u64,
         };
@@ -186,13 +190,7 @@ impl Baseline {
         Some((jump, id))
     }
 
-    fn translate(
-        &mut self,
-        cpu: &mut Vcpu,
-        pc: u64,
-        ram: RamAddr,
-        key: target_i386::jit::Key,
-    ) -> Option<BlockId> {
+    fn translate(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, key: Key) -> Option<BlockId> {
         let mut bytes = [0; WINDOW];
         let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
         let window = &mut bytes[..in_page.min(WINDOW)];
@@ -203,10 +201,10 @@ impl Baseline {
     }
 
     #[inline]
-    fn enter(&mut self, cpu: &mut Vcpu, jump: Jump) -> Exit {
+    fn enter(&mut self, cpu: &mut Vcpu, jump: Jump, key: Key) -> Exit {
         let slice = cpu.budget_left().min(SLICE) as i32;
         cpu.jit.jumps = self.jumps.as_ptr() as u64;
-        cpu.enter_generated(slice, jump.rip_base);
+        cpu.enter_generated(slice, jump.rip_base, key);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
         let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
             unsafe { std::mem::transmute(self.cache.enter()) };

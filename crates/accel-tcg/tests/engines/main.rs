@@ -20,7 +20,7 @@ use world::Kind;
 /// Instructions that a program executes at most.
 const TOTAL: u64 = 3000;
 /// Programs per kind unless the environment says otherwise.
-const PROGRAMS: u64 = 60;
+const PROGRAMS: u64 = 45;
 /// Differences reported.
 const SHOWN: usize = 5;
 

@@ -17,9 +17,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::thread::ThreadId;
 use std::time::Duration;
-use target_i386::{CpuSignals, StopReason};
 use target_i386::state::{CpuState, DescriptorTable, Segment};
 use target_i386::testbench::{Mode, PAGE_TABLES, TestBench, selector};
+use target_i386::{CpuSignals, StopReason};
 
 pub const CODE: u64 = 0x1000;
 pub const CODE_END: u64 = 0x6000;

@@ -55,6 +55,8 @@ pub(super) struct Item {
     pub row: Row,
     /// Flags after it are wanted in memory.
     pub save: bool,
+    /// The instruction whose flags its cold paths have to make again.
+    pub remake: Option<u8>,
     /// Bits of `Env::vectors` that nobody has tested before it.
     pub gate: u8,
 }
@@ -103,6 +105,7 @@ impl Translator {
             bmi2: self.bmi2,
             current: 0,
             held: Held::Nothing,
+            remake: None,
             cold: Vec::new(),
             relocs: Vec::new(),
             links: Vec::new(),
@@ -141,6 +144,7 @@ impl Translator {
                 start: start as u16,
                 row,
                 save: false,
+                remake: None,
                 gate,
             });
             start += len;
@@ -161,6 +165,8 @@ pub(super) struct Emitter {
     pub bmi2: bool,
     /// Number of the current instruction.
     current: u8,
+    /// See [`Item::remake`].
+    pub remake: Option<u8>,
     /// What the host's flags hold of the guest's.
     pub held: Held,
     pub cold: Vec<Cold>,
@@ -177,12 +183,13 @@ impl Emitter {
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
+            self.remake = item.remake;
             (item.row.emit)(self, item);
             if !item.row.last && n + 1 == items.len() {
                 self.go_on(self.next_offset(item));
             }
         }
-        self.emit_cold();
+        self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
         self.asm.alu_imm(alu::ADD, env(at::LEFT), count, false);

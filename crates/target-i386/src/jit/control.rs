@@ -42,6 +42,7 @@ impl Emitter {
                     for from in misses {
                         self.cold.push(Cold {
                             from,
+                            remake: None,
                             kind: ColdKind::Exit(word),
                         });
                     }

@@ -3,8 +3,10 @@
 //! [`ENV`](super::regs::ENV) points at [`Env`], which is a field of `Vcpu`; other fields are reached by their
 //! distance from it. `Env` is valid while generated code runs; `runtime` copies into and out of it.
 
+use crate::flags::CONTROL_OFFSET;
 use crate::insn::seg;
 use crate::mode::FastSegment;
+use crate::state::Segment;
 use crate::{Vcpu, x87};
 use softmmu::{MmuIndex, tlb::layout};
 use std::mem::{offset_of, size_of};
@@ -117,6 +119,23 @@ pub(crate) mod at {
         from_env(offset_of!(Vcpu, state.fpu.ymm)) + 32 * n as i32
     }
 
+    /// The visible part of a segment register.
+    pub const fn selector(n: u8) -> i32 {
+        from_env(offset_of!(Vcpu, state.seg))
+            + n as i32 * size_of::<Segment>() as i32
+            + offset_of!(Segment, selector) as i32
+    }
+
+    /// RFLAGS without the status flags.
+    pub const fn control_flags() -> i32 {
+        from_env(offset_of!(Vcpu, state.flags)) + CONTROL_OFFSET as i32
+    }
+
+    /// The current privilege level.
+    pub const fn cpl() -> i32 {
+        from_env(offset_of!(Vcpu, state.cpl))
+    }
+
     /// A segment's base.
     pub const fn seg_base(n: u8) -> i32 {
         seg(n) + offset_of!(FastSegment, base) as i32
@@ -167,6 +186,12 @@ impl Key {
 }
 
 impl Vcpu {
+    /// Under what a [`Jump`] for `pc` to code made for `key` is good: the fetch tag of the address's half, and the key.
+    #[inline]
+    pub fn jit_tag(&self, pc: u64, key: Key) -> u64 {
+        self.tlb.fetch_tag(pc >> 63 != 0) << 10 | u64::from(key.pack())
+    }
+
     /// What of the mode a translation depends on; none if nothing may be translated (data breakpoints, alignment
     /// checks).
     #[inline]

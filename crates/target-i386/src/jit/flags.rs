@@ -41,6 +41,25 @@ impl Emitter {
         asm.mov(RAX, S0);
     }
 
+    /// Stores the host's flags with AF clear; the host's are lost. Uses S0.
+    pub fn save_flags_without_adjust(&mut self) {
+        let asm = &mut self.asm;
+        asm.mov(S0, RAX);
+        asm.byte(0x9f); // lahf
+        setcc(asm, cc::O, Rm::Reg(RAX));
+        asm.bytes(&[0x80, 0xe4, 0xef]); // and ah, 0efh
+        asm.op(
+            Op {
+                p66: true,
+                ..op32(0x89)
+            },
+            RAX,
+            env(at::FLAGS),
+        );
+        asm.mov(RAX, S0);
+        self.held = Held::Nothing;
+    }
+
     /// Clears AF in memory, which is how this project defines it after shifts; the host's flags are lost.
     pub fn clear_adjust(&mut self) {
         self.asm.op(op32(0x80), alu::AND, env(at::FLAGS + 1));

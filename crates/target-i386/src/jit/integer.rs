@@ -31,7 +31,7 @@ pub(super) enum Field {
 }
 
 /// The host's opcode for an operand of `size` bytes.
-fn sized(item: &Item, size: u8) -> Op {
+pub(super) fn sized(item: &Item, size: u8) -> Op {
     Op {
         lock: item.e.lock,
         p66: size == 2,
@@ -111,12 +111,18 @@ impl Emitter {
 }
 
 /// Operand size in bytes.
-fn size_of(item: &Item) -> u8 {
+pub(super) fn size_of(item: &Item) -> u8 {
     exec::operand_size(&item.raw) as u8
 }
 
 /// ADD, OR, ADC, SBB, AND, SUB, XOR, CMP, TEST.
 pub(super) fn alu(emitter: &mut Emitter, item: &Item) {
+    alu_core(emitter, item);
+    emitter.flags_made(item);
+}
+
+/// The operation, without what becomes of its flags.
+pub(super) fn alu_core(emitter: &mut Emitter, item: &Item) {
     let size = size_of(item);
     let writes = !matches!(item.raw.mnemonic(), Mnemonic::Cmp | Mnemonic::Test);
     let destination = if writes { Use::Both } else { Use::Read };
@@ -166,7 +172,6 @@ pub(super) fn alu(emitter: &mut Emitter, item: &Item) {
             accumulator(emitter, item, size);
         }
     }
-    emitter.flags_made(item);
 }
 
 /// An opcode with an implicit accumulator, and its immediate.
@@ -462,10 +467,10 @@ pub(super) fn shift(emitter: &mut Emitter, item: &Item) {
     if !item.save {
         return;
     }
-    emitter.save_flags();
     if imm || op.code < 0xd2 {
-        return emitter.clear_adjust();
+        return emitter.save_flags_without_adjust();
     }
+    emitter.save_flags();
     // A count of 0 keeps AF as well.
     emitter.asm.op(op32(0xf6), 0, Rm::Reg(1)); // test cl, mask
     emitter.asm.byte(if size == 8 { 63 } else { 31 });

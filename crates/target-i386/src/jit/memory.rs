@@ -39,6 +39,8 @@ pub(super) struct Address {
 pub(super) struct Cold {
     /// Position of the displacement that leads here.
     pub from: usize,
+    /// The instruction whose flags are made again first.
+    pub remake: Option<u8>,
     pub kind: ColdKind,
 }
 
@@ -49,6 +51,9 @@ pub(super) enum ColdKind {
         access: Access,
         size: u8,
         site: u32,
+        /// What the address must be a multiple of, or 0: that is a matter of the address, not of its page, so no page
+        /// may be filled before it is known.
+        alignment: u8,
         /// Where to go with a host address.
         back: usize,
     },
@@ -208,12 +213,22 @@ impl Emitter {
 
     /// S0 = the host address of the item's memory operand. Destroys S1 and the host's flags.
     pub fn probe(&mut self, item: &Item, access: Access, size: u8) {
+        self.probe_aligned(item, access, size, 0);
+    }
+
+    /// As [`probe`](Self::probe); a miss leaves before the instruction unless the address is a multiple of `alignment`.
+    /// A hit has to be tested by the caller.
+    pub fn probe_aligned(&mut self, item: &Item, access: Access, size: u8, alignment: u8) {
         let address = Address::of(self, item);
-        self.probe_address(&address, access, size);
+        self.probe_with(&address, access, size, alignment);
     }
 
     /// S0 = the host address of `size` bytes at `address`. Destroys S1 and the host's flags.
     pub fn probe_address(&mut self, address: &Address, access: Access, size: u8) {
+        self.probe_with(address, access, size, 0);
+    }
+
+    fn probe_with(&mut self, address: &Address, access: Access, size: u8, alignment: u8) {
         self.clobber();
         let segment = address.mem.seg;
         if self.key.bits != 64 && (!self.key.flat || segment >= seg::FS || segment == seg::CS) {
@@ -249,11 +264,13 @@ impl Emitter {
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: self.remake,
             kind: ColdKind::Slow {
                 address: *address,
                 access,
                 size,
                 site,
+                alignment,
                 back,
             },
         });
@@ -277,29 +294,39 @@ impl Emitter {
         let word = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: self.remake,
             kind: ColdKind::Exit(word),
         });
     }
 
     /// Emits everything that was put off.
-    pub fn emit_cold(&mut self) {
+    pub fn emit_cold(&mut self, items: &[Item]) {
         for cold in std::mem::take(&mut self.cold) {
             self.asm.bind_here(cold.from);
+            if let Some(n) = cold.remake {
+                self.remake_flags(&items[usize::from(n)]);
+            }
             match cold.kind {
                 ColdKind::Slow {
                     address,
                     access,
                     size,
                     site,
+                    alignment,
                     back,
                 } => {
                     self.linear(&address, 0);
+                    let odd = (alignment != 0).then(|| self.test_alignment(alignment));
                     self.asm.mov_imm(S1, u64::from(site));
                     let call = self.asm.call();
                     self.relocs
                         .push((call, Thunk::slow(access == Access::Write, size)));
                     let jump = self.asm.jmp();
                     self.asm.bind(jump, back);
+                    if let Some(odd) = odd {
+                        self.asm.bind_here(odd);
+                        self.exit(site);
+                    }
                 }
                 ColdKind::Exit(word) => self.exit(word),
                 ColdKind::Engage { need, site, back } => {

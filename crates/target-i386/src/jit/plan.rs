@@ -2,9 +2,11 @@
 //!
 //! Flags are exact wherever somebody can look: where an instruction may leave generated code (a fault, a device, a
 //! helper) and at the block's end. In between, flags that are overwritten unread cost nothing; flags that a branch
-//! reads right behind a comparison stay in the host's flags.
+//! reads right behind a comparison stay in the host's flags. Flags that only a failing probe would show are not saved
+//! either if the registers they came from are still there then: the cold path makes them again ([`remake`]).
 
 use super::block::Item;
+use super::remake;
 
 /// How much of the status flags an instruction wants to find, or the host's flags hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,8 @@ pub(super) enum Writes {
 pub(super) struct Effects {
     /// May leave generated code before it is complete.
     pub exits: bool,
+    /// All its ways out are cold paths of this block, which can make flags again.
+    pub cold: bool,
     /// Its host code destroys the host's flags before it reads or writes the guest's.
     pub clobbers: bool,
     /// Flags it reads.
@@ -47,42 +51,70 @@ pub(super) struct Effects {
     pub leaves: Held,
 }
 
-/// Fills in [`Item::save`].
+/// For whom flags have to be in memory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Memory {
+    Nobody,
+    /// Cold paths of this block.
+    Cold,
+    Everybody,
+}
+
+/// Fills in [`Item::save`] and [`Item::remake`].
 pub(super) fn plan(items: &mut [Item]) {
-    // At the current point, going backwards: whether flags are wanted in memory, and whether in host flags.
-    let mut memory = true;
+    // At the current point, going backwards: who wants flags in memory, and what is wanted in host flags.
+    let mut memory = Memory::Everybody;
     let mut wanted = Held::Nothing;
-    for item in items.iter_mut().rev() {
-        let effects = item.row.effects;
+    // The instructions up to this one see the flags written now.
+    let mut seen_until = items.len();
+    for n in (0..items.len()).rev() {
+        let effects = items[n].row.effects;
         match effects.writes {
             Writes::None => {
                 if effects.clobbers && wanted != Held::Nothing {
-                    memory = true;
+                    memory = Memory::Everybody;
                     wanted = Held::Nothing;
                 }
             }
             Writes::All => {
-                item.save = memory || wanted > effects.leaves;
-                memory = false;
+                let cold_only = memory == Memory::Cold && wanted <= effects.leaves;
+                items[n].save = memory != Memory::Nobody || wanted > effects.leaves;
+                if cold_only && remake::possible(items, n, seen_until) {
+                    items[n].save = false;
+                    for later in &mut items[n + 1..seen_until] {
+                        later.remake = Some(n as u8);
+                    }
+                }
+                memory = Memory::Nobody;
                 wanted = Held::Nothing;
+                seen_until = n + 1;
             }
             Writes::Some => {
-                item.save = memory || wanted > effects.leaves;
+                items[n].save = memory != Memory::Nobody || wanted > effects.leaves;
                 // Merging takes the earlier ones.
-                memory = effects.clobbers;
+                memory = if effects.clobbers {
+                    Memory::Everybody
+                } else {
+                    Memory::Nobody
+                };
                 wanted = Held::All;
+                seen_until = n + 1;
             }
         }
         if effects.reads != Held::Nothing {
             if effects.clobbers {
-                memory = true;
+                memory = Memory::Everybody;
                 wanted = Held::Nothing;
             } else {
                 wanted = wanted.max(effects.reads);
             }
         }
         if effects.exits {
-            memory = true;
+            memory = memory.max(if effects.cold {
+                Memory::Cold
+            } else {
+                Memory::Everybody
+            });
         }
     }
 }

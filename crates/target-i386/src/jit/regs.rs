@@ -2,13 +2,14 @@
 //!
 //! | host | holds |
 //! |---|---|
-//! | RAX RCX RDX RBX RBP RSI RDI R8..R11 | the guest register of the same name |
+//! | RAX RCX RDX RBX RBP RSI RDI | the guest register of the same name |
+//! | R8..R11 | guest R12..R15 |
 //! | R12 | guest RSP |
 //! | R13, R14 | scratch: [`S0`] (addresses), [`S1`] |
 //! | R15 | [`ENV`]: the address of [`Env`](super::Env) in the vCPU |
 //! | RSP | the host's stack |
 //!
-//! Guest R12..R15 stay in `CpuState::gpr`. Between instructions the scratch registers hold nothing.
+//! Guest R8..R11, which compiled code uses least, stay in `CpuState::gpr`. Between instructions the scratch registers hold nothing.
 
 /// Host register numbers used by name.
 pub(super) const RAX: u8 = 0;
@@ -26,12 +27,13 @@ pub(super) const ENV: u8 = 15;
 pub(super) fn host(guest: u8) -> Option<u8> {
     match guest {
         4 => Some(12),
-        0..=11 => Some(guest),
+        0..=7 => Some(guest),
+        12..=15 => Some(guest - 4),
         _ => None,
     }
 }
 
 /// Guest registers that live in host registers: what the thunks save and load.
 pub(super) fn pinned() -> impl Iterator<Item = (u8, u8)> {
-    (0..12).filter_map(|guest| Some((guest, host(guest)?)))
+    (0..16).filter_map(|guest| Some((guest, host(guest)?)))
 }

@@ -9,7 +9,7 @@ use super::env::Key;
 use super::flags::needed_by;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
-use super::{bmi, control, integer, stack, vector_rows, x87};
+use super::{bmi, control, integer, stack, system, vector_rows, x87};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -29,19 +29,28 @@ pub(super) struct Row {
 }
 
 pub(super) fn straight(emit: Template, memory: bool) -> Row {
-    Row {
+    Row::new(
         emit,
-        effects: Effects {
+        Effects {
             exits: memory,
+            cold: memory,
             clobbers: memory,
             ..Effects::default()
         },
-        last: false,
-        vectors: Vectors::Keeps,
-    }
+    )
 }
 
 impl Row {
+    /// A row in the middle of a block.
+    pub fn new(emit: Template, effects: Effects) -> Self {
+        Self {
+            emit,
+            effects,
+            last: false,
+            vectors: Vectors::Keeps,
+        }
+    }
+
     fn writes(mut self, writes: Writes, leaves: Held) -> Self {
         self.effects.writes = writes;
         self.effects.leaves = leaves;
@@ -55,6 +64,7 @@ impl Row {
 
     fn exits(mut self) -> Self {
         self.effects.exits = true;
+        self.effects.cold = true;
         self.effects.clobbers = true;
         self
     }
@@ -69,6 +79,7 @@ impl Row {
 fn helper(raw: &Instruction) -> Row {
     let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
     row.vectors = Vectors::Drops;
+    row.effects.cold = false;
     if raw.rflags_modified() != 0 {
         row.writes(Writes::Some, Held::Nothing)
     } else {
@@ -78,7 +89,9 @@ fn helper(raw: &Instruction) -> Row {
 
 /// The handler is called, and the block ends.
 fn end() -> Row {
-    straight(control::handler_and_leave, true).last()
+    let mut row = straight(control::handler_and_leave, true).last();
+    row.effects.cold = false;
+    row
 }
 
 /// The number of a condition.
@@ -94,12 +107,19 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row
     if let Some(row) = control_row(raw, insn, key) {
         return row;
     }
+    if let Some(row) = system::row(raw, key) {
+        return row;
+    }
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
         return end();
     }
     integer_row(raw, insn, e, key)
-        .or_else(|| vector_rows::row(raw, insn, e, key))
-        .or_else(|| bmi::row(raw, insn, e, key))
+        .or_else(|| {
+            // Engaging the vector registers calls a thunk that reads flags in memory.
+            let mut row = vector_rows::row(raw, insn, e, key).or_else(|| bmi::row(raw, insn, e, key))?;
+            row.effects.cold = false;
+            Some(row)
+        })
         .or_else(|| x87::row(raw, insn, e, key))
         .unwrap_or_else(|| helper(raw))
 }

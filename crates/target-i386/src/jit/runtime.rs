@@ -166,8 +166,8 @@ impl Vcpu {
 
     /// Prepares to enter generated code for up to `slice` instructions, with the code at `rip_base`.
     #[inline]
-    pub fn enter_generated(&mut self, slice: i32, rip_base: u64) {
-        let tags = self.fetch_tags();
+    pub fn enter_generated(&mut self, slice: i32, rip_base: u64, key: Key) {
+        let tags = [self.jit_tag(0, key), self.jit_tag(1 << 63, key)];
         let env = &mut self.jit;
         env.tags = tags;
         env.left = slice;

@@ -131,6 +131,7 @@ impl Emitter {
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
+            remake: None,
             kind: ColdKind::Engage {
                 need: item.gate,
                 site,
@@ -143,19 +144,24 @@ impl Emitter {
         }
     }
 
+    /// The branch taken if the address in S0 is no multiple of `alignment`.
+    pub fn test_alignment(&mut self, alignment: u8) -> usize {
+        self.asm.op(
+            Op {
+                low_bytes: true,
+                ..op32(0xf6)
+            },
+            0,
+            Rm::Reg(S0),
+        );
+        self.asm.byte(alignment - 1);
+        self.asm.jcc(cc::NZ)
+    }
+
     /// Leaves before the instruction unless the host address in S0 is aligned.
     fn aligned(&mut self, alignment: u8) {
         if alignment != 0 {
-            self.asm.op(
-                Op {
-                    low_bytes: true,
-                    ..op32(0xf6)
-                },
-                0,
-                Rm::Reg(S0),
-            );
-            self.asm.byte(alignment - 1);
-            let from = self.asm.jcc(cc::NZ);
+            let from = self.test_alignment(alignment);
             self.leave_before(from);
         }
     }
@@ -196,8 +202,9 @@ pub(super) fn same(emitter: &mut Emitter, item: &Item) {
         } else {
             Access::Read
         };
-        emitter.probe(item, access, size);
-        emitter.aligned(alignment(item, size));
+        let alignment = alignment(item, size);
+        emitter.probe_aligned(item, access, size, alignment);
+        emitter.aligned(alignment);
         Rm::Base(S0, 0)
     };
     let field = emitter.vector_operand(item, reg, reg_number, S1);

@@ -1,0 +1,260 @@
+//! A machine that is driven to exact instruction counts, so that two of them with different engines can be compared
+//! at the same moment: "the same guest from every engine".
+//!
+//! Runs on its caller's thread and under counted time with nobody waiting (`sleep=off`), where a guest's whole life
+//! is determined by its configuration. There is no main loop: nothing comes from outside, and resets and power-off end
+//! it.
+
+use crate::assemble::{self, Parts};
+use crate::config::{Config, Time};
+use crate::digest::{self, Digest};
+use crate::registers;
+use crate::requests::{Pending, Requests};
+use crate::serial::SerialInput;
+use accel_tcg::{Sleep, TimeBase, Turn, Turns};
+use anyhow::{Result, bail};
+use chardev::Chardev;
+use hw_i386::pc::Pc;
+use iced_x86::{Decoder, DecoderOptions, FastFormatter};
+use replay::Replay;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use target_i386::CpuState;
+use util_mainloop::BigLock;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Everything that must be the same in two machines at the same instruction count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Registers, memory and devices.
+    pub digest: Digest,
+    /// What the TLB holds: guests can see it.
+    pub tlb: u64,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tlb {:016x}", self.digest, self.tlb)
+    }
+}
+
+/// Why a machine does not run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepperEnd {
+    /// The guest switched itself off, or asked for the emulator's end.
+    Off,
+    /// The guest reset itself, or faulted three times over.
+    Reset,
+    /// Halted with no timer armed: nothing will happen any more.
+    Idle,
+}
+
+/// The instruction that comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// Linear address.
+    pub address: u64,
+    /// Disassembly, or what is known if the code cannot be read.
+    pub text: String,
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:16x}  {}", self.address, self.text)
+    }
+}
+
+/// A machine in its caller's hands.
+pub struct Stepper {
+    turns: Turns,
+    pc: Arc<Pc>,
+    lock: Arc<BigLock>,
+    chardevs: Vec<Arc<dyn Chardev>>,
+    requests: Arc<Requests>,
+    /// Frontends are held weakly by their backends.
+    _inputs: Vec<Arc<SerialInput>>,
+    _replay: Arc<Replay>,
+}
+
+impl Stepper {
+    /// A machine in its first state, with its kernel loaded.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration: for one, time that is not counted with `sleep=off`.
+    pub fn new(config: Config) -> Result<Self> {
+        if !matches!(config.time, Time::Counted(_, Sleep::Off)) {
+            bail!("only counted instructions with sleep=off make two runs the same");
+        }
+        let parts = assemble::parts(config)?;
+        let TimeBase::Counted { clock, timers, .. } = parts.time.base() else {
+            bail!("time is not counted");
+        };
+        let Parts {
+            config,
+            vcpu,
+            pc,
+            lock,
+            ..
+        } = parts;
+        let turns = Turns::new(vcpu, config.execution, Arc::clone(&lock), clock, timers);
+        let mut stepper = Self {
+            turns,
+            pc,
+            lock,
+            chardevs: parts.chardevs,
+            requests: parts.requests,
+            _inputs: parts.inputs,
+            _replay: parts.replay,
+        };
+        // The turn ends behind the instruction that asked.
+        let signals = Arc::clone(&stepper.turns.vcpu.signals);
+        stepper.requests.set_stop(move || signals.kick());
+        let lock = Arc::clone(&stepper.lock);
+        let big = lock.lock();
+        stepper.pc.reset();
+        let vcpu = &mut stepper.turns.vcpu;
+        target_i386::reset::reset(vcpu);
+        stepper.pc.reset_cpu(0, &mut vcpu.state);
+        vcpu.refresh_mode();
+        drop(big);
+        Ok(stepper)
+    }
+
+    /// Runs until exactly `count` instructions are complete; an end that came before.
+    pub fn run_to(&mut self, count: u64) -> Option<StepperEnd> {
+        let requests = Arc::clone(&self.requests);
+        let turn = self.turns.run_to(count, || requests.any());
+        for chardev in &self.chardevs {
+            chardev.flush();
+        }
+        match turn {
+            Turn::Reached => None,
+            Turn::Idle => Some(StepperEnd::Idle),
+            Turn::Shutdown => Some(StepperEnd::Reset),
+            Turn::Interrupted => {
+                let Pending { reset, .. } = requests.take();
+                Some(if reset.is_some() {
+                    StepperEnd::Reset
+                } else {
+                    StepperEnd::Off
+                })
+            }
+        }
+    }
+
+    /// Instructions executed so far.
+    pub fn instructions(&self) -> u64 {
+        self.turns.vcpu.icount
+    }
+
+    /// Digests of everything.
+    pub fn moment(&self) -> Moment {
+        let lock = Arc::clone(&self.lock);
+        let _big = lock.lock();
+        let vcpu = &self.turns.vcpu;
+        let mut tlb = Hashed(Xxh3::new());
+        vcpu.tlb.save().hash(&mut tlb);
+        Moment {
+            digest: Digest {
+                instructions: vcpu.icount,
+                cpu: digest::cpu(vcpu),
+                memory: digest::memory(self.pc.ram()),
+                devices: hw_core::digest(&self.pc.devices),
+            },
+            tlb: tlb.finish(),
+        }
+    }
+
+    /// The CPU's state.
+    pub fn state(&self) -> &CpuState {
+        &self.turns.vcpu.state
+    }
+
+    /// The CPU's state as `info registers` shows it.
+    pub fn registers(&self) -> String {
+        registers::describe(&self.turns.vcpu.state, self.turns.vcpu.icount)
+    }
+
+    /// Names and digests of the devices.
+    pub fn devices(&self) -> Vec<(String, u64)> {
+        let devices = self.pc.devices.iter();
+        devices
+            .map(|device| {
+                let one = std::slice::from_ref(device);
+                (device.name().to_owned(), hw_core::digest(one))
+            })
+            .collect()
+    }
+
+    /// What is in the TLB, a line an entry.
+    pub fn tlb(&self) -> Vec<String> {
+        let save = self.turns.vcpu.tlb.save();
+        let mut lines: Vec<_> = save.entries.iter().map(|entry| format!("{entry:x?}")).collect();
+        lines.push(format!(
+            "asid {:x}, next victims {:?}",
+            save.asid, save.next_victim
+        ));
+        lines
+    }
+
+    /// The first byte of RAM in which this machine and another differ, and both values.
+    pub fn memory_difference(&self, other: &Self) -> Option<(u64, u8, u8)> {
+        const CHUNK: usize = 1 << 16;
+        let (mut a, mut b) = (vec![0; CHUNK], vec![0; CHUNK]);
+        for offset in (0..self.pc.ram().size()).step_by(CHUNK) {
+            let length = CHUNK.min((self.pc.ram().size() - offset) as usize);
+            let read = |stepper: &Self, to: &mut Vec<u8>| stepper.pc.ram().read(offset, &mut to[..length]);
+            if read(self, &mut a).is_none() || read(other, &mut b).is_none() {
+                return None;
+            }
+            if let Some(at) = (0..length).find(|&at| a[at] != b[at]) {
+                return Some((offset + at as u64, a[at], b[at]));
+            }
+        }
+        None
+    }
+
+    /// The instruction that comes next, as far as it can be read without a page fault.
+    pub fn next(&mut self) -> Next {
+        let vcpu = &self.turns.vcpu;
+        let address = vcpu.code_address();
+        let mut bytes = [0u8; 15];
+        let readable = vcpu.mode.fetch_mmu;
+        let mut have = 0;
+        while have < bytes.len()
+            && vcpu.tlb.fetch_bytes(
+                readable,
+                softmmu::GuestVirt(address.wrapping_add(have as u64)),
+                &mut bytes[have..=have],
+            )
+        {
+            have += 1;
+        }
+        let mut text = String::new();
+        if have == 0 {
+            text.push_str("(not in the TLB)");
+        } else {
+            let mut decoder = Decoder::with_ip(
+                vcpu.mode.code,
+                &bytes[..have],
+                vcpu.state.rip,
+                DecoderOptions::NONE,
+            );
+            FastFormatter::new().format(&decoder.decode(), &mut text);
+        }
+        Next { address, text }
+    }
+}
+
+/// XXH3 as the standard library wants it.
+struct Hashed(Xxh3);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(&self) -> u64 {
+        self.0.digest()
+    }
+}
