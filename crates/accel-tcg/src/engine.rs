@@ -2,6 +2,8 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::baseline::Baseline;
+#[cfg(target_arch = "x86_64")]
+use crate::optimizing::{Optimizing, RegionConfig};
 use std::str::FromStr;
 use target_i386::{StopReason, Vcpu};
 
@@ -13,6 +15,12 @@ pub enum Engine {
     /// One-pass translation of every block to x86-64 host code.
     #[cfg(target_arch = "x86_64")]
     Baseline,
+    /// The baseline engine, with hot loops compiled by Cranelift.
+    #[cfg(target_arch = "x86_64")]
+    Optimizing,
+    /// The interpreter, with hot loops compiled by Cranelift.
+    #[cfg(target_arch = "x86_64")]
+    InterpreterOptimizing,
 }
 
 impl Default for Engine {
@@ -27,19 +35,23 @@ impl Default for Engine {
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an engine of this build; it has interp, baseline and auto")]
+#[error("'{0}' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto")]
 pub struct UnknownEngine(String);
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
 
-    /// `interp`, `baseline`, or `auto` for the fastest there is.
+    /// `interp`, `baseline`, `optimizing`, `interp+optimizing`, or `auto` for what is best by experience.
     fn from_str(name: &str) -> Result<Self, UnknownEngine> {
         match name {
             "auto" => Ok(Self::default()),
             "interp" => Ok(Self::Interpreter),
             #[cfg(target_arch = "x86_64")]
             "baseline" => Ok(Self::Baseline),
+            #[cfg(target_arch = "x86_64")]
+            "optimizing" => Ok(Self::Optimizing),
+            #[cfg(target_arch = "x86_64")]
+            "interp+optimizing" => Ok(Self::InterpreterOptimizing),
             _ => Err(UnknownEngine(name.to_owned())),
         }
     }
@@ -52,6 +64,9 @@ pub struct ExecutionConfig {
     pub engine: Engine,
     /// Bytes for generated code (`tb-size=`, which counts MiB).
     pub code_size: usize,
+    /// When loops are compiled, if the engine does that.
+    #[cfg(target_arch = "x86_64")]
+    pub regions: RegionConfig,
 }
 
 impl Default for ExecutionConfig {
@@ -59,6 +74,8 @@ impl Default for ExecutionConfig {
         Self {
             engine: Engine::default(),
             code_size: 64 << 20,
+            #[cfg(target_arch = "x86_64")]
+            regions: RegionConfig::default(),
         }
     }
 }
@@ -70,6 +87,9 @@ pub enum Execution {
     /// The baseline engine.
     #[cfg(target_arch = "x86_64")]
     Baseline(Box<Baseline>),
+    /// Interpreter and regions.
+    #[cfg(target_arch = "x86_64")]
+    Optimizing(Box<Optimizing>),
 }
 
 impl Execution {
@@ -78,8 +98,23 @@ impl Execution {
         match config.engine {
             Engine::Interpreter => Self::Interpreter,
             #[cfg(target_arch = "x86_64")]
-            Engine::Baseline => match Baseline::new(cpu, config.code_size) {
-                Ok(baseline) => Self::Baseline(Box::new(baseline)),
+            Engine::InterpreterOptimizing => match Optimizing::new(config.code_size, config.regions) {
+                Ok(optimizing) => Self::Optimizing(Box::new(optimizing)),
+                Err(error) => {
+                    tracing::warn!("no memory for generated code ({error}): interpreting");
+                    Self::Interpreter
+                }
+            },
+            #[cfg(target_arch = "x86_64")]
+            Engine::Baseline | Engine::Optimizing => match Baseline::new(cpu, config.code_size) {
+                Ok(mut baseline) => {
+                    if config.engine == Engine::Optimizing
+                        && let Err(error) = baseline.optimize(config.code_size, config.regions)
+                    {
+                        tracing::warn!("no memory for optimized code ({error}): going without");
+                    }
+                    Self::Baseline(Box::new(baseline))
+                }
                 Err(error) => {
                     tracing::warn!("no memory for generated code ({error}): interpreting");
                     Self::Interpreter
@@ -94,6 +129,8 @@ impl Execution {
             Self::Interpreter => cpu.run(budget),
             #[cfg(target_arch = "x86_64")]
             Self::Baseline(baseline) => baseline.run(cpu, budget),
+            #[cfg(target_arch = "x86_64")]
+            Self::Optimizing(optimizing) => optimizing.run(cpu, budget),
         }
     }
 }

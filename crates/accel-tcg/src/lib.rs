@@ -10,6 +10,8 @@ pub mod code_buffer;
 mod counted;
 mod cpu_thread;
 mod engine;
+#[cfg(target_arch = "x86_64")]
+pub mod optimizing;
 mod turns;
 
 /// The README's example, compiled.

@@ -269,13 +269,16 @@ impl Regions {
     /// What there is at the CPU's next instruction; counts the visit `weight` times.
     #[inline]
     pub fn at(&mut self, cpu: &mut Vcpu, weight: u32) -> At {
+        let Some(key) = cpu.jit_key() else {
+            return At::Nothing;
+        };
         let pc = cpu.code_address();
-        let tag = cpu.fetch_tag(pc);
+        let tag = cpu.jit_tag(pc, key);
         let hot = self.config.hot;
         let slot = &mut self.slots[slot_of(pc)];
         if slot.pc == pc && slot.tag == tag {
             if let Some(n) = slot.region {
-                return self.enterable(cpu, n);
+                return self.enterable(key, n);
             }
             let before = slot.visits;
             slot.visits = before.saturating_add(weight);
@@ -283,23 +286,23 @@ impl Regions {
                 return At::Nothing;
             }
         }
-        self.look(cpu, pc, weight)
+        self.look(cpu, pc, key, weight)
     }
 
-    fn enterable(&self, cpu: &Vcpu, n: usize) -> At {
+    fn enterable(&self, key: Key, n: usize) -> At {
         match &self.installed[n] {
-            Some(region) if cpu.jit_key() == Some(region.key) => At::Region(n),
+            Some(region) if key == region.key => At::Region(n),
             _ => At::Nothing,
         }
     }
 
     #[inline(never)]
-    fn look(&mut self, cpu: &mut Vcpu, pc: u64, weight: u32) -> At {
-        let Some((key, ram)) = cpu.jit_key().and_then(|key| Some((key, cpu.fetch_code()?))) else {
+    fn look(&mut self, cpu: &mut Vcpu, pc: u64, key: Key, weight: u32) -> At {
+        let Some(ram) = cpu.fetch_code() else {
             return At::Nothing;
         };
         // The fetch may have filled the TLB.
-        let tag = cpu.fetch_tag(pc);
+        let tag = cpu.jit_tag(pc, key);
         let place = (ram.0, key.pack());
         let slot = &mut self.slots[slot_of(pc)];
         if slot.pc != pc || slot.tag != tag {
@@ -316,7 +319,7 @@ impl Regions {
         match self.states.get(&place) {
             Some(&State::Installed(n)) => {
                 self.slots[slot_of(pc)].region = Some(n);
-                self.enterable(cpu, n)
+                self.enterable(key, n)
             }
             Some(State::Ready(_)) => match self.states.remove(&place) {
                 Some(State::Ready(compiled)) => self.install(cpu, pc, ram, place, *compiled),
@@ -402,7 +405,7 @@ impl Regions {
         // Watching may have changed the tag.
         self.slots[slot_of(pc)] = Slot {
             pc,
-            tag: cpu.fetch_tag(pc),
+            tag: cpu.jit_tag(pc, key),
             visits: 0,
             region: Some(n),
         };

@@ -101,7 +101,8 @@ fn interpreter() -> ExecutionConfig {
 
 fn sides(program: &Program, subject: Subject) -> [Side; 2] {
     let Subject { engine, code_size } = subject;
-    [interpreter(), ExecutionConfig { engine, code_size }]
+    let regions = accel_tcg::optimizing::RegionConfig { hot: 1, wait: true };
+    [interpreter(), ExecutionConfig { engine, code_size, regions }]
         .map(|config| Side::new(program.kind, config, &program.low, &program.state))
 }
 
