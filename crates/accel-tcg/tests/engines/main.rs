@@ -110,7 +110,7 @@ const WITH_REGIONS: [Engine; 2] = [Engine::Optimizing, Engine::InterpreterOptimi
 
 #[test]
 fn loops_agree() {
-    all(PROGRAMS, |kind, seed| {
+    all(PROGRAMS / 4, |kind, seed| {
         if kind.bits() == 16 {
             return None;
         }
@@ -119,7 +119,7 @@ fn loops_agree() {
         let program = loops::program(kind, length, &mut rng);
         let subject = Subject {
             engine: rng.pick(&WITH_REGIONS),
-            code_size: 64 << 10,
+            code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
         };
         if std::env::var_os("REPRISE_DIFF_SHOW").is_some() {
             println!("{}", program.listing());
@@ -127,8 +127,8 @@ fn loops_agree() {
         }
         [Slicing::Whole, Slicing::Random(rng.bits()), Slicing::Single]
             .into_iter()
-            .find(|&slicing| !compare(&program, subject, slicing, TOTAL, seed % 16 == 0).is_empty())
-            .map(|slicing| bisect(&program, subject, slicing, TOTAL))
+            .find(|&slicing| !compare(&program, subject, slicing, TOTAL / 2, seed % 16 == 0).is_empty())
+            .map(|slicing| bisect(&program, subject, slicing, TOTAL / 2))
     });
 }
 
@@ -160,7 +160,7 @@ fn interrupts_arrive_in_loops() {
         let program = loops::program(kind, 12, &mut rng);
         let subject = Subject {
             engine: rng.pick(&WITH_REGIONS),
-            code_size: 64 << 10,
+            code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
         };
         (0..LENGTH)
             .map(|after| Slicing::Interrupted(after, false))

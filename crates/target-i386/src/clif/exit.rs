@@ -4,6 +4,7 @@
 use crate::Vcpu;
 use crate::flags::Flags;
 use crate::jit::Env;
+use crate::jit::env::at;
 
 /// Why a region was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +46,42 @@ impl RegionExit {
     }
 }
 
-/// The slow path of an access, as the baseline's: the host address of `addr`, or null to leave before the instruction.
-/// `how` is the size in bytes, with bit 8 for writes.
+/// The slow path of an access, as the baseline's: the host address of `addr`, or null to leave before the instruction,
+/// in `Env::scratch`. `how` is the size in bytes, with bit 8 for writes.
+///
+/// Keeps all general registers, so that a region need not save its own around a call that is hardly ever made. It does
+/// *not* keep vector registers: regions have no values in them.
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
-pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
-    // SAFETY: the caller's promise is the same.
-    unsafe { crate::jit::slow(env, addr, how) }
+#[unsafe(naked)]
+pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
+    // Nine pushes and the return address leave the stack aligned to 16 bytes.
+    std::arch::naked_asm!(
+        "push rax",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push rdi",
+        "call {slow}",
+        "pop rdi",
+        "mov [rdi + {scratch}], rax",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rax",
+        "ret",
+        slow = sym crate::jit::slow,
+        scratch = const at::SCRATCH,
+    )
 }
 
 impl Vcpu {

@@ -26,9 +26,8 @@ pub fn signature() -> Signature {
 
 /// The signature of [`slow`](super::slow).
 pub fn slow_signature() -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
+    let mut signature = Signature::new(CallConv::PreserveAll);
     signature.params.extend([I64, I64, I32].map(AbiParam::new));
-    signature.returns.push(AbiParam::new(I64));
     signature
 }
 
@@ -304,8 +303,10 @@ impl Lower<'_> {
     /// Calls the slow path: a host address or null.
     pub fn call_slow(&mut self, addr: Value, how: u32) -> Value {
         let how = self.constant(I32, i64::from(how));
-        let call = self.b.ins().call(self.slow, &[self.env, addr, how]);
-        self.b.inst_results(call)[0]
+        self.b.ins().call(self.slow, &[self.env, addr, how]);
+        self.b
+            .ins()
+            .load(I64, MemFlagsData::trusted(), self.env, at::SCRATCH)
     }
 
     /// A general register, whole.
