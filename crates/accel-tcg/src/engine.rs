@@ -35,7 +35,9 @@ impl Default for Engine {
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto")]
+#[error(
+    "'{0}' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto"
+)]
 pub struct UnknownEngine(String);
 
 impl FromStr for Engine {

@@ -130,7 +130,8 @@ impl Baseline {
                 interpreter.block(cpu);
                 continue;
             }
-            if self.regions.is_some() && self.run_region(cpu, interpreter, std::mem::replace(&mut weight, 1)) {
+            if self.regions.is_some() && self.run_region(cpu, interpreter, std::mem::replace(&mut weight, 1))
+            {
                 link = None;
                 continue;
             }

@@ -63,7 +63,10 @@ pub fn host_isa() -> Result<OwnedTargetIsa, String> {
     for (name, value) in [
         ("opt_level", "speed"),
         ("regalloc_algorithm", "backtracking"),
-        ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+        (
+            "enable_verifier",
+            if cfg!(debug_assertions) { "true" } else { "false" },
+        ),
         ("unwind_info", "false"),
         ("machine_code_cfg_info", "false"),
         ("enable_probestack", "false"),
@@ -86,11 +89,8 @@ struct Worker {
 impl Worker {
     fn new(isa: OwnedTargetIsa, buffer: Arc<Mutex<CodeBuffer>>) -> Result<Self, ModuleError> {
         let mut module = RegionModule::new(isa, buffer);
-        let slow = module.declare_helper(
-            "slow",
-            &clif::slow_signature(),
-            clif::slow as *const () as usize,
-        )?;
+        let slow =
+            module.declare_helper("slow", &clif::slow_signature(), clif::slow as *const () as usize)?;
         Ok(Self {
             context: module.make_context(),
             module,
@@ -101,10 +101,11 @@ impl Worker {
 
     fn compile(&mut self, region: &Region) -> Result<(FuncId, u64, usize), ModuleError> {
         self.module.clear_context(&mut self.context);
-        let slow = self.module.declare_func_in_func(self.slow, &mut self.context.func);
+        let slow = self
+            .module
+            .declare_func_in_func(self.slow, &mut self.context.func);
         let config = self.module.target_config();
-        self.lowering
-            .lower(region, &mut self.context.func, slow, config);
+        self.lowering.lower(region, &mut self.context.func, slow, config);
         let id = self.module.declare_next(&clif::signature())?;
         let defined = self.module.define_function(id, &mut self.context);
         match (defined, self.module.address(id)) {

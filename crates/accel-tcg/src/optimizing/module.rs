@@ -89,7 +89,12 @@ impl RegionModule {
     ///
     /// # Errors
     /// The name is taken by something else.
-    pub fn declare_helper(&mut self, name: &str, signature: &Signature, address: usize) -> ModuleResult<FuncId> {
+    pub fn declare_helper(
+        &mut self,
+        name: &str,
+        signature: &Signature,
+        address: usize,
+    ) -> ModuleResult<FuncId> {
         let id = self.declare_function(name, Linkage::Import, signature)?;
         self.helpers.insert(id, address);
         Ok(id)

@@ -159,7 +159,11 @@ impl CodeHolder for Regions {
         let hit: Vec<usize> = all
             .iter()
             .copied()
-            .filter(|&n| self.installed[n].as_ref().is_some_and(|region| region.covers(at, len)))
+            .filter(|&n| {
+                self.installed[n]
+                    .as_ref()
+                    .is_some_and(|region| region.covers(at, len))
+            })
             .collect();
         for n in hit {
             self.counters.invalidated += 1;
@@ -428,7 +432,8 @@ impl Regions {
         cpu.enter_region(slice.min(i32::MAX as u64) as i32);
         // SAFETY: the compiler thread made the function with this signature and placed it in executable memory, which
         // `self.compiler` keeps mapped; its room is given back only when the region is no longer in `installed`.
-        let function: unsafe extern "sysv64" fn(*mut Env) -> u64 = unsafe { std::mem::transmute(region.code) };
+        let function: unsafe extern "sysv64" fn(*mut Env) -> u64 =
+            unsafe { std::mem::transmute(region.code) };
         // SAFETY: made for the CPU's present mode and the bytes at its RIP (`at`); nobody else uses the CPU while this
         // thread holds `&mut Vcpu`.
         let exit = RegionExit::from_word(unsafe { function(cpu.jit_env()) });

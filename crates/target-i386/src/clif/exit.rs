@@ -98,10 +98,7 @@ impl Vcpu {
     /// Takes over from a region.
     #[inline]
     pub fn leave_region(&mut self, exit: RegionExit) {
-        self.icount = self
-            .jit
-            .count_base
-            .wrapping_sub(self.jit.left as i64 as u64);
+        self.icount = self.jit.count_base.wrapping_sub(self.jit.left as i64 as u64);
         self.state.flags.set_region_words(self.jit.region_flags);
         self.state.rip = self.jit.rip_base.wrapping_add(exit.offset as i64 as u64) & self.mode.ip_mask;
     }

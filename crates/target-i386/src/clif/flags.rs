@@ -132,7 +132,8 @@ impl Lower<'_> {
         if code & 1 == 0 { holds } else { self.not(holds) }
     }
 
-    fn positive(&mut self, code: u8) -> Value {
+    /// Whether one of the eight conditions that are not negations holds: 0 or 1.
+    pub fn positive(&mut self, code: u8) -> Value {
         if let Some(Known::Sub { a, b, .. }) = self.known {
             let how = match code {
                 1 => Some(IntCC::UnsignedLessThan),
@@ -204,12 +205,20 @@ impl Lower<'_> {
             Known::Add { a, b, result } => {
                 let (x, y) = (self.b.ins().bxor(a, result), self.b.ins().bxor(b, result));
                 let both = self.b.ins().band(x, y);
-                (result, self.is(IntCC::UnsignedLessThan, result, a), self.is_negative(both))
+                (
+                    result,
+                    self.is(IntCC::UnsignedLessThan, result, a),
+                    self.is_negative(both),
+                )
             }
             Known::Sub { a, b, result } => {
                 let (x, y) = (self.b.ins().bxor(a, b), self.b.ins().bxor(a, result));
                 let both = self.b.ins().band(x, y);
-                (result, self.is(IntCC::UnsignedLessThan, a, b), self.is_negative(both))
+                (
+                    result,
+                    self.is(IntCC::UnsignedLessThan, a, b),
+                    self.is_negative(both),
+                )
             }
             Known::Step { up, cf, result } => {
                 let ty = self.b.func.dfg.value_type(result);

@@ -206,7 +206,14 @@ pub(super) fn unary(lower: &mut Lower<'_>, item: &Item) {
             let zero = lower.sized(size, 0);
             let result = lower.b.ins().isub(zero, a);
             lower.write_place(place, size, result);
-            lower.set_flags(size, Known::Sub { a: zero, b: a, result });
+            lower.set_flags(
+                size,
+                Known::Sub {
+                    a: zero,
+                    b: a,
+                    result,
+                },
+            );
         }
         mnemonic => {
             let up = mnemonic == Mnemonic::Inc;
@@ -283,7 +290,10 @@ pub(super) fn shift(lower: &mut Lower<'_>, item: &Item) {
             let before = lower.b.ins().isub(count, one);
             let out = lower.b.ins().ushr(a, before);
             let second = lower.sized(size, bits - 2);
-            let (x, y) = (lower.b.ins().ushr(result, top), lower.b.ins().ushr(result, second));
+            let (x, y) = (
+                lower.b.ins().ushr(result, top),
+                lower.b.ins().ushr(result, second),
+            );
             let of = lower.b.ins().bxor(x, y);
             (result, out, of)
         }
@@ -349,8 +359,10 @@ pub(super) fn cmovcc(lower: &mut Lower<'_>, item: &Item) {
     let size = size_of(item);
     let value = lower.source(item, 1, size);
     let old = lower.register(item.insn.reg[0], size);
-    let holds = lower.condition(rows::condition(&item.raw));
-    let chosen = lower.b.ins().select(holds, value, old);
+    let code = rows::condition(&item.raw);
+    let holds = lower.positive(code >> 1 & 7);
+    let (then, other) = if code & 1 == 0 { (value, old) } else { (old, value) };
+    let chosen = lower.b.ins().select(holds, then, other);
     lower.set_register(item.insn.reg[0], size, chosen);
 }
 

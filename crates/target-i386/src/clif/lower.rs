@@ -119,7 +119,10 @@ fn registers(region: &Region) -> (u16, u16) {
             }
             let bit = 1 << (full.number() & 15);
             used |= bit;
-            let reads = matches!(register.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None);
+            let reads = matches!(
+                register.access(),
+                OpAccess::Read | OpAccess::CondRead | OpAccess::None
+            );
             if !reads {
                 written |= bit;
             }
@@ -220,7 +223,13 @@ impl Lower<'_> {
             End::Go(Target::Interpret) => self.leave(RegionExitKind::Interpret),
             End::Branch { taken, next } => {
                 let code = block.items.last().map_or(0, |item| rows::condition(&item.raw));
-                let holds = self.condition(code);
+                // A negated condition exchanges the targets.
+                let holds = self.positive(code >> 1 & 7);
+                let (taken, next) = if code & 1 == 0 {
+                    (taken, next)
+                } else {
+                    (next, taken)
+                };
                 let known = self.known;
                 let taken = self.target(taken, blocks);
                 let next = self.target(next, blocks);

@@ -109,7 +109,11 @@ impl Lower<'_> {
         let pages = self.constant(I64, -(PAGE_SIZE as i64));
         let page = self.b.ins().band(last, pages);
         let hit = self.b.ins().icmp(IntCC::Equal, page, tag);
-        let (quick, miss, on) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let (quick, miss, on) = (
+            self.b.create_block(),
+            self.b.create_block(),
+            self.b.create_block(),
+        );
         self.b.set_cold_block(miss);
         self.b.append_block_param(on, I64);
         self.b.ins().brif(hit, quick, &[], miss, &[]);
@@ -141,6 +145,8 @@ impl Lower<'_> {
 
     /// Stores to guest memory.
     pub fn store(&mut self, value: Value, host: Value) {
-        self.b.ins().store(MemFlagsData::new().with_notrap(), value, host, 0);
+        self.b
+            .ins()
+            .store(MemFlagsData::new().with_notrap(), value, host, 0);
     }
 }

@@ -122,7 +122,10 @@ impl Region {
                 Some(block) => Target::Block(block),
                 None => Target::Outside(to as i32),
             };
-            let jumps = draft.items.last().is_some_and(|item| item.raw.mnemonic() == Mnemonic::Jmp);
+            let jumps = draft
+                .items
+                .last()
+                .is_some_and(|item| item.raw.mnemonic() == Mnemonic::Jmp);
             let end = match draft.end {
                 DraftEnd::Go(to) if jumps => End::Go(branch(to)),
                 DraftEnd::Go(to) => End::Go(follow(to)),

@@ -30,7 +30,10 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, key: Key) -> Option<Row> {
         let jump = raw.mnemonic() == Mnemonic::Jmp || raw.is_jcc_short_or_near();
         return jump.then_some(int::nothing as Row);
     }
-    if insn.flags.contains(InsnFlags::ENDS_BLOCK) || !general(raw) || insn.has_mem() && !memory_fits(insn, key) {
+    if insn.flags.contains(InsnFlags::ENDS_BLOCK)
+        || !general(raw)
+        || insn.has_mem() && !memory_fits(insn, key)
+    {
         return None;
     }
     let memory = insn.has_mem();
