@@ -4,6 +4,7 @@
 
 mod apt;
 mod bench;
+mod bless;
 mod boot;
 mod boot_tests;
 mod console;
@@ -43,6 +44,9 @@ cargo xtask CHORE
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
+  bless [NAME]
+              writes what the translator makes now into the filetests (those whose name contains
+              NAME); look at the difference before you commit it
   tidy        layering, file headers, where unsafe code may be
   help        this text
 ";
@@ -82,6 +86,13 @@ fn run() -> Result<()> {
             boot_tests::run(workspace, &reprise, &filter)
         }
         "bench" => bench::bench(workspace, &bench_options(&mut args)?),
+        "bless" => {
+            let filter = args.next()?.map_or(Ok(String::new()), |arg| match arg {
+                Value(name) => Ok(name.string()?),
+                other => Err(anyhow::Error::from(other.unexpected())),
+            })?;
+            bless::bless(workspace, &filter)
+        }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {

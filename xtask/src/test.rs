@@ -81,7 +81,11 @@ fn loom<'a>(workspace: &'a Path, name: &'a str) -> impl FnOnce() -> Result<()> +
     }
 }
 
-fn check(command: &mut Command) -> Result<()> {
+/// Runs a command.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub fn check(command: &mut Command) -> Result<()> {
     let status = command.status()?;
     if !status.success() {
         bail!("{status}");

@@ -2,7 +2,9 @@
 //!
 //! `cargo run -p accel-tcg --example counted`
 
-use accel_tcg::{CountedClock, CpuEvents, CpuThread, InstructionTime, Sleep, TimeBase};
+use accel_tcg::{
+    CountedClock, CpuEvents, CpuThread, Execution, ExecutionConfig, InstructionTime, Sleep, TimeBase,
+};
 use std::sync::Arc;
 use std::sync::mpsc;
 use target_i386::testbench::{Mode, TestBench};
@@ -44,7 +46,9 @@ fn run() -> (Vec<u64>, u64) {
         timers: Arc::clone(&timers),
         sleep: Sleep::Off,
     };
-    let cpu = CpuThread::spawn(bench.cpu, Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
+    let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
+    let cpu =
+        CpuThread::spawn(bench.cpu, execution, Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
     cpu.resume();
     let counts: Vec<u64> = fired.iter().take(3).collect();
     let mut big = lock.lock();

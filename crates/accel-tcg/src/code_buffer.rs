@@ -1,9 +1,13 @@
-//! Memory for generated code: one file in memory, mapped twice. Code is written through one mapping and executed
+//! Memory for generated code: the same pages mapped twice. Code is written through one mapping and executed
 //! through the other, and no mapping is ever both writable and executable.
 #![allow(unsafe_code)] // maps memory, and writes code through the writable mapping
 
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{
+    MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mprotect, mremap, munmap,
+};
+use rustix::process::{Resource, getrlimit};
+use std::ffi::c_void;
 use std::io;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,6 +29,13 @@ impl CodeBuffer {
     /// The host has no memory, or forbids executable mappings.
     pub fn new(len: usize) -> io::Result<Self> {
         let len = len.next_multiple_of(4096);
+        // Beyond this limit the host would end the process with a signal.
+        if getrlimit(Resource::Fsize)
+            .current
+            .is_some_and(|most| most < len as u64)
+        {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let file = memfd_create("reprise-code", MemfdFlags::CLOEXEC)?;
         ftruncate(&file, len as u64)?;
         let map = |prot| {
@@ -40,11 +51,48 @@ impl CodeBuffer {
                 return Err(error.into());
             }
         };
-        Ok(Self {
+        Ok(Self::of(writable, executable, len))
+    }
+
+    /// The same in memory without a file's name: `perf` looks into `/tmp/perf-PID.map` only for such.
+    ///
+    /// # Errors
+    /// As [`CodeBuffer::new`].
+    pub fn nameless(len: usize) -> io::Result<Self> {
+        let len = len.next_multiple_of(4096);
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping at an address of the host's choice overlaps nothing.
+        let writable = unsafe { mmap_anonymous(null_mut(), len, prot, MapFlags::SHARED) }?;
+        // A size of 0 means: map these shared pages once more, elsewhere.
+        // SAFETY: the first mapping stays as it is, and the second overlaps nothing.
+        let second = unsafe { mremap(writable, 0, len, MremapFlags::MAYMOVE) };
+        let executable = second.and_then(|at| {
+            // SAFETY: just mapped, and nothing points into it; before, it was not executable.
+            match unsafe { mprotect(at, len, MprotectFlags::READ | MprotectFlags::EXEC) } {
+                Ok(()) => Ok(at),
+                Err(error) => {
+                    // SAFETY: as above.
+                    let _ = unsafe { munmap(at, len) };
+                    Err(error)
+                }
+            }
+        });
+        match executable {
+            Ok(executable) => Ok(Self::of(writable, executable, len)),
+            Err(error) => {
+                // SAFETY: mapped above, and nothing points into it.
+                let _ = unsafe { munmap(writable, len) };
+                Err(error.into())
+            }
+        }
+    }
+
+    fn of(writable: *mut c_void, executable: *mut c_void, len: usize) -> Self {
+        Self {
             writable: writable.cast(),
             executable: executable.cast_const().cast(),
             len,
-        })
+        }
     }
 
     /// Bytes.
@@ -133,7 +181,12 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn what_is_written_runs() {
-        let mut buffer = CodeBuffer::new(1).unwrap();
+        runs(CodeBuffer::new(1).unwrap());
+        runs(CodeBuffer::nameless(1).unwrap());
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn runs(mut buffer: CodeBuffer) {
         assert_eq!(buffer.len(), 4096);
         // mov eax, 5; ret
         buffer.write(100, &[0xb8, 5, 0, 0, 0, 0xc3]);
@@ -148,5 +201,6 @@ mod tests {
     #[test]
     fn impossible_sizes_are_errors() {
         assert!(CodeBuffer::new(usize::MAX / 2).is_err());
+        assert!(CodeBuffer::nameless(usize::MAX / 2).is_err());
     }
 }

@@ -5,8 +5,9 @@
 //! With counted time this thread also owns the virtual clock: it runs expired timers between turns and sizes each
 //! turn to end exactly at the next deadline.
 
+use crate::Report;
 use crate::counted::{CountedClock, Sleep};
-use crate::engine::{Execution, ExecutionConfig};
+use crate::engine::Execution;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -66,6 +67,8 @@ struct Shared {
     /// Signalled by the CPU's thread: stopped, or a piece of work is done.
     answered: BigCondvar,
     orders: Mutex<Orders>,
+    /// As of the last piece of work.
+    report: Mutex<Report>,
     signals: Arc<target_i386::CpuSignals>,
 }
 
@@ -76,13 +79,13 @@ pub struct CpuThread {
 }
 
 impl CpuThread {
-    /// Starts a thread for `vcpu`, stopped; [`resume`](Self::resume) lets it run.
+    /// Starts a thread that runs `vcpu` by `execution`, stopped; [`resume`](Self::resume) lets it run.
     ///
     /// # Errors
     /// The host cannot start a thread.
     pub fn spawn(
         vcpu: Box<Vcpu>,
-        execution: ExecutionConfig,
+        execution: Execution,
         lock: Arc<BigLock>,
         time: TimeBase,
         events: Arc<dyn CpuEvents>,
@@ -95,6 +98,7 @@ impl CpuThread {
                 stop: true,
                 ..Orders::default()
             }),
+            report: Mutex::new(execution.report(&vcpu)),
             signals: Arc::clone(&vcpu.signals),
         });
         // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -111,7 +115,7 @@ impl CpuThread {
         }
         let runner = Runner {
             shared: Arc::clone(&shared),
-            execution: Execution::new(&vcpu, execution),
+            execution,
             vcpu,
             time,
             events,
@@ -184,6 +188,15 @@ impl CpuThread {
             assert!(!self.is_finished(), "work for a CPU whose thread has ended");
             self.shared.answered.wait(big);
         }
+    }
+
+    /// What the engine has done so far. As [`run_on_cpu`](Self::run_on_cpu).
+    ///
+    /// # Panics
+    /// As [`run_on_cpu`](Self::run_on_cpu).
+    pub fn report(&self, big: &mut BigLockGuard<'_>) -> Report {
+        self.run_on_cpu(big, |_| ());
+        *self.shared.report.lock()
     }
 
     /// Queues `work` for the CPU's thread. First in, first out.
@@ -312,6 +325,7 @@ impl Runner {
             let Some(work) = self.shared.orders.lock().work.pop_front() else {
                 return;
             };
+            *self.shared.report.lock() = self.execution.report(&self.vcpu);
             work(&mut self.vcpu);
             self.shared.answered.notify_all();
         }

@@ -2,8 +2,10 @@
 
 #[cfg(target_arch = "x86_64")]
 use crate::baseline::Baseline;
+use crate::interpreter::Interpreting;
 #[cfg(target_arch = "x86_64")]
 use crate::optimizing::{Optimizing, RegionConfig};
+use crate::{Look, Report};
 use std::str::FromStr;
 use target_i386::{StopReason, Vcpu};
 
@@ -35,10 +37,13 @@ impl Default for Engine {
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto"
-)]
+#[error("'{0}' is not an engine of this build; it has {HAVE}")]
 pub struct UnknownEngine(String);
+
+#[cfg(target_arch = "x86_64")]
+const HAVE: &str = "interp, baseline, optimizing, interp+optimizing and auto";
+#[cfg(not(target_arch = "x86_64"))]
+const HAVE: &str = "interp and auto";
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
@@ -82,11 +87,20 @@ impl Default for ExecutionConfig {
     }
 }
 
+/// Why there is no generated code.
+#[cfg(target_arch = "x86_64")]
+fn without(error: &std::io::Error) -> String {
+    format!("no memory for generated code ({error}); the guest is interpreted, which is slower")
+}
+
 /// What runs one vCPU.
-pub enum Execution {
-    /// The interpreter.
-    Interpreter,
-    /// The baseline engine.
+pub struct Execution {
+    runs: Runs,
+    fallback: Option<String>,
+}
+
+enum Runs {
+    Interpreter(Interpreting),
     #[cfg(target_arch = "x86_64")]
     Baseline(Box<Baseline>),
     /// Interpreter and regions.
@@ -95,44 +109,75 @@ pub enum Execution {
 }
 
 impl Execution {
-    /// An execution of `cpu`. Without executable memory it falls back to the interpreter, with a warning.
+    /// An execution of `cpu`. Without executable memory it falls back to the interpreter
+    /// ([`Execution::fallback`]).
     pub fn new(cpu: &Vcpu, config: ExecutionConfig) -> Self {
-        match config.engine {
-            Engine::Interpreter => Self::Interpreter,
+        Self::with_look(cpu, config, Look::default())
+    }
+
+    /// The same, which shows what `look` asks for.
+    pub fn with_look(cpu: &Vcpu, config: ExecutionConfig, look: Look) -> Self {
+        let (runs, fallback) = match config.engine {
+            Engine::Interpreter => (Runs::Interpreter(Interpreting::new(look)), None),
+            #[cfg(target_arch = "x86_64")]
+            // Regions have no line for each block.
+            Engine::InterpreterOptimizing if look.at_executions() => {
+                (Runs::Interpreter(Interpreting::new(look)), None)
+            }
             #[cfg(target_arch = "x86_64")]
             Engine::InterpreterOptimizing => match Optimizing::new(config.code_size, config.regions) {
-                Ok(optimizing) => Self::Optimizing(Box::new(optimizing)),
-                Err(error) => {
-                    tracing::warn!("no memory for generated code ({error}): interpreting");
-                    Self::Interpreter
-                }
+                Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
+                Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
             },
             #[cfg(target_arch = "x86_64")]
-            Engine::Baseline | Engine::Optimizing => match Baseline::new(cpu, config.code_size) {
-                Ok(mut baseline) => {
-                    if config.engine == Engine::Optimizing
-                        && let Err(error) = baseline.optimize(config.code_size, config.regions)
-                    {
-                        tracing::warn!("no memory for optimized code ({error}): going without");
+            Engine::Baseline | Engine::Optimizing => {
+                let optimize = config.engine == Engine::Optimizing && !look.at_executions();
+                match Baseline::with_look(cpu, config.code_size, look.clone()) {
+                    Ok(mut baseline) => {
+                        let optimized = if optimize {
+                            baseline.optimize(config.code_size, config.regions)
+                        } else {
+                            Ok(())
+                        };
+                        let fallback = optimized.err().map(|error| {
+                            format!(
+                                "no memory for optimized code ({error}); the baseline engine goes on without"
+                            )
+                        });
+                        (Runs::Baseline(Box::new(baseline)), fallback)
                     }
-                    Self::Baseline(Box::new(baseline))
+                    Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
                 }
-                Err(error) => {
-                    tracing::warn!("no memory for generated code ({error}): interpreting");
-                    Self::Interpreter
-                }
-            },
-        }
+            }
+        };
+        let _ = cpu;
+        Self { runs, fallback }
+    }
+
+    /// Why this is not the engine that was asked for, if it is not: for a warning.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
     }
 
     /// Executes as [`Vcpu::run`].
     pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
-        match self {
-            Self::Interpreter => cpu.run(budget),
+        match &mut self.runs {
+            Runs::Interpreter(interpreter) => interpreter.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]
-            Self::Baseline(baseline) => baseline.run(cpu, budget),
+            Runs::Baseline(baseline) => baseline.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]
-            Self::Optimizing(optimizing) => optimizing.run(cpu, budget),
+            Runs::Optimizing(optimizing) => optimizing.run(cpu, budget),
+        }
+    }
+
+    /// What it has done so far on `cpu`.
+    pub fn report(&self, cpu: &Vcpu) -> Report {
+        match &self.runs {
+            Runs::Interpreter(interpreter) => interpreter.report(cpu),
+            #[cfg(target_arch = "x86_64")]
+            Runs::Baseline(baseline) => baseline.report(cpu),
+            #[cfg(target_arch = "x86_64")]
+            Runs::Optimizing(_) => Report::new("interp+optimizing", cpu),
         }
     }
 }
@@ -140,17 +185,33 @@ impl Execution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use target_i386::testbench::{Mode, TestBench};
 
     #[test]
     fn names() {
         assert_eq!("auto".parse(), Ok(Engine::default()));
         assert_eq!("interp".parse(), Ok(Engine::Interpreter));
+        let error = "warp".parse::<Engine>().unwrap_err().to_string();
+        assert!(error.contains("'warp' is not an engine of this build"), "{error}");
+    }
+
+    /// No host has that much: the guest runs, interpreted.
+    #[test]
+    fn without_memory_for_code() {
+        let mut bench = TestBench::new(Mode::Long);
+        bench.code(&[0x90, 0xf4]);
+        let config = ExecutionConfig {
+            engine: Engine::default(),
+            code_size: usize::MAX / 4,
+            ..ExecutionConfig::default()
+        };
+        let mut execution = Execution::new(&bench.cpu, config);
         assert!(
-            "warp"
-                .parse::<Engine>()
-                .unwrap_err()
-                .to_string()
-                .contains("'warp'")
+            execution
+                .fallback()
+                .is_some_and(|line| line.starts_with("no memory"))
         );
+        assert_eq!(execution.report(&bench.cpu).engine, "interp");
+        assert_eq!(execution.run(&mut bench.cpu, 1), StopReason::Budget);
     }
 }

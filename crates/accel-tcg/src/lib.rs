@@ -9,9 +9,15 @@ pub mod baseline;
 pub mod code_buffer;
 mod counted;
 mod cpu_thread;
+mod dfilter;
 mod engine;
+mod interpreter;
+mod look;
 #[cfg(target_arch = "x86_64")]
 pub mod optimizing;
+pub mod perf;
+pub mod stats;
+mod trace;
 mod turns;
 
 /// The README's example, compiled.
@@ -21,5 +27,8 @@ struct Readme;
 
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
+pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
+pub use look::Look;
+pub use stats::Report;
 pub use turns::{Turn, Turns};

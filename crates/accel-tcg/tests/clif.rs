@@ -40,7 +40,7 @@ fn hot(code: &[u8]) -> String {
 
 /// A line of CLIF without what is nobody's business here: aliases, and where in the CPU things are.
 fn shown(line: &str) -> Option<String> {
-    let offset = line.rfind('+').filter(|_| line.contains("aligned"));
+    let offset = line.rfind(['+', '-']).filter(|_| line.contains("aligned"));
     let line = offset.map_or(line, |at| &line[..at]);
     (!line.contains(" -> ")).then(|| format!("{line}\n"))
 }

@@ -1,6 +1,8 @@
 //! The CPU's thread from outside: pause, queued work, exact turns under counted time, sleep, and its end.
 
-use accel_tcg::{CountedClock, CpuEvents, CpuThread, InstructionTime, Sleep, TimeBase};
+use accel_tcg::{
+    CountedClock, CpuEvents, CpuThread, Execution, ExecutionConfig, InstructionTime, Sleep, TimeBase,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -53,8 +55,15 @@ fn rig(code: &[u8], sleep: Sleep) -> Rig {
         timers: Arc::clone(&timers),
         sleep,
     };
-    let cpu =
-        CpuThread::spawn(bench.cpu, Arc::clone(&lock), base, Arc::clone(&events) as _).expect("a thread");
+    let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
+    let cpu = CpuThread::spawn(
+        bench.cpu,
+        execution,
+        Arc::clone(&lock),
+        base,
+        Arc::clone(&events) as _,
+    )
+    .expect("a thread");
     Rig {
         cpu,
         lock,

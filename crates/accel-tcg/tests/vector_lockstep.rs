@@ -73,7 +73,7 @@ impl Rng {
             0 => self.pick(&DOUBLES),
             1 | 2 => u64::from(self.pick(&SINGLES)) << 32 | u64::from(self.pick(&SINGLES)),
             // Of moderate size, so that arithmetic rounds.
-            3 => 0x3fe0_0000_0000_0000 + self.below(1 << 54) | self.next() << 63,
+            3 => (0x3fe0_0000_0000_0000 + self.below(1 << 54)) | (self.next() << 63),
             4 => {
                 let single = |rng: &mut Self| 0x3f00_0000 + rng.below(1 << 25);
                 single(self) << 32 | single(self)

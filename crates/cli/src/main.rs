@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Ok(request) => request,
         Err(error) => return refuse(&error.to_string()),
     };
-    let (config, log) = match request {
+    let (mut config, log) = match request {
         Request::Print(text) => {
             // Whoever closes the pipe early has seen enough.
             let _ = std::io::stdout().write_all(text.as_bytes());
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         }
         Request::Run(config, log) => (*config, log),
     };
-    if let Err(error) = log::start(&log) {
+    let started = log::start(&log).and_then(|()| log::look(&log, &mut config.look));
+    if let Err(error) = started {
         return refuse(&format!("{error:#}"));
     }
     match machine::run(config) {

@@ -300,7 +300,7 @@ fn find(options: &Options, mut good: u64, mut bad: u64) -> Result<()> {
     pair.run_to(start, false);
     println!("the first engine's last instructions:");
     for count in start..bad {
-        println!("  {:>12} {}", count + 1, pair.0[0].stepper.next());
+        println!("  {:>12} {}", count + 1, pair.0[0].stepper.next_instruction());
         pair.0[0].stepper.run_to(count + 1);
     }
     pair.0[1].stepper.run_to(bad);

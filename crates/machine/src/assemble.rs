@@ -11,7 +11,7 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, hints, signals};
-use accel_tcg::{CpuThread, ExecutionConfig};
+use accel_tcg::{CpuThread, Execution, ExecutionConfig, Look};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -85,6 +85,7 @@ pub struct Parts {
 pub struct Remaining {
     pub name: Option<String>,
     pub execution: ExecutionConfig,
+    pub look: Look,
     pub ends: EndPolicy,
 }
 
@@ -95,9 +96,13 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
+    let execution = Execution::with_look(&parts.vcpu, parts.config.execution, parts.config.look);
+    if let Some(reason) = execution.fallback() {
+        hints::say(&format!("warning: {reason}"));
+    }
     let cpu = CpuThread::spawn(
         parts.vcpu,
-        parts.config.execution,
+        execution,
         Arc::clone(&parts.lock),
         parts.time.base(),
         Arc::clone(&requests) as _,
@@ -253,6 +258,7 @@ pub fn parts(config: Config) -> Result<Parts> {
         config: Remaining {
             name: config.name,
             execution: config.execution,
+            look: config.look,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,

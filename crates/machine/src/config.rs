@@ -1,7 +1,7 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::BootFiles;
-use accel_tcg::{ExecutionConfig, InstructionTime, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use chardev::Chardev;
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub struct Config {
     pub time: Time,
     /// What runs guest code.
     pub execution: ExecutionConfig,
+    /// What is shown of it.
+    pub look: Look,
     /// Whether there is an HPET.
     pub hpet: bool,
     /// Whether there are ACPI tables.
@@ -57,6 +59,7 @@ impl Default for Config {
             debug_exit: None,
             time: Time::Host,
             execution: ExecutionConfig::default(),
+            look: Look::default(),
             hpet: true,
             acpi: true,
             exit_on_reset: false,

@@ -30,7 +30,6 @@ mod files;
 mod hints;
 mod lockstep;
 mod mappings;
-mod registers;
 mod requests;
 mod running;
 mod serial;

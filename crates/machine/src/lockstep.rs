@@ -8,7 +8,6 @@
 use crate::assemble::{self, Parts};
 use crate::config::{Config, Time};
 use crate::digest::{self, Digest};
-use crate::registers;
 use crate::requests::{Pending, Requests};
 use crate::serial::SerialInput;
 use accel_tcg::{Sleep, TimeBase, Turn, Turns};
@@ -21,6 +20,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use target_i386::CpuState;
+use target_i386::registers;
 use util_mainloop::BigLock;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -216,7 +216,7 @@ impl Stepper {
     }
 
     /// The instruction that comes next, as far as it can be read without a page fault.
-    pub fn next(&mut self) -> Next {
+    pub fn next_instruction(&mut self) -> Next {
         let vcpu = &self.turns.vcpu;
         let address = vcpu.code_address();
         let mut bytes = [0u8; 15];

@@ -8,7 +8,7 @@ use crate::digest::{self, Digest};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::CpuThread;
+use accel_tcg::{CpuThread, Report};
 use anyhow::Result;
 use hw_i386::pc::Pc;
 use std::sync::Arc;
@@ -105,6 +105,11 @@ impl Machine {
         if let Some(digest) = digest {
             tracing::info!(target: "machine::digest", "{digest}");
         }
+        if tracing::enabled!(target: "stats", tracing::Level::INFO) {
+            for line in self.report(&mut period).to_string().lines() {
+                tracing::info!(target: "stats", "{line}");
+            }
+        }
         drop(period);
         self.cpu.join();
         Ok((status, digest))
@@ -131,6 +136,11 @@ impl Machine {
         work: impl FnOnce(&mut Vcpu) -> R + Send + 'static,
     ) -> R {
         period.without_gate(|big| self.cpu.run_on_cpu(big, work))
+    }
+
+    /// What the engine has done so far.
+    pub fn report(&self, period: &mut Period<'_>) -> Report {
+        period.without_gate(|big| self.cpu.report(big))
     }
 
     /// Puts everything into its first state and loads the kernel again. The CPU must be stopped.

@@ -3,14 +3,14 @@
 //! Commands arrive between two turns of the main loop, with its period at hand: reading CPU state runs on the CPU's
 //! thread, between two instructions.
 
+use crate::mappings;
 use crate::requests::ResetCause;
 use crate::running::{Machine, RunState};
-use crate::{mappings, registers};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use monitor::{InfoTopic, Target, Unreadable};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
-use target_i386::paging;
+use target_i386::{paging, registers};
 use util_mainloop::Period;
 
 /// A machine and the period its monitor acts in.
@@ -85,15 +85,14 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Pic => self.machine.pc.describe_pic(),
             InfoTopic::Lapic => self.machine.pc.describe_lapic(0),
             InfoTopic::Pci => self.machine.pc.describe_pci(),
-            InfoTopic::Cpus => self.machine.on_cpu(self.period, |vcpu| {
-                format!(
-                    "* CPU #0: {:?}, pc={:#018x}, engine=interp\n",
-                    vcpu.state.activity, vcpu.state.rip
-                )
-            }),
-            InfoTopic::Jit => self.machine.on_cpu(self.period, |vcpu| {
-                format!("instructions executed: {}\n", vcpu.icount)
-            }),
+            InfoTopic::Cpus => {
+                let engine = self.machine.report(self.period).engine;
+                self.machine.on_cpu(self.period, move |vcpu| {
+                    let (activity, rip) = (vcpu.state.activity, vcpu.state.rip);
+                    format!("* CPU #0: {activity:?}, pc={rip:#018x}, engine={engine}\n")
+                })
+            }
+            InfoTopic::Jit => self.machine.report(self.period).to_string(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
         }

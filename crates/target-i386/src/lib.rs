@@ -28,6 +28,7 @@ pub mod msr;
 pub mod paging;
 pub mod platform;
 mod privileged;
+pub mod registers;
 pub mod reset;
 mod run;
 mod segment;

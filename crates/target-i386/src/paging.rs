@@ -79,6 +79,8 @@ pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) ->
         Ok(page) => page,
         Err(code) => {
             cpu.state.fault_addr = laddr;
+            cpu.counts.faults += 1;
+            tracing::trace!(target: "mmu", "{laddr:#018x} {access:?}: page fault, code {code:#x}");
             return Err(Fault::page(code));
         }
     };
@@ -96,6 +98,15 @@ pub fn fill(cpu: &mut Vcpu, laddr: u64, access: Access, privilege: Privilege) ->
         translation: (),
     };
     cpu.tlb.fill_from(idx, &fill, view);
+    cpu.counts.fills[access as usize] += 1;
+    tracing::trace!(
+        target: "mmu",
+        "{laddr:#018x} {access:?}: filled index {} with {paddr:?}, {:?}, {:#x} bytes{}",
+        idx.raw(),
+        fill.prot,
+        page.size,
+        if page.global { ", global" } else { "" }
+    );
     Ok(())
 }
 

@@ -49,6 +49,11 @@ impl CpuSignals {
         self.pending.load(Ordering::Acquire)
     }
 
+    /// Where generated code reads [`CpuSignals::pending`].
+    pub fn pending_word(&self) -> *const u32 {
+        self.pending.as_ptr()
+    }
+
     /// Sets request bits and wakes the CPU's thread.
     pub fn request(&self, bits: u32) {
         self.pending.fetch_or(bits, Ordering::AcqRel);

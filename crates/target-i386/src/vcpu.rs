@@ -78,6 +78,17 @@ pub struct VcpuParts {
     pub topology: Topology,
 }
 
+/// How often the fast ways to memory failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryCounts {
+    /// TLB misses that a page walk answered: reads, writes, fetches.
+    pub fills: [u64; 3],
+    /// Page walks that ended in a fault.
+    pub faults: u64,
+    /// Slow paths that generated code took: reads, writes.
+    pub slow: [u64; 2],
+}
+
 /// One virtual CPU.
 pub struct Vcpu {
     /// Architectural state. After changing what [`Vcpu::refresh_mode`] names, call it.
@@ -126,6 +137,8 @@ pub struct Vcpu {
     /// `dirty.cleaned()` as last seen.
     pub(crate) cleaned: u64,
     pub(crate) blocks: Option<Box<BlockCache>>,
+    /// For statistics.
+    pub counts: MemoryCounts,
 }
 
 impl Vcpu {
@@ -159,6 +172,7 @@ impl Vcpu {
             iterations: 0,
             cleaned: 0,
             blocks: None,
+            counts: MemoryCounts::default(),
         });
         cpu.refresh_mode();
         cpu

@@ -35,6 +35,7 @@ pub struct Block {
     refuse: usize,
     alive: bool,
     /// Held for the code, which points at them.
+    #[allow(clippy::vec_box)] // code knows their addresses
     _helpers: Vec<Box<Helper>>,
 }
 
@@ -320,6 +321,16 @@ impl Cache {
         ids.map(|&id| self.block(id)).fold(0, |all, block| {
             all | softmmu::granules(block.ram, block.guest_bytes())
         })
+    }
+
+    /// Bytes for code.
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The thunks and their host address, for listings.
+    pub fn thunks(&self) -> (&Thunks, u64) {
+        (&self.thunks, self.buffer.base() as u64)
     }
 
     /// A block's code, for listings.

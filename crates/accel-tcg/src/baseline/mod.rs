@@ -11,11 +11,15 @@
 #![allow(unsafe_code)] // enters generated code
 
 mod cache;
+mod listing;
 
 pub use cache::Counters;
 
+use crate::Look;
 use crate::code_buffer::CodeBuffer;
 use crate::optimizing::{self, At, RegionConfig, RegionCounters, Regions};
+use crate::stats::{Part, Report, Stopwatch, Translation};
+use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
@@ -38,6 +42,18 @@ pub struct Baseline {
     exits: [u64; 5],
     /// Loops that Cranelift compiled.
     regions: Option<Box<Regions>>,
+    /// Look-ups that the jump cache did not answer.
+    misses: u64,
+    /// Blocks that were interpreted.
+    interpreted: u64,
+    look: Look,
+    /// Whether blocks may be linked, and go into the jump cache.
+    chain: bool,
+    /// Whether each execution is shown.
+    traced: bool,
+    /// Whether each translation is.
+    listed: bool,
+    watch: Stopwatch,
 }
 
 impl CodeHolder for Baseline {
@@ -59,12 +75,41 @@ impl Baseline {
     /// # Errors
     /// The host has no executable memory to give.
     pub fn new(cpu: &Vcpu, size: usize) -> io::Result<Self> {
+        Self::with_look(cpu, size, Look::default())
+    }
+
+    /// The same, which shows what `look` asks for.
+    ///
+    /// # Errors
+    /// As [`Baseline::new`].
+    pub fn with_look(cpu: &Vcpu, size: usize, look: Look) -> io::Result<Self> {
+        let cache = Cache::new(if look.perf_map.is_some() {
+            CodeBuffer::nameless(size)?
+        } else {
+            CodeBuffer::new(size)?
+        });
+        let (thunks, at) = cache.thunks();
+        listing::show_thunks(&look, at, thunks);
+        let mut translator = Translator::new(cpu.features);
+        if look.one_insn {
+            translator = translator.one_by_one();
+        }
+        if look.out_asm {
+            translator = translator.with_marks();
+        }
         Ok(Self {
-            cache: Cache::new(CodeBuffer::new(size)?),
+            cache,
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
-            translator: Translator::new(cpu.features),
+            translator,
             exits: [0; 5],
             regions: None,
+            misses: 0,
+            interpreted: 0,
+            chain: look.may_chain(),
+            traced: look.at_executions(),
+            listed: look.at_translations(),
+            watch: Stopwatch::new(look.stats),
+            look,
         })
     }
 
@@ -82,6 +127,27 @@ impl Baseline {
         self.regions.as_ref().map(|regions| regions.counters)
     }
 
+    /// What it has done so far.
+    pub fn report(&self, cpu: &Vcpu) -> Report {
+        let counters = self.cache.counters;
+        Report {
+            translation: Some(Translation {
+                blocks: counters.blocks,
+                instructions: counters.instructions,
+                code_bytes: counters.code_bytes,
+                buffer: self.cache.size() as u64,
+                links: counters.links,
+                invalidated: counters.invalidated,
+                evicted: counters.evicted,
+                exits: self.exits,
+                misses: self.misses,
+                interpreted: self.interpreted,
+            }),
+            times: self.watch.times(),
+            ..Report::new("baseline", cpu)
+        }
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> Counters {
         self.cache.counters
@@ -94,6 +160,7 @@ impl Baseline {
 
     /// Executes until `budget` instructions are complete or something else ends the run; as [`Vcpu::run`].
     pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        let start = self.watch.start();
         let mut interpreter = cpu.take_interpreter();
         // It sees single instructions and short tails.
         interpreter.keep_blocks_short();
@@ -101,6 +168,7 @@ impl Baseline {
         let reason = self.run_blocks(cpu, &mut interpreter);
         cpu.put_interpreter(interpreter);
         cpu.publish_count();
+        self.watch.ran(start);
         reason
     }
 
@@ -112,22 +180,25 @@ impl Baseline {
         // Visits that the next look for a region counts as.
         let mut weight = 1;
         loop {
+            self.watch.round();
             if !cpu.is_quiet() || cpu.budget_left() == 0 {
                 // An event may have changed RIP: it is not the exit's target any more.
                 link = None;
                 match interpreter.boundary(cpu, self) {
                     Boundary::Run => {}
                     Boundary::Single => {
+                        self.trace_interpreted(cpu);
                         interpreter.single(cpu);
                         tail = false;
                         continue;
                     }
                     Boundary::Stop(reason) => return reason,
                 }
+                self.watch.mark(Part::Boundary);
             }
             if std::mem::take(&mut tail) {
                 // Boundaries that are not quiet (a masked interrupt is pending) have been looked at: go on in any case.
-                interpreter.block(cpu);
+                self.interpret(cpu, interpreter);
                 continue;
             }
             if self.regions.is_some() && self.run_region(cpu, interpreter, std::mem::replace(&mut weight, 1))
@@ -135,20 +206,29 @@ impl Baseline {
                 link = None;
                 continue;
             }
+            let evicted = self.cache.counters.evicted;
             let found = cpu
                 .jit_key()
                 .and_then(|key| Some((key, self.look_up(cpu, key, link.is_some())?)));
+            self.watch.mark(Part::Lookup);
             let Some((key, (jump, id))) = found else {
-                interpreter.block(cpu);
+                self.interpret(cpu, interpreter);
                 link = None;
                 continue;
             };
             if let (Some((from, n)), Some(to)) = (link.take(), id)
+                && self.chain
+                // Translating may have evicted the block that was left, or given its number away.
+                && self.cache.counters.evicted == evicted
                 && self.cache.block(from).is_alive()
             {
                 self.cache.link(from, n, to);
             }
+            if self.traced {
+                self.trace_block(cpu, id);
+            }
             let exit = self.enter(cpu, jump, key);
+            self.watch.mark(Part::Generated);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
@@ -172,6 +252,7 @@ impl Baseline {
                 ExitKind::Interpret => {
                     cpu.leave_generated(after, Some(offset(exit.n)));
                     interpreter.instruction(cpu);
+                    self.watch.mark(Part::Interpreter);
                 }
                 ExitKind::After => {
                     cpu.leave_generated(after - 1, None);
@@ -210,6 +291,31 @@ impl Baseline {
         true
     }
 
+    /// The interpreter runs the block at RIP, as far as the budget allows.
+    fn interpret(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) {
+        self.trace_interpreted(cpu);
+        self.interpreted += 1;
+        interpreter.block(cpu);
+        self.watch.mark(Part::Interpreter);
+    }
+
+    #[inline]
+    fn trace_interpreted(&self, cpu: &Vcpu) {
+        if self.traced {
+            trace::execution(&self.look, cpu, Runner::Interpreter);
+        }
+    }
+
+    #[cold]
+    fn trace_block(&self, cpu: &Vcpu, id: Option<BlockId>) {
+        // One that does not fit into the budget refuses, and is interpreted.
+        if let Some(id) = id
+            && self.cache.block(id).len() as u64 <= cpu.budget_left()
+        {
+            trace::execution(&self.look, cpu, Runner::Block(id));
+        }
+    }
+
     /// The code for the CPU's next instruction. None: the interpreter has to run it.
     #[inline]
     fn look_up(&mut self, cpu: &mut Vcpu, key: Key, for_link: bool) -> Option<(Jump, Option<BlockId>)> {
@@ -224,10 +330,16 @@ impl Baseline {
 
     #[inline(never)]
     fn find(&mut self, cpu: &mut Vcpu, pc: u64, key: Key) -> Option<(Jump, BlockId)> {
+        self.misses += 1;
         let ram = cpu.fetch_code()?;
         let id = match self.cache.find(ram, key.pack()) {
             Some(id) => id,
-            None => self.translate(cpu, pc, ram, key)?,
+            None => {
+                let start = self.watch.start();
+                let id = self.translate(cpu, pc, ram, key);
+                self.watch.translated(start);
+                id?
+            }
         };
         if std::mem::take(&mut self.cache.evicted) {
             self.jumps.fill(Jump::NONE);
@@ -241,7 +353,7 @@ impl Baseline {
             rip_base: cpu.state.rip.wrapping_sub(pc & 0xfff),
             code: self.cache.code(id) as u64,
         };
-        if key.flat_code {
+        if key.flat_code && self.chain {
             self.jumps[Jump::index(pc)] = jump;
         }
         Some((jump, id))
@@ -253,8 +365,28 @@ impl Baseline {
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
-        self.cache.insert(ram, key.pack(), translation)
+        let mut translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
+        let marks = std::mem::take(&mut translation.marks);
+        let id = self.cache.insert(ram, key.pack(), translation)?;
+        if self.listed {
+            let (host, code) = self.cache.listing(id);
+            let (thunks, thunks_at) = self.cache.thunks();
+            let placed = listing::Placed {
+                id,
+                pc,
+                ram,
+                key,
+                guest: window,
+                offsets: &self.cache.block(id).offsets,
+                marks: &marks,
+                host,
+                code: &code,
+                thunks,
+                thunks_at,
+            };
+            placed.show(&self.look);
+        }
+        Some(id)
     }
 
     #[inline]

@@ -82,3 +82,61 @@ pub fn run_region(regions: &mut Regions, cpu: &mut Vcpu, interpreter: &mut Inter
         interpreter.instruction(cpu);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use target_i386::testbench::{CODE, DATA, Mode, TestBench};
+
+    /// l: add eax, 3; inc ecx; jmp l
+    const LOOP: &[u8] = &[0x83, 0xc0, 0x03, 0xff, 0xc1, 0xeb, 0xf9];
+    /// mov byte [rdi], 5; jmp $
+    const PATCH: &[u8] = &[0xc6, 0x07, 0x05, 0xeb, 0xfe];
+
+    fn start() -> (TestBench, Optimizing) {
+        let mut bench = TestBench::new(Mode::Long);
+        bench.put(CODE, LOOP);
+        bench.put(DATA, PATCH);
+        bench.cpu.state.rip = CODE;
+        bench.cpu.state.gpr[0] = 0;
+        bench.cpu.state.gpr[1] = 0;
+        let config = RegionConfig { hot: 2, wait: true };
+        (bench, Optimizing::new(1 << 16, config).expect("memory for code"))
+    }
+
+    #[test]
+    fn hot_loops_run_compiled_to_the_instruction() {
+        let (mut bench, mut engine) = start();
+        assert_eq!(engine.run(&mut bench.cpu, 3001), StopReason::Budget);
+        let counters = engine.counters();
+        assert_eq!((counters.installed, counters.instructions), (1, 3));
+        assert!(counters.entered > 0);
+        assert_eq!(bench.cpu.icount, 3001);
+        assert_eq!(bench.cpu.state.gpr[..2], [3003, 1000]);
+        assert_eq!(bench.cpu.state.rip, CODE + 3);
+    }
+
+    #[test]
+    fn a_write_to_a_loop_ends_its_region() {
+        let (mut bench, mut engine) = start();
+        engine.run(&mut bench.cpu, 300);
+        bench.cpu.state.rip = DATA;
+        bench.cpu.state.gpr[7] = CODE + 2;
+        engine.run(&mut bench.cpu, 10);
+        assert_eq!(engine.counters().invalidated, 1);
+        bench.cpu.state.rip = CODE;
+        engine.run(&mut bench.cpu, 300);
+        assert_eq!(bench.cpu.state.gpr[0], 300 + 500);
+        assert_eq!(bench.cpu.state.gpr[1], 200);
+    }
+
+    #[test]
+    fn writes_beside_a_loop_leave_it_alone() {
+        let (mut bench, mut engine) = start();
+        engine.run(&mut bench.cpu, 300);
+        bench.cpu.state.rip = DATA;
+        bench.cpu.state.gpr[7] = CODE + 0x800;
+        engine.run(&mut bench.cpu, 1);
+        assert_eq!(engine.counters().invalidated, 0);
+    }
+}

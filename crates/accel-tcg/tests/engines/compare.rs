@@ -126,11 +126,9 @@ fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
 
 /// Compares both sides' memory; the first address that differs. All of it if `all`.
 fn memory_difference(sides: &[Side; 2], all: bool) -> Option<String> {
-    let areas = if all {
-        vec![0..RAM_SIZE]
-    } else {
-        vec![0..LOW, SMALL_TABLE..PAGE_TABLES + 0x6000]
-    };
+    let everything = [0..RAM_SIZE, 0..0];
+    let reached = [0..LOW, SMALL_TABLE..PAGE_TABLES + 0x6000];
+    let areas = if all { everything } else { reached };
     for area in areas {
         let [a, b] = [0, 1].map(|n: usize| {
             let mut bytes = vec![0u8; (area.end - area.start) as usize];

@@ -3,7 +3,7 @@
 use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
-use accel_tcg::{ExecutionConfig, InstructionTime, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Time};
 use target_i386::cpuid;
 
@@ -45,6 +45,7 @@ pub struct Draft {
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
     pub execution: ExecutionConfig,
+    pub look: Look,
     pub no_hpet: bool,
     pub no_acpi: bool,
     pub nodefaults: bool,
@@ -128,14 +129,26 @@ pub fn machine(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
+const ACCELERATORS: &str = "\
+Accelerators:
+  tcg   runs guest code by itself
+        engine=auto              the fastest engine there is (default)
+        engine=baseline          translates each block once, to x86-64 host code
+        engine=interp            interprets: slower, on any host
+        tb-size=MiB              memory for translated code, 1 to 2047 (default 64); the oldest goes when it is full
+        one-insn-per-tb=on|off   translates single instructions, for -d exec,cpu (default off)
+        thread=single            one host thread for all CPUs
+";
+
+/// Sizes of the memory for translated code, in MiB.
+const TB_SIZES: std::ops::RangeInclusive<u64> = 1..=2047;
+
 pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
     match list.first.as_deref() {
         Some("tcg") => {}
         Some("help" | "?") => {
-            return Err(Refusal::Help(
-                "Accelerators:\n  tcg   engine=interp: interpreter; engine=auto: the fastest\n".into(),
-            ));
+            return Err(Refusal::Help(ACCELERATORS.into()));
         }
         Some("kvm" | "hvf" | "hax" | "whpx" | "nvmm" | "xen") => {
             return Err("reprise runs guests by itself; the accelerator is tcg".into());
@@ -149,9 +162,21 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
                     .parse()
                     .map_err(|error: accel_tcg::UnknownEngine| error.to_string())?
             }
+            "tb-size" => {
+                let size = number(key, value)?;
+                if !TB_SIZES.contains(&size) {
+                    return Err(format!("tb-size is 1 to 2047 (MiB), not {size}").into());
+                }
+                draft.execution.code_size = (size as usize) << 20;
+            }
+            "one-insn-per-tb" => draft.look.one_insn = switch(key, value)?,
             "thread" if value == "single" => {}
             "thread" => return Err("only thread=single in this version".into()),
-            _ => return Err(format!("Property 'tcg.{key}' not found").into()),
+            _ => {
+                let known = ["engine", "tb-size", "one-insn-per-tb", "thread"];
+                let hint = did_you_mean(key, known.into_iter());
+                return Err(format!("Property 'tcg.{key}' not found{hint}").into());
+            }
         }
     }
     Ok(())
@@ -235,8 +260,18 @@ pub fn log_items(draft: &mut Draft, value: &str) -> Outcome {
             let hint = did_you_mean(name, log::ITEMS.iter().map(|item| item.name));
             return Err(format!("'{name}' is no log item{hint}; 'help' lists them").into());
         };
+        if item.name == "clif" {
+            return Err("'clif' belongs to the optimizing engine, which is not in this build yet".into());
+        }
         draft.log.items.push(item.name);
     }
+    Ok(())
+}
+
+pub fn log_filter(draft: &mut Draft, value: &str) -> Outcome {
+    draft.look.filter = value
+        .parse()
+        .map_err(|error: accel_tcg::BadRange| error.to_string())?;
     Ok(())
 }
 
@@ -297,6 +332,7 @@ impl Draft {
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
             execution: self.execution,
+            look: self.look,
             hpet: !self.no_hpet,
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,

@@ -37,7 +37,7 @@ const fn row(
 const MACHINE: &[CommandOption] = &[
     row("machine", &["M"], Some("TYPE[,prop=value]"), "machine type (pc) and its properties: accel=, hpet=on|off, acpi=on|off; 'help' lists", draft::machine),
     row("cpu", &[], Some("MODEL[,+feat][,-feat]"), "CPU model, default max; 'help' lists them", draft::cpu),
-    row("accel", &[], Some("tcg[,engine=NAME]"), "how guest code is run: engine=interp or auto", draft::accel),
+    row("accel", &[], Some("tcg[,prop=value]"), "how guest code is run: engine=, tb-size=, one-insn-per-tb=; 'help' explains them", draft::accel),
     row("smp", &[], Some("N"), "number of CPUs; 1 in this version", draft::smp),
     row("m", &[], Some("SIZE"), "guest memory, default 512M", draft::memory),
     row("icount", &[], Some("shift=N[,sleep=on|off]"), "time is counted in instructions of 2^N ns: every run is the same", draft::icount),
@@ -70,6 +70,9 @@ const CONSOLE: &[CommandOption] = &[
 const INSIDE: &[CommandOption] = &[
     row("d", &[], Some("ITEM[,ITEM]"), "log items; 'help' lists them", draft::log_items),
     row("D", &[], Some("FILE"), "log into FILE instead of standard error", |d, v| { d.log.file = Some(v.to_owned()); Ok(()) }),
+    row("dfilter", &[], Some("RANGE[,RANGE]"), "in_asm, out_asm, exec and cpu only for blocks in START..END, START+LENGTH or START-LENGTH", draft::log_filter),
+    row("perfmap", &[], None, "names translated code for perf in /tmp/perf-PID.map", |d, _| { d.log.perf_map = true; Ok(()) }),
+    row("jitdump", &[], None, "writes translated code to jit-PID.dump, for 'perf record -k mono' and 'perf inject -j'", |d, _| { d.log.jit_dump = true; Ok(()) }),
     row("version", &[], None, "version of the emulator", |_, _| Err(draft::Refusal::Help(version()))),
     row("h", &["help", "?"], None, "this text", |_, _| Err(draft::Refusal::Help(help()))),
 ];

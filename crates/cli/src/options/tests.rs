@@ -42,7 +42,20 @@ fn refusals() {
         ("-M pc,htep=on", "-machine pc,htep=on: Property 'pc.htep' not found (did you mean 'hpet'?)"),
         ("-M pc,hpet=maybe", "-machine pc,hpet=maybe: 'hpet' expects 'on' or 'off', not 'maybe'"),
         ("-accel kvm", "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
-        ("-accel tcg,engine=warp", "-accel tcg,engine=warp: 'warp' is not an engine of this build; it has interp and auto"),
+        ("-accel tcg,engine=warp", "-accel tcg,engine=warp: 'warp' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto"),
+        ("-accel tcg,tb-size=0", "-accel tcg,tb-size=0: tb-size is 1 to 2047 (MiB), not 0"),
+        ("-accel tcg,tb-size=2048", "-accel tcg,tb-size=2048: tb-size is 1 to 2047 (MiB), not 2048"),
+        ("-accel tcg,tb-size=64M", "-accel tcg,tb-size=64M: 'tb-size' expects a number, not '64M'"),
+        ("-accel tcg,tb-size=-1", "-accel tcg,tb-size=-1: 'tb-size' expects a number, not '-1'"),
+        ("-accel tcg,one-insn-per-tb=2", "-accel tcg,one-insn-per-tb=2: 'one-insn-per-tb' expects 'on' or 'off', not '2'"),
+        ("-accel tcg,tb-sise=1", "-accel tcg,tb-sise=1: Property 'tcg.tb-sise' not found (did you mean 'tb-size'?)"),
+        ("-singlestep", "-singlestep: invalid option"),
+        ("-d int,clif", "-d int,clif: 'clif' belongs to the optimizing engine, which is not in this build yet"),
+        ("-d out_asn", "-d out_asn: 'out_asn' is no log item (did you mean 'out_asm'?); 'help' lists them"),
+        ("-dfilter", "-dfilter: requires an argument"),
+        ("-dfilter 0x1000", "-dfilter 0x1000: '0x1000' is no range; write START..END, START+LENGTH or START-LENGTH"),
+        ("-dfilter 0x10..0xf", "-dfilter 0x10..0xf: '0x10..0xf' holds no address"),
+        ("-dfilter 1+1,x+1", "-dfilter 1+1,x+1: 'x' is no number"),
         ("-smp 3", "-smp 3: only one CPU in this version"),
         ("-device foo", "-device foo: 'foo' is not a valid device model name"),
         ("-device isa-debug-exit,iobas=1", "-device isa-debug-exit,iobas=1: Property 'isa-debug-exit.iobas' not found (did you mean 'iobase'?)"),
@@ -69,6 +82,10 @@ fn lists() {
         ("-device help", "isa-debug-exit"),
         ("-device isa-debug-exit,help", "default: 0x501"),
         ("-d help", "guest_errors"),
+        ("-d help", "out_asm"),
+        ("-d help", "optimizing engine (which is not in this build)"),
+        ("-accel help", "tb-size=MiB"),
+        ("-h", "-dfilter RANGE"),
     ] {
         assert!(printed(line).contains(part), "{line}");
     }
@@ -79,6 +96,51 @@ fn defaults_serve_newcomers() {
     let config = config("");
     assert_eq!(config.memory, 512 << 20);
     assert_eq!(config.cpu.name, "max");
+}
+
+#[rustfmt::skip]
+#[test]
+fn engines() {
+    use accel_tcg::Engine;
+    for (line, engine, mebibytes, one_insn) in [
+        ("", Engine::default(), 64, false),
+        ("-accel tcg", Engine::default(), 64, false),
+        ("-accel tcg,engine=auto,tb-size=1", Engine::default(), 1, false),
+        ("-accel tcg,engine=interp,tb-size=2047", Engine::Interpreter, 2047, false),
+        ("-accel tcg,one-insn-per-tb=on,thread=single", Engine::default(), 64, true),
+        ("-accel tcg,engine=interp -accel tcg,engine=auto", Engine::default(), 64, false),
+    ] {
+        let config = config(line);
+        let found = (config.execution.engine, config.execution.code_size >> 20, config.look.one_insn);
+        assert_eq!(found, (engine, mebibytes, one_insn), "{line}");
+    }
+}
+
+/// Log items that the engine has to know of.
+#[rustfmt::skip]
+#[test]
+fn looks() {
+    for (line, expected) in [
+        ("", ""),
+        ("-d int,mmu", ""),
+        ("-d in_asm,out_asm", "in_asm out_asm"),
+        ("-d exec -d cpu", "exec cpu"),
+        ("-d nochain,stats", "nochain stats"),
+    ] {
+        let Ok(Request::Run(mut config, log)) = parse(line.split_whitespace().map(OsString::from)) else {
+            panic!("refused: {line}");
+        };
+        crate::log::look(&log, &mut config.look).expect("no file to open");
+        let look = &config.look;
+        let found = [
+            (look.in_asm, "in_asm"), (look.out_asm, "out_asm"), (look.exec, "exec"), (look.cpu, "cpu"),
+            (look.nochain, "nochain"), (look.stats, "stats"),
+        ];
+        let found: Vec<&str> = found.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect();
+        assert_eq!(found.join(" "), expected, "{line}");
+    }
+    let filter = config("-dfilter 0x10..0x1f").look.filter;
+    assert!(filter.contains(0x1f) && !filter.contains(0x20));
 }
 
 /// Who gets the terminal.

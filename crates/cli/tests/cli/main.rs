@@ -10,6 +10,7 @@ mod bad_input;
 mod exit_status;
 mod images;
 mod lists;
+mod looking;
 mod monitor;
 mod process;
 mod pty;

@@ -63,6 +63,12 @@ impl Client {
     }
 }
 
+const ENGINE: &str = if cfg!(target_arch = "x86_64") {
+    "engine=baseline\n"
+} else {
+    "engine=interp\n"
+};
+
 /// Each command, and what its answer must contain while the embedded guest waits at its prompt.
 #[rustfmt::skip]
 const COMMANDS: &[(&str, &[&str])] = &[
@@ -78,8 +84,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("info pic", &["irr=", "imr="]),
     ("info lapic", &["LVT"]),
     ("info pci", &["8086", "Bus"]),
-    ("info cpus", &["CPU #0"]),
-    ("info jit", &["instructions executed"]),
+    ("info cpus", &["CPU #0", ENGINE]),
+    ("info jit", &["instructions executed", "TLB misses"]),
     ("info name", &["test guest\n"]),
     ("info version", &[env!("CARGO_PKG_VERSION")]),
     ("print $cs*2", &["0x20\n"]),

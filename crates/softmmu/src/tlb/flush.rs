@@ -18,6 +18,7 @@ impl Tlb {
 
     /// Everything, global pages too (CR4.PGE, CR0.PG writes, a changed memory map, INVPCID type 2).
     pub fn flush_all(&mut self) {
+        tracing::trace!(target: "mmu", "flush of everything");
         self.tables.iter_mut().for_each(|table| table.clear());
         self.fetch.clear();
         // No entry points anywhere now.
@@ -26,18 +27,21 @@ impl Tlb {
 
     /// Everything of one MMU index.
     pub fn flush_index(&mut self, idx: MmuIndex) {
+        tracing::trace!(target: "mmu", "flush of index {}", idx.raw());
         self.tables[idx.raw()].clear();
         self.fetch.flush_index(idx);
     }
 
     /// What is not global, of every ASID (INVPCID type 3).
     pub fn flush_non_global(&mut self) {
+        tracing::trace!(target: "mmu", "flush of what is not global");
         self.tables.iter_mut().for_each(|table| table.remove_local());
         self.fetch.remove_local_if(|_| true);
     }
 
     /// What is not global, of one ASID (MOV CR3, INVPCID type 1).
     pub fn flush_asid(&mut self, asid: u16) {
+        tracing::trace!(target: "mmu", "flush of address space {asid}");
         self.tables.iter_mut().for_each(|table| table.remove_asid(asid));
         self.fetch.remove_local_if(|full| full.asid == asid);
     }
@@ -46,6 +50,7 @@ impl Tlb {
     /// goes.
     pub fn flush_page(&mut self, vaddr: GuestVirt) {
         let asid = self.asid;
+        tracing::trace!(target: "mmu", "flush of page {vaddr:?} in address space {asid}");
         self.tables
             .iter_mut()
             .for_each(|table| table.remove_page(vaddr.0, |full| full.visible(asid)));
@@ -54,6 +59,7 @@ impl Tlb {
 
     /// The page around `vaddr` of one ASID, global pages excepted (INVPCID type 0).
     pub fn flush_page_asid(&mut self, vaddr: GuestVirt, asid: u16) {
+        tracing::trace!(target: "mmu", "flush of page {vaddr:?} in address space {asid}");
         let condemned = |global: bool, of: u16| !global && of == asid;
         self.tables
             .iter_mut()

@@ -314,19 +314,20 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn forms() {
-        let cases: [(&dyn Fn(&mut Asm), &str); 12] = [
+        type Case<'a> = (&'a dyn Fn(&mut Asm), &'a str);
+        let cases: [Case; 12] = [
             (&|a| a.mov(0, 13), "mov rax,r13"),
-            (&|a| a.load(13, Rm::Base(15, 8)), "mov r13,[r15+8]"),
+            (&|a| a.load(13, Rm::Base(15, 8)), "mov r13,[r15+8h]"),
             (&|a| a.store(Rm::Base(12, 0), 14), "mov [r12],r14"),
             (&|a| a.store(Rm::Base(13, 0), 1), "mov [r13],rcx"),
-            (&|a| a.lea(13, Rm::Index(Some(5), 12, 3, -4), true), "lea r13,[rbp+r12*8-4]"),
+            (&|a| a.lea(13, Rm::Index(Some(5), 12, 3, -4), true), "lea r13,[rbp+r12*8-4h]"),
             (&|a| a.lea(13, Rm::Index(None, 9, 1, 0x1000), false), "lea r13d,[r9*2+1000h]"),
-            (&|a| a.mov_imm(13, 5), "mov r13d,5"),
+            (&|a| a.mov_imm(13, 5), "mov r13d,5h"),
             (&|a| a.mov_imm(0, u64::MAX), "mov rax,0FFFFFFFFFFFFFFFFh"),
             (&|a| a.mov_imm(9, 1 << 40), "mov r9,10000000000h"),
             (&|a| a.alu_imm(alu::SUB, env(0), 300, false), "sub dword ptr [r15],12Ch"),
             (&|a| a.alu(alu::CMP, 13, Rm::Index(Some(15), 14, 0, 0x2000)), "cmp r13,[r15+r14+2000h]"),
-            (&|a| a.vex(3, 3, false, false, 0xf0, 14, 0, Rm::Reg(13)), "rorx r14d,r13d,0"),
+            (&|a| a.vex(3, 3, false, false, 0xf0, 14, 0, Rm::Reg(13)), "rorx r14d,r13d,0h"),
         ];
         for (emit, expected) in cases {
             // RORX has an immediate, which the row adds.

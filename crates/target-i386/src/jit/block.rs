@@ -3,10 +3,12 @@
 use super::asm::{Asm, alu, cc, env};
 use super::encoding::Encoding;
 use super::env::{Key, at};
+use super::host::Host;
 use super::memory::Cold;
 use super::plan::{self, Held};
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
+use super::system;
 use super::thunks::Thunk;
 use super::vector;
 use crate::decode::{self, Context, Decoded};
@@ -38,10 +40,13 @@ pub struct Translation {
     /// Offset of each instruction from the page's start, and of the first byte behind the block.
     pub offsets: Box<[u16]>,
     /// What helper calls point at; must live as long as the code.
+    #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
     pub refuse: u32,
+    /// Offset of each instruction's code, and of what lies behind the straight way; empty unless asked for.
+    pub marks: Vec<u32>,
 }
 
 /// A decoded instruction with its row.
@@ -55,6 +60,8 @@ pub(super) struct Item {
     pub row: Row,
     /// Flags after it are wanted in memory.
     pub save: bool,
+    /// It writes some of the flags, and nobody looks at any of them.
+    pub dead: bool,
     /// The instruction whose flags its cold paths have to make again.
     pub remake: Option<u8>,
     /// Bits of `Env::vectors` that nobody has tested before it.
@@ -77,16 +84,35 @@ impl Item {
 #[derive(Clone, Copy, Debug)]
 pub struct Translator {
     features: Features,
-    bmi2: bool,
+    host: Host,
+    most: usize,
+    marks: bool,
 }
 
 impl Translator {
     /// A translator for guests with `features`.
     pub fn new(features: Features) -> Self {
+        Self::with_host(features, Host::detect())
+    }
+
+    /// A translator that emits what a host with `host` can run.
+    pub fn with_host(features: Features, host: Host) -> Self {
         Self {
             features,
-            bmi2: std::arch::is_x86_feature_detected!("bmi2"),
+            host,
+            most: MAX_INSNS,
+            marks: false,
         }
+    }
+
+    /// Makes blocks of one instruction.
+    pub fn one_by_one(self) -> Self {
+        Self { most: 1, ..self }
+    }
+
+    /// Fills in [`Translation::marks`].
+    pub fn with_marks(self) -> Self {
+        Self { marks: true, ..self }
     }
 
     /// Translates the block that starts with `bytes` (of one page), at `page_offset` of its page. `id` is what exit
@@ -102,7 +128,7 @@ impl Translator {
             key,
             id,
             page_offset,
-            bmi2: self.bmi2,
+            bmi2: self.host.contains(Host::BMI2),
             current: 0,
             held: Held::Nothing,
             remake: None,
@@ -111,6 +137,7 @@ impl Translator {
             links: Vec::new(),
             helpers: Vec::new(),
             count: items.len() as u8,
+            marks: self.marks.then(Vec::new),
         };
         Some(emitter.emit(&items))
     }
@@ -124,7 +151,7 @@ impl Translator {
         let mut items: Vec<Item> = Vec::with_capacity(16);
         let mut start = 0;
         let mut seen = 0;
-        while items.len() < MAX_INSNS && start < bytes.len() {
+        while items.len() < self.most && start < bytes.len() {
             let mut raw = Instruction::default();
             let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
                 break;
@@ -133,7 +160,7 @@ impl Translator {
             let mut own = [0; decode::MAX_LENGTH];
             own[..len].copy_from_slice(&bytes[start..start + len]);
             let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
-            let mut row = rows::row(&raw, &insn, &e, key);
+            let mut row = rows::row(&raw, &insn, &e, key, self.host);
             let gate = vector::gate(&mut row, &mut seen);
             let last = row.last;
             items.push(Item {
@@ -144,6 +171,7 @@ impl Translator {
                 start: start as u16,
                 row,
                 save: false,
+                dead: false,
                 remake: None,
                 gate,
             });
@@ -151,6 +179,11 @@ impl Translator {
             if last {
                 break;
             }
+        }
+        if let Some(item) = items.last_mut()
+            && system::needs_successor(&item.raw)
+        {
+            item.row = rows::end();
         }
         items
     }
@@ -172,8 +205,10 @@ pub(super) struct Emitter {
     pub cold: Vec<Cold>,
     pub relocs: Vec<(usize, Thunk)>,
     links: Vec<Link>,
+    #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
+    marks: Option<Vec<u32>>,
 }
 
 impl Emitter {
@@ -183,12 +218,14 @@ impl Emitter {
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
+            self.mark();
             self.remake = item.remake;
             (item.row.emit)(self, item);
             if !item.row.last && n + 1 == items.len() {
                 self.go_on(self.next_offset(item));
             }
         }
+        self.mark();
         self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
@@ -217,6 +254,13 @@ impl Emitter {
             offsets: offsets.into(),
             helpers: std::mem::take(&mut self.helpers),
             refuse,
+            marks: self.marks.take().unwrap_or_default(),
+        }
+    }
+
+    fn mark(&mut self) {
+        if let Some(marks) = &mut self.marks {
+            marks.push(self.asm.at() as u32);
         }
     }
 

@@ -7,6 +7,7 @@ use super::asm::{Op, Rm, env, op32};
 use super::block::{Emitter, Item};
 use super::encoding::Encoding;
 use super::env::{Key, at};
+use super::host::Host;
 use super::integer::Use;
 use super::memory::Access;
 use super::plan::{Held, Writes};
@@ -36,7 +37,7 @@ fn defined(mnemonic: Mnemonic) -> u16 {
 }
 
 /// The row, if the instruction belongs here and the host has it.
-pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option<Row> {
+pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Host) -> Option<Row> {
     if key.bits == 16 && insn.has_mem() && !key.flat {
         return None;
     }
@@ -51,7 +52,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
     let size = exec::operand_size(raw);
     match raw.mnemonic() {
         M::Bsf | M::Bsr if size >= 4 => flags(scan, Held::Nothing),
-        _ if !host_has(raw) => None,
+        _ if !host_has(raw, host) => None,
         M::Tzcnt | M::Lzcnt => flags(count, Held::Carry),
         M::Andn | M::Bextr | M::Blsi | M::Blsmsk | M::Blsr | M::Bzhi => flags(vex, Held::Carry),
         M::Pdep | M::Pext | M::Rorx | M::Sarx | M::Shlx | M::Shrx => plain(vex),

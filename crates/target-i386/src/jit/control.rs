@@ -70,6 +70,8 @@ impl Emitter {
         let field = |offset: usize| Rm::Base(S1, offset as i32);
         let asm = &mut self.asm;
         asm.mov32(S1, S0);
+        asm.shift_imm(5, S1, Jump::FOLD, false);
+        asm.op(op32(0x33), S1, Rm::Reg(S0));
         asm.alu_imm(alu::AND, Rm::Reg(S1), Jump::ENTRIES as i32 - 1, false);
         asm.shift_imm(4, S1, size_of::<Jump>().trailing_zeros() as u8, false);
         asm.alu(alu::ADD, S1, env(at::JUMPS));

@@ -35,11 +35,13 @@ impl Jump {
     };
     /// Entries of the cache.
     pub const ENTRIES: usize = 1 << 14;
+    /// Functions are aligned: bits from here on are mixed into the lower ones. Below 32.
+    pub const FOLD: u8 = 10;
 
     /// The entry for an address: generated code computes the same.
     #[inline]
     pub fn index(pc: u64) -> usize {
-        pc as usize & (Self::ENTRIES - 1)
+        (pc ^ pc >> Self::FOLD) as usize & (Self::ENTRIES - 1)
     }
 }
 
@@ -61,6 +63,8 @@ pub struct Env {
     pub jumps: u64,
     /// The instruction count at the end of the current block is this less `left`.
     pub count_base: u64,
+    /// Address of the word of requests to the CPU.
+    pub pending: u64,
     /// Host code address kept across a probe.
     pub scratch: u64,
     /// Exit word under construction.
@@ -93,6 +97,7 @@ pub(crate) mod at {
     pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
     pub const TAGS: i32 = offset_of!(Env, tags) as i32;
     pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;
+    pub const PENDING: i32 = offset_of!(Env, pending) as i32;
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
     pub const REGION_FLAGS: i32 = offset_of!(Env, region_flags) as i32;

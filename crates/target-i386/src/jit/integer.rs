@@ -190,15 +190,16 @@ fn accumulator(emitter: &mut Emitter, item: &Item, size: u8) {
 pub(super) fn inc_dec(emitter: &mut Emitter, item: &Item) {
     let size = size_of(item);
     let mut op = sized(item, size);
+    let need = if item.dead { Held::Nothing } else { Held::Carry };
     if !matches!(item.e.code, 0xfe | 0xff) {
         // The one-byte forms are REX prefixes in 64-bit mode.
         let extension = u8::from(item.raw.mnemonic() == Mnemonic::Dec);
         op.code = 0xff;
         let register = emitter.operand(item, item.e.code & 7, Use::Both, size, S0);
-        emitter.want(Held::Carry);
+        emitter.want(need);
         emitter.asm.op(op, extension, Rm::Reg(register));
     } else {
-        emitter.modrm(item, op, Field::Opcode, (Use::Both, size), false, Held::Carry);
+        emitter.modrm(item, op, Field::Opcode, (Use::Both, size), false, need);
     }
     emitter.flags_made(item);
 }
@@ -440,7 +441,11 @@ pub(super) fn shift(emitter: &mut Emitter, item: &Item) {
     let size = size_of(item);
     let mut op = sized(item, size);
     let merges = item.row.effects.writes == Writes::Some;
-    let need = if merges { Held::All } else { Held::Nothing };
+    let need = if merges && !item.dead {
+        Held::All
+    } else {
+        Held::Nothing
+    };
     let imm = matches!(op.code, 0xc0 | 0xc1);
     // /6 is an alias of /4.
     let field = if item.e.reg & 7 == 6 { 4 } else { item.e.reg & 7 };
@@ -524,11 +529,6 @@ pub(super) fn bswap(emitter: &mut Emitter, item: &Item) {
     emitter.written(item, number, Use::Both, size, S0);
 }
 
-/// Whether the host has POPCNT.
-pub(super) fn has_popcnt() -> bool {
-    std::arch::is_x86_feature_detected!("popcnt")
-}
-
 /// A register written from a register or memory of its size, with the guest's own prefixes: POPCNT.
 pub(super) fn same_two(emitter: &mut Emitter, item: &Item) {
     let size = size_of(item);
@@ -555,7 +555,7 @@ pub(super) fn same_implicit(emitter: &mut Emitter, item: &Item) {
         _ => 4,
     };
     let flags = item.row.effects.writes != Writes::None;
-    if flags {
+    if flags && !item.dead {
         emitter.want(Held::All);
     }
     if size == 2 {

@@ -21,8 +21,10 @@ mod control;
 mod encoding;
 pub(crate) mod env;
 mod flags;
+mod host;
 mod integer;
 mod memory;
+pub mod names;
 mod plan;
 mod regs;
 mod remake;
@@ -38,6 +40,7 @@ mod x87;
 
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};
+pub use host::Host;
 pub(crate) use runtime::slow;
 pub use runtime::{Exit, ExitKind, Helper};
 pub use thunks::{Thunk, Thunks};

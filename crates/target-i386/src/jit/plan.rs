@@ -47,6 +47,8 @@ pub(super) struct Effects {
     pub reads: Held,
     /// Flags it writes.
     pub writes: Writes,
+    /// Earlier flags that it keeps or may keep, if it writes some only.
+    pub merges: Held,
     /// What the host's flags hold of the guest's after it, if it writes any.
     pub leaves: Held,
 }
@@ -60,7 +62,7 @@ enum Memory {
     Everybody,
 }
 
-/// Fills in [`Item::save`] and [`Item::remake`].
+/// Fills in [`Item::save`], [`Item::dead`] and [`Item::remake`].
 pub(super) fn plan(items: &mut [Item]) {
     // At the current point, going backwards: who wants flags in memory, and what is wanted in host flags.
     let mut memory = Memory::Everybody;
@@ -91,13 +93,17 @@ pub(super) fn plan(items: &mut [Item]) {
             }
             Writes::Some => {
                 items[n].save = memory != Memory::Nobody || wanted > effects.leaves;
-                // Merging takes the earlier ones.
-                memory = if effects.clobbers {
-                    Memory::Everybody
+                if memory == Memory::Nobody && wanted == Held::Nothing {
+                    items[n].dead = true;
                 } else {
-                    Memory::Nobody
-                };
-                wanted = Held::All;
+                    // Merging takes the earlier ones.
+                    memory = if effects.clobbers {
+                        Memory::Everybody
+                    } else {
+                        Memory::Nobody
+                    };
+                    wanted = effects.merges;
+                }
                 seen_until = n + 1;
             }
         }

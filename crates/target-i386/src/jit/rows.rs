@@ -7,6 +7,7 @@ use super::block::{Emitter, Item};
 use super::encoding::Encoding;
 use super::env::Key;
 use super::flags::needed_by;
+use super::host::Host;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
 use super::{bmi, control, integer, stack, system, vector_rows, x87};
@@ -53,6 +54,7 @@ impl Row {
 
     fn writes(mut self, writes: Writes, leaves: Held) -> Self {
         self.effects.writes = writes;
+        self.effects.merges = Held::All;
         self.effects.leaves = leaves;
         self
     }
@@ -88,7 +90,7 @@ fn helper(raw: &Instruction) -> Row {
 }
 
 /// The handler is called, and the block ends.
-fn end() -> Row {
+pub(super) fn end() -> Row {
     let mut row = straight(control::handler_and_leave, true).last();
     row.effects.cold = false;
     row
@@ -100,7 +102,7 @@ pub(super) fn condition(raw: &Instruction) -> u8 {
 }
 
 /// The row of an instruction.
-pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row {
+pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Host) -> Row {
     if raw.code() == Code::INVALID || insn.code == Code::INVALID {
         return end();
     }
@@ -113,14 +115,15 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Row
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
         return end();
     }
-    integer_row(raw, insn, e, key)
+    integer_row(raw, insn, e, key, host)
         .or_else(|| {
             // Engaging the vector registers calls a thunk that reads flags in memory.
-            let mut row = vector_rows::row(raw, insn, e, key).or_else(|| bmi::row(raw, insn, e, key))?;
+            let mut row =
+                vector_rows::row(raw, insn, e, key, host).or_else(|| bmi::row(raw, insn, e, key, host))?;
             row.effects.cold = false;
             Some(row)
         })
-        .or_else(|| x87::row(raw, insn, e, key))
+        .or_else(|| x87::row(raw, insn, e, key, host))
         .unwrap_or_else(|| helper(raw))
 }
 
@@ -214,7 +217,7 @@ fn high_register(raw: &Instruction, op: u32) -> bool {
     )
 }
 
-fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option<Row> {
+fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Host) -> Option<Row> {
     let memory = insn.has_mem();
     if high_byte_conflict(raw, e) {
         return None;
@@ -241,7 +244,10 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
         | Mnemonic::Cmp
         | Mnemonic::Test => all(integer::alu),
         Mnemonic::Adc | Mnemonic::Sbb => all(integer::alu).map(|row| row.reads(Held::Carry)),
-        Mnemonic::Inc | Mnemonic::Dec => some(integer::inc_dec),
+        Mnemonic::Inc | Mnemonic::Dec => some(integer::inc_dec).map(|mut row| {
+            row.effects.merges = Held::Carry;
+            row
+        }),
         Mnemonic::Neg => all(integer::unary),
         Mnemonic::Not => plain(integer::unary),
         Mnemonic::Mul | Mnemonic::Imul => {
@@ -286,7 +292,7 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option
             Some(straight(integer::bit_test, memory).writes(Writes::Some, Held::Nothing))
         }
         Mnemonic::Bswap if size >= 4 => plain(integer::bswap),
-        Mnemonic::Popcnt if integer::has_popcnt() => all(integer::same_two),
+        Mnemonic::Popcnt if host.contains(Host::POPCNT) => all(integer::same_two),
         Mnemonic::Cbw | Mnemonic::Cwde | Mnemonic::Cdqe | Mnemonic::Cwd | Mnemonic::Cdq | Mnemonic::Cqo => {
             plain(integer::same_implicit)
         }

@@ -1,7 +1,7 @@
 //! What generated code calls, and what it says when it leaves.
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
-use super::env::{Env, Key};
+use super::env::{Env, Jump, Key};
 use crate::mem::{Privilege, canonical};
 use crate::{Fault, Insn, Vcpu, interrupt, paging};
 use softmmu::tlb::{Access, Probe};
@@ -96,6 +96,7 @@ pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     let size = u64::from(how & 0xff);
+    cpu.counts.slow[usize::from(how >> 8 != 0)] += 1;
     let access = if how >> 8 != 0 {
         Access::Write
     } else {
@@ -116,18 +117,19 @@ pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
         .unwrap_or(std::ptr::null_mut())
 }
 
-/// Calls a handler: 0 to go on, or the exit word.
+/// Calls a handler: 0 to go on, the exit word, or the host address of the code to go on with, which is none of those
+/// numbers.
 ///
 /// # Safety
 /// As `vcpu`; `helper` belongs to the block that runs.
-pub(super) unsafe extern "sysv64" fn helper(env: *mut Env, helper: *const Helper) -> u32 {
+pub(super) unsafe extern "sysv64" fn helper(env: *mut Env, helper: *const Helper) -> u64 {
     // SAFETY: the caller's promises. A block's tables outlive its execution: they are dropped between runs.
     let (cpu, helper) = unsafe { (vcpu(env), &*helper) };
     cpu.run_helper(helper)
 }
 
 impl Vcpu {
-    fn run_helper(&mut self, helper: &Helper) -> u32 {
+    fn run_helper(&mut self, helper: &Helper) -> u64 {
         let base = self.jit.rip_base;
         let mask = self.mode.ip_mask;
         let next = base.wrapping_add(helper.next as i64 as u64) & mask;
@@ -142,7 +144,7 @@ impl Vcpu {
             self.jit.fault = Some(fault);
             self.state.rip =
                 base.wrapping_add((helper.next - i32::from(helper.insn.len)) as i64 as u64) & mask;
-            return helper.word + ((ExitKind::Fault as u32 - ExitKind::After as u32) << 28);
+            return u64::from(helper.word + ((ExitKind::Fault as u32 - ExitKind::After as u32) << 28));
         }
         if helper.writes_flags {
             self.jit.flags = self.state.flags.packed();
@@ -152,7 +154,34 @@ impl Vcpu {
             && self.state.rip == next
             && (iterations == 0 || self.jit.left >= 0)
             && self.jit_key() == Some(helper.key);
-        if goes_on { 0 } else { helper.word }
+        if goes_on {
+            return 0;
+        }
+        if helper.leave && !self.leave && self.jit.left >= 0 {
+            self.refresh_attention();
+            if self.is_quiet()
+                && let Some(code) = self.next_code()
+            {
+                return code;
+            }
+        }
+        u64::from(helper.word)
+    }
+
+    /// The code for the next instruction, if the jump cache knows it: system calls and their like stay in generated
+    /// code. `Env` is then prepared for it.
+    fn next_code(&mut self) -> Option<u64> {
+        let key = self.jit_key()?;
+        let pc = self.code_address();
+        // SAFETY: generated code runs, so the run loop has set `jumps` to a cache of that many entries that it owns.
+        let jump = unsafe { *(self.jit.jumps as *const Jump).add(Jump::index(pc)) };
+        if jump.pc != pc || jump.tag != self.jit_tag(pc, key) || jump.code >> 32 == 0 {
+            return None;
+        }
+        self.jit.tags = [self.jit_tag(0, key), self.jit_tag(1 << 63, key)];
+        self.jit.rip_base = jump.rip_base;
+        self.jit.flags = self.state.flags.packed();
+        Some(jump.code)
     }
 
     /// Instructions completed when `after` of the current block's are not.
@@ -168,7 +197,9 @@ impl Vcpu {
     #[inline]
     pub fn enter_generated(&mut self, slice: i32, rip_base: u64, key: Key) {
         let tags = [self.jit_tag(0, key), self.jit_tag(1 << 63, key)];
+        let pending = self.signals.pending_word();
         let env = &mut self.jit;
+        env.pending = pending as u64;
         env.tags = tags;
         env.left = slice;
         env.count_base = self.icount.wrapping_add(slice as u64);

@@ -1,4 +1,4 @@
-//! System instructions that kernels execute all the time and that need no Rust: CLI, PUSHFQ, reads of segment
+//! System instructions that kernels execute all the time and that need no Rust: CLI, STI, PUSHFQ, reads of segment
 //! registers.
 
 use super::asm::{Op, Rm, alu, cc, env, op32, op64};
@@ -9,6 +9,9 @@ use super::regs::{S0, S1, host};
 use super::rows::{Row, Template};
 use crate::flags::bit;
 use iced_x86::{Code, Instruction};
+
+/// OR in the opcode map.
+const OR: u8 = 1;
 
 /// The row of a system instruction that has one.
 pub(super) fn row(raw: &Instruction, key: Key) -> Option<Row> {
@@ -28,6 +31,7 @@ pub(super) fn row(raw: &Instruction, key: Key) -> Option<Row> {
         }
         Code::Pushfq if key.stack == 8 => row(pushfq, true),
         Code::Cli if key.bits == 64 => row(cli, true),
+        Code::Sti if key.bits == 64 => row(sti, true),
         _ => None,
     }
 }
@@ -58,6 +62,28 @@ fn pushfq(emitter: &mut Emitter, _: &Item) {
     emitter.asm.load(S1, env(at::SCRATCH));
     emitter.store_slot(S1);
     emitter.move_stack(-8);
+}
+
+/// STI at CPL 0 with no request pending. Its shadow then keeps nothing out, and nobody can see it: a block does not end
+/// behind an STI ([`needs_successor`]), and an exit at the next instruction is an exit into the interpreter, which
+/// completes that one before it looks at anything.
+fn sti(emitter: &mut Emitter, _: &Item) {
+    emitter.asm.op(op32(0x80), alu::CMP, env(at::cpl()));
+    emitter.asm.byte(0);
+    let other_level = emitter.asm.jcc(cc::NZ);
+    emitter.leave_before(other_level);
+    emitter.asm.load(S0, env(at::PENDING));
+    emitter.asm.alu_imm(alu::CMP, Rm::Base(S0, 0), 0, false);
+    let pending = emitter.asm.jcc(cc::NZ);
+    emitter.leave_before(pending);
+    emitter.asm.op(op64(0x81), OR, env(at::control_flags()));
+    emitter.asm.imm32(bit::IF as i32);
+    emitter.clobber();
+}
+
+/// Whether the instruction cannot be the last of its block.
+pub(super) fn needs_successor(raw: &Instruction) -> bool {
+    raw.code() == Code::Sti
 }
 
 /// CLI at CPL 0; else the interpreter, which knows IOPL and virtual interrupts.

@@ -3,7 +3,7 @@
 //! They save the pinned registers to `CpuState` before Rust runs and load them after it, so blocks never save
 //! anything, and Rust never sees a guest register in the host's.
 
-use super::asm::{Asm, Rm, alu, cc, env, op32};
+use super::asm::{Asm, Rm, alu, cc, env, op32, op64};
 use super::env::at;
 use super::regs::{ENV, RAX, RDI, RSP, S0, S1, pinned};
 use super::runtime;
@@ -25,7 +25,7 @@ pub enum Thunk {
 }
 
 /// Sizes of accesses in bytes.
-const SIZES: [u8; 8] = [1, 2, 4, 8, 10, 16, 32, 64];
+pub(super) const SIZES: [u8; 8] = [1, 2, 4, 8, 10, 16, 32, 64];
 
 impl Thunk {
     /// The slow path for an access of `size` bytes.
@@ -55,6 +55,21 @@ impl Thunks {
             Thunk::Helper => self.helper,
             Thunk::Slow(n) => self.slow[usize::from(n & 15)],
             Thunk::Engage(need) => self.engage[usize::from(need & 15)],
+        }
+    }
+
+    /// The name of what starts at an offset, for listings.
+    pub fn name_at(&self, at: usize) -> Option<String> {
+        let position = |offsets: &[usize]| offsets.iter().position(|&offset| offset == at);
+        if at == self.exit {
+            Some("exit".into())
+        } else if at == self.helper {
+            Some("helper".into())
+        } else if let Some(n) = position(&self.slow) {
+            let access = if n < 8 { "read" } else { "write" };
+            Some(format!("slow {access} of {}", SIZES[n & 7]))
+        } else {
+            position(&self.engage).map(|need| format!("engage {need}"))
         }
     }
 
@@ -177,13 +192,20 @@ fn emit_helper(asm: &mut Asm, exit_saved: usize) {
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     call(asm, runtime::helper as *const () as usize);
-    asm.op(op32(0x85), RAX, Rm::Reg(RAX));
+    asm.op(op64(0x85), RAX, Rm::Reg(RAX));
     let leave = asm.jcc(cc::NZ);
     load(asm);
     asm.byte(0xc3);
     asm.bind_here(leave);
-    asm.mov32(S1, RAX);
     asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
+    asm.mov(S1, RAX);
+    // An exit word has 32 bits; a code address has more.
+    asm.mov(S0, RAX);
+    asm.shift_imm(5, RAX, 32, true);
+    let word = asm.jcc(cc::Z);
+    load(asm);
+    asm.op(op32(0xff), 4, Rm::Reg(S0)); // jmp S0
+    asm.bind_here(word);
     let jump = asm.jmp();
     asm.bind(jump, exit_saved);
 }
@@ -195,7 +217,7 @@ fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     asm.mov(RSI, S0);
     asm.mov32(RDX, S1);
     call(asm, runtime::slow as *const () as usize);
-    asm.op(super::asm::op64(0x85), RAX, Rm::Reg(RAX));
+    asm.op(op64(0x85), RAX, Rm::Reg(RAX));
     let leave = asm.jcc(cc::Z);
     asm.mov(S0, RAX);
     vector_state::load(asm);

@@ -43,6 +43,7 @@ pub(super) fn gate(row: &mut Row, seen: &mut u8) -> u8 {
                     *seen |= vectors::SSE;
                 }
                 row.effects.exits = true;
+                row.effects.cold = true;
                 row.effects.clobbers = true;
             }
             missing
@@ -131,7 +132,7 @@ impl Emitter {
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
             from,
-            remake: None,
+            remake: self.remake,
             kind: ColdKind::Engage {
                 need: item.gate,
                 site,

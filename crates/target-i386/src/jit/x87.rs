@@ -8,6 +8,7 @@ use super::asm::{Op, Rm, cc, env, op32};
 use super::block::{Emitter, Item};
 use super::encoding::Encoding;
 use super::env::{Key, at};
+use super::host::Host;
 use super::memory::{Access, Address};
 use super::plan::{Held, Writes};
 use super::regs::{S0, S1};
@@ -23,7 +24,7 @@ use iced_x86::{Code, EncodingKind, Instruction, Mnemonic};
 const MASKS: i32 = 0x3f;
 
 /// The row of an x87 or MMX instruction; none if its handler is to be called.
-pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Option<Row> {
+pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Host) -> Option<Row> {
     if raw.code().encoding() != EncodingKind::Legacy || key.bits == 16 && insn.has_mem() && !key.flat {
         return None;
     }
@@ -33,7 +34,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
         row
     };
     if e.map == 0 && matches!(e.code, 0xd8..=0xdf) {
-        return stack_row(raw, &made);
+        return stack_row(raw, host, &made);
     }
     if raw.mnemonic() == Mnemonic::Emms {
         return Some(made(empty));
@@ -51,10 +52,10 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key) -> Opt
                 | Mnemonic::Cvtpd2pi
                 | Mnemonic::Cvttpd2pi
         );
-    (mmx && host_has(raw) && operands(e.map, e.code, raw).is_some()).then(|| made(vector::same))
+    (mmx && host_has(raw, host) && operands(e.map, e.code, raw).is_some()).then(|| made(vector::same))
 }
 
-fn stack_row(raw: &Instruction, made: &dyn Fn(Template) -> Row) -> Option<Row> {
+fn stack_row(raw: &Instruction, host: Host, made: &dyn Fn(Template) -> Row) -> Option<Row> {
     use Mnemonic as M;
     Some(match raw.mnemonic() {
         // The FSTPNCE alias of FSTP has a rule of its own.
@@ -110,7 +111,7 @@ fn stack_row(raw: &Instruction, made: &dyn Fn(Template) -> Row) -> Option<Row> {
         | M::Fdecstp
         | M::Ffree => made(operation),
         // C1 after them is AMD's choice here.
-        M::Fcomi | M::Fcomip | M::Fucomi | M::Fucomip if host_is_amd() => {
+        M::Fcomi | M::Fcomip | M::Fucomi | M::Fucomip if host.contains(Host::AMD) => {
             let mut row = made(compare);
             row.effects.writes = Writes::All;
             row.effects.leaves = Held::All;
@@ -134,16 +135,6 @@ fn stack_row(raw: &Instruction, made: &dyn Fn(Template) -> Row) -> Option<Row> {
         M::Fnclex => made(clear),
         _ => return None,
     })
-}
-
-/// Whether the host's vendor is AMD.
-fn host_is_amd() -> bool {
-    static AMD: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
-        let leaf = std::arch::x86_64::__cpuid(0);
-        let name = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat();
-        name == b"AuthenticAMD" || name == b"HygonGenuine"
-    });
-    *AMD
 }
 
 /// Whether a memory operand is written.

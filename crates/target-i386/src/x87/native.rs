@@ -14,7 +14,7 @@ pub(crate) fn image(fpu: &Fpu) -> [u32; WORDS] {
     bytes[0..2].copy_from_slice(&fpu.control.to_le_bytes());
     bytes[4..6].copy_from_slice(&fpu.status_word().to_le_bytes());
     let tags = (0..8).fold(0u16, |word, i| {
-        word | u16::from(fpu.empty >> i & 1) * 3 << (2 * i)
+        word | (u16::from(fpu.empty >> i & 1) * 3) << (2 * i)
     });
     bytes[8..10].copy_from_slice(&tags.to_le_bytes());
     for i in 0..8 {

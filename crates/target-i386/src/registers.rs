@@ -1,8 +1,8 @@
-//! `info registers` and `$name`: the CPU's state as text.
+//! The CPU's state as text: `info registers` and `$name` of the monitor, and `-d cpu`.
 
+use crate::CpuState;
+use crate::state::{DescriptorTable, Segment};
 use std::fmt::Write;
-use target_i386::CpuState;
-use target_i386::state::{DescriptorTable, Segment};
 
 const GENERAL: [&str; 16] = [
     "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
@@ -37,8 +37,15 @@ pub fn value(cpu: &CpuState, name: &str) -> Option<u64> {
     })
 }
 
-/// All registers, a screenful.
+/// All registers, a screenful. `icount` is the number of instructions completed.
 pub fn describe(cpu: &CpuState, icount: u64) -> String {
+    let mut out = describe_integer(cpu, icount);
+    describe_vectors(cpu, &mut out);
+    out
+}
+
+/// Without those of the floating-point units.
+pub fn describe_integer(cpu: &CpuState, icount: u64) -> String {
     let mut out = String::new();
     for (i, name) in GENERAL.iter().enumerate() {
         let end = if i % 4 == 3 { '\n' } else { ' ' };
@@ -72,6 +79,10 @@ pub fn describe(cpu: &CpuState, icount: u64) -> String {
     let [a, b, c, d] = cpu.dr.addr;
     let _ = writeln!(out, "DR0={a:016x} DR1={b:016x} DR2={c:016x} DR3={d:016x}");
     let _ = writeln!(out, "DR6={:016x} DR7={:016x}", cpu.dr.dr6, cpu.dr.dr7);
+    out
+}
+
+fn describe_vectors(cpu: &CpuState, out: &mut String) {
     let fpu = &cpu.fpu;
     let _ = writeln!(
         out,
@@ -82,7 +93,6 @@ pub fn describe(cpu: &CpuState, icount: u64) -> String {
         let [l0, l1, l2, l3] = lanes;
         let _ = writeln!(out, "YMM{i:02}={l3:016x}{l2:016x}{l1:016x}{l0:016x}");
     }
-    out
 }
 
 fn segment_line(name: &str, segment: &Segment) -> String {

@@ -1,0 +1,81 @@
+# Indirect calls and jumps go through the jump cache.
+# mode: long
+# state: rbx=0x1010 rdx=0x9000 [0x9000]=0x1018:8
+    .intel_syntax noprefix
+    call rbx
+    jmp [rdx]
+    .org 0x10, 0x90
+    mov eax, 1
+    ret
+    .org 0x18, 0x90
+    mov ecx, 2
+
+# host:
+#   block 1000:
+#       sub dword ptr [left],0x1
+#       js refused
+#     1000 call rbx
+#       mov r13,rbx
+#       mov r14d,r13d
+#       and r14d,0x3fff
+#       shl r14d,0x5
+#       add r14,[jumps]
+#       cmp r13,[r14]
+#       jne interpret@0
+#       shr r13,0x3f
+#       mov r13,[tags+r13*8]
+#       cmp r13,[r14+0x8]
+#       jne interpret@0
+#       mov [scratch],r14
+#       lea r13,[r12-0x8]
+#       rorx r14d,r13d,0x7
+#       and r14d,0x7fe0
+#       add r13,0x7
+#       and r13,0xfffffffffffff000
+#       cmp r13,[tlb0.write+r14]
+#       jne write_slow8@0
+#       lea r13,[r12-0x8]
+#       add r13,[tlb0.addend+r14]
+#     L0:
+#       mov r14,[rip_base]
+#       lea r14,[r14+0x2]
+#       mov [r13],r14
+#       lea r12,[r12-0x8]
+#       mov r14,[scratch]
+#       mov r13,[r14+0x10]
+#       mov [rip_base],r13
+#       jmp qword ptr [r14+0x18]
+#   block 1002:
+#       sub dword ptr [left],0x1
+#       js refused
+#     1002 jmp qword ptr [rdx]
+#       lea r13,[rdx]
+#       rorx r14d,r13d,0x7
+#       and r14d,0x7fe0
+#       add r13,0x7
+#       and r13,0xfffffffffffff000
+#       cmp r13,[tlb0.read+r14]
+#       jne read_slow8@0
+#       lea r13,[rdx]
+#       add r13,[tlb0.addend+r14]
+#     L0:
+#       mov r13,[r13]
+#       mov r14d,r13d
+#       and r14d,0x3fff
+#       shl r14d,0x5
+#       add r14,[jumps]
+#       cmp r13,[r14]
+#       jne interpret@0
+#       shr r13,0x3f
+#       mov r13,[tags+r13*8]
+#       cmp r13,[r14+0x8]
+#       jne interpret@0
+#       mov r13,[r14+0x10]
+#       mov [rip_base],r13
+#       jmp qword ptr [r14+0x18]
+# insns: 2 guest, 56 host, 22 cold, 390 bytes
+# after:
+#   5 instructions
+#   rax=0x1
+#   rcx=0x2
+#   [0x7ff8]=02 10 00 00 00 00 00 00

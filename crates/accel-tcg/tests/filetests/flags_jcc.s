@@ -1,0 +1,42 @@
+# A branch behind a comparison asks the host's flags; both ways find them in memory, too.
+# mode: long
+# state: rax=5 rbx=6
+    .intel_syntax noprefix
+    cmp rax, rbx
+    jb 1f
+    mov ecx, 1
+1:  mov edx, 2
+
+# host:
+#   block 1000:
+#       sub dword ptr [left],0x2
+#       js refused
+#     1000 cmp rax,rbx
+#       cmp rax,rbx
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#     1003 jb 0x100a
+#       jb block 100a
+#       jmp block 1005
+#   block 1005:
+#       sub dword ptr [left],0x2
+#       js refused
+#     1005 mov ecx,0x1
+#       mov ecx,0x1
+#     100a mov edx,0x2
+#       mov edx,0x2
+#       jmp block 100f
+#   block 100a:
+#       sub dword ptr [left],0x1
+#       js refused
+#     100a mov edx,0x2
+#       mov edx,0x2
+#       jmp block 100f
+# insns: 5 guest, 19 host, 17 cold, 174 bytes
+# after:
+#   3 instructions
+#   rdx=0x2
+#   rflags=0x97

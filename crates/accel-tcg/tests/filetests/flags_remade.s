@@ -1,0 +1,84 @@
+# Flags that only a failing probe shows: the straight way does not save them, the cold one makes them again.
+# mode: long
+# state: rax=0xffffffffffffffff rbx=1 rdi=0x100000000
+    .intel_syntax noprefix
+    cmp rax, rbx
+    mov rcx, [rdi]
+    sub rax, 1
+    jz 1f
+1:  nop
+
+# host:
+#   block 1000:
+#       sub dword ptr [left],0x4
+#       js refused
+#     1000 cmp rax,rbx
+#       cmp rax,rbx
+#     1003 mov rcx,[rdi]
+#       lea r13,[rdi]
+#       rorx r14d,r13d,0x7
+#       and r14d,0x7fe0
+#       add r13,0x7
+#       and r13,0xfffffffffffff000
+#       cmp r13,[tlb0.read+r14]
+#       jne read_slow8@1
+#       lea r13,[rdi]
+#       add r13,[tlb0.addend+r14]
+#     L0:
+#       mov rcx,[r13]
+#     1006 sub rax,0x1
+#       sub rax,0x1
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#     100a je 0x100c
+#       je block 100c
+#       jmp block 100c
+#   block 100c:
+#       sub dword ptr [left],0x1
+#       js refused
+#     100c nop
+#       jmp block 100d
+# cold:
+#   block 1000:
+#     read_slow8@1:
+#       cmp rax,rbx
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       lea r13,[rdi]
+#       mov r14d,interpret@1
+#       call read_slow8
+#       jmp L0
+#     refused:
+#       add dword ptr [left],0x4
+#     dead:
+#       mov r14d,refused
+#       jmp exit
+#     unlinked@100c:
+#       mov r14d,unlinked@100c
+#       jmp exit
+#     unlinked@100c:
+#       mov r14d,unlinked@100c
+#       jmp exit
+#   block 100c:
+#     refused:
+#       add dword ptr [left],0x1
+#     dead:
+#       mov r14d,refused
+#       jmp exit
+#     unlinked@100d:
+#       mov r14d,unlinked@100d
+#       jmp exit
+# insns: 5 guest, 24 host, 22 cold, 216 bytes
+# exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
+# after:
+#   exception 14
+#   2 instructions
+#   rsp=0xffd0
+#   rflags=0x82
+#   cr2=0x100000000

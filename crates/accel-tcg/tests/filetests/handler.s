@@ -1,0 +1,70 @@
+# Handlers that end a block, and one that does not.
+# mode: long
+# state: rax=0 rcx=0 rbx=5
+    .intel_syntax noprefix
+    xlatb
+    add rbx, 1
+    pushfq
+    cpuid
+    add rbx, 2
+
+# host:
+#   block 1000:
+#       sub dword ptr [left],0x4
+#       js refused
+#     1000 xlat [rbx]
+#       mov r13,handler 0
+#       call helper
+#     1001 add rbx,0x1
+#       add rbx,0x1
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#     1005 pushfq
+#       movzx r14d,byte ptr [flags]
+#       shl r14d,0xb
+#       movzx r13d,byte ptr [flags+1]
+#       and r13d,0xd5
+#       or r14,r13
+#       or r14,[rflags.control]
+#       and r14,0xfffffffffffcffff
+#       mov [scratch],r14
+#       lea r13,[r12-0x8]
+#       rorx r14d,r13d,0x7
+#       and r14d,0x7fe0
+#       add r13,0x7
+#       and r13,0xfffffffffffff000
+#       cmp r13,[tlb0.write+r14]
+#       jne write_slow8@2
+#       lea r13,[r12-0x8]
+#       add r13,[tlb0.addend+r14]
+#     L0:
+#       mov r14,[scratch]
+#       mov [r13],r14
+#       lea r12,[r12-0x8]
+#     1006 cpuid
+#       mov r13,handler 1
+#       call helper
+#   block 1008:
+#       sub dword ptr [left],0x1
+#       js refused
+#     1008 add rbx,0x2
+#       add rbx,0x2
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 100c
+# insns: 5 guest, 41 host, 12 cold, 268 bytes
+# exits: 0 refused, 1 unlinked, 0 interpreted, 1 after handlers, 0 faults
+# after:
+#   5 instructions
+#   rax=0xd
+#   rcx=0x444d4163
+#   rdx=0x69746e65
+#   rbx=0x68747543
+#   rsp=0x7ff8
+#   [0x7ff8]=06 00 00 00 00 00 00 00

@@ -1,0 +1,32 @@
+# MMX shares the x87 registers.
+# mode: long
+# state: rax=0x0102030405060708
+    .intel_syntax noprefix
+    movq mm0, rax
+    paddb mm0, mm0
+    movq rbx, mm0
+    emms
+
+# host:
+#   block 1000:
+#       sub dword ptr [left],0x4
+#       js refused
+#     1000 movq mm0,rax
+#       test byte ptr [vectors],0x8
+#       je engage8@0
+#     L0:
+#       mov r13,[rip_base]
+#       mov [x87.base],r13
+#       movq mm0,rax
+#     1004 paddb mm0,mm0
+#       paddb mm0,mm0
+#     1007 movq rbx,mm0
+#       movq rbx,mm0
+#     100b emms
+#       emms
+#       jmp block 100d
+# insns: 4 guest, 11 host, 8 cold, 92 bytes
+# after:
+#   4 instructions
+#   rbx=0x20406080a0c0e10
+#   r0=0xffff.020406080a0c0e10
