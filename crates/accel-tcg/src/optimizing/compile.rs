@@ -1,6 +1,8 @@
 //! The thread that compiles regions. It sees copied bytes only: what it gets is lowered, compiled and placed, and the
 //! address goes back to the vCPU, which decides whether the region is still true.
 
+#![allow(clippy::result_large_err)] // Cranelift's error is what it is
+
 use super::module::{Full, RegionModule};
 use crate::code_buffer::CodeBuffer;
 use cranelift_codegen::Context;

@@ -4,6 +4,8 @@
 //! Helpers are declared once, by name and address; calls of them are absolute, since the executable may be further
 //! than 2 GiB from the buffer. There is no data.
 
+#![allow(clippy::result_large_err)] // Cranelift's error is what it is
+
 use crate::code_buffer::CodeBuffer;
 use cranelift_codegen::Context;
 use cranelift_codegen::binemit::Reloc;
