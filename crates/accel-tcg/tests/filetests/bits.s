@@ -25,17 +25,8 @@
 #     1004 bsr rdi,rbx
 #       bsr r13,rbx
 #       cmovne rdi,r13
-#       mov r13,rax
-#       lahf
-#       seto al
-#       and eax,0x4000
-#       mov [flags],ax
-#       mov rax,r13
 #     1008 bt rax,0x5
 #       bt rax,0x5
-#       setb r14b
-#       and byte ptr [flags+1],0xfe
-#       or [flags+1],r14b
 #     100d bts rbx,0x7
 #       bts rbx,0x7
 #     1012 popcnt r8,rcx
@@ -77,7 +68,7 @@
 #     L0:
 #       movbe eax,[r13]
 #       jmp block 103b
-# insns: 12 guest, 47 host, 10 cold, 273 bytes
+# insns: 12 guest, 38 host, 10 cold, 240 bytes
 # after:
 #   12 instructions
 #   rax=0xebfe0000

@@ -34,7 +34,7 @@
 #       mov r13,handler 0
 #       call helper
 # insns: 5 guest, 16 host, 12 cold, 160 bytes
-# exits: 0 refused, 0 unlinked, 0 interpreted, 5 after handlers, 0 faults
+# exits: 0 refused, 0 unlinked, 0 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 3
 #   5 instructions

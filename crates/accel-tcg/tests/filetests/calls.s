@@ -94,6 +94,8 @@
 #     L0:
 #       mov r13,[r13]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -112,7 +114,7 @@
 #       js refused
 #     1014 nop
 #       jmp block 1015
-# insns: 9 guest, 82 host, 46 cold, 646 bytes
+# insns: 9 guest, 84 host, 46 cold, 653 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   18 instructions

@@ -17,6 +17,8 @@
 #     1000 call rbx
 #       mov r13,rbx
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -61,6 +63,8 @@
 #     L0:
 #       mov r13,[r13]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -73,7 +77,7 @@
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 2 guest, 56 host, 22 cold, 390 bytes
+# insns: 2 guest, 60 host, 22 cold, 404 bytes
 # after:
 #   5 instructions
 #   rax=0x1

@@ -59,7 +59,7 @@
 #       mov rax,r13
 #       jmp block 100c
 # insns: 5 guest, 41 host, 12 cold, 268 bytes
-# exits: 0 refused, 1 unlinked, 0 interpreted, 1 after handlers, 0 faults
+# exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   5 instructions
 #   rax=0xd

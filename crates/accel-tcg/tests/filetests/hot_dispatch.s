@@ -77,6 +77,8 @@ done:
 #     1016 jmp rcx
 #       mov r13,rcx
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -89,7 +91,7 @@ done:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 7 guest, 57 host, 15 cold, 331 bytes
+# insns: 7 guest, 59 host, 15 cold, 338 bytes
 # after:
 #   40 instructions
 #   rax=0x6

@@ -17,14 +17,7 @@
 #       xor rax,rdi
 #     1003 imul rax,rdx
 #       imul rax,rdx
-#       seto [flags]
-#       setb [flags+1]
 #     1007 rol rax,0xd
-#       mov [scratch],rax
-#       movzx eax,word ptr [flags]
-#       add al,0x7f
-#       sahf
-#       mov rax,[scratch]
 #       rol rax,0xd
 #     100b add rdi,0x7
 #       add rdi,0x7
@@ -38,7 +31,7 @@
 #     1012 jne 0x1000
 #       jne block 1000
 #       jmp block 1014
-# insns: 6 guest, 21 host, 7 cold, 118 bytes
+# insns: 6 guest, 14 host, 7 cold, 92 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   600 instructions

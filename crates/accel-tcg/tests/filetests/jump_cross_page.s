@@ -28,6 +28,8 @@
 #       mov r13,[rip_base]
 #       lea r13,[r13+0x1005]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -49,6 +51,8 @@
 #       mov r13,[rip_base]
 #       lea r13,[r13+0x1000]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -75,6 +79,8 @@
 #       mov r13,[rip_base]
 #       lea r13,[r13-0x10]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -92,7 +98,7 @@
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 69 host, 28 cold, 452 bytes
+# insns: 6 guest, 75 host, 28 cold, 473 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

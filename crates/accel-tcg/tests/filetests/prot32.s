@@ -113,6 +113,8 @@
 #     L0:
 #       mov r13d,[r13]
 #       mov r14d,r13d
+#       shr r14d,0xa
+#       xor r14d,r13d
 #       and r14d,0x3fff
 #       shl r14d,0x5
 #       add r14,[jumps]
@@ -132,7 +134,7 @@
 #     1018 lea edi,[ebx-0x9004]
 #       lea edi,[rbx-0x9004]
 #       jmp block 101e
-# insns: 9 guest, 99 host, 49 cold, 776 bytes
+# insns: 9 guest, 101 host, 49 cold, 783 bytes
 # after:
 #   9 instructions
 #   rdx=0x77

@@ -41,7 +41,7 @@
 #       mov rax,r13
 #       jmp block 1014
 # insns: 6 guest, 21 host, 11 cold, 166 bytes
-# exits: 0 refused, 1 unlinked, 0 interpreted, 2 after handlers, 0 faults
+# exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   11 instructions
 #   rax=0x1
