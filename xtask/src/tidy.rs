@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u32)] = &[
 const UNSAFE_ALLOWED: &[&str] = &[
     "crates/softmmu/",
     "crates/accel-tcg/",
+    "crates/target-i386/src/clif/",
     "crates/target-i386/src/jit/",
     "crates/host-oracle/",
     "crates/util-mainloop/src/",

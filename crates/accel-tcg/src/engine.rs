@@ -3,6 +3,8 @@
 #[cfg(target_arch = "x86_64")]
 use crate::baseline::Baseline;
 use crate::interpreter::Interpreting;
+#[cfg(target_arch = "x86_64")]
+use crate::optimizing::{Optimizing, RegionConfig};
 use crate::{Look, Report};
 use std::str::FromStr;
 use target_i386::{StopReason, Vcpu};
@@ -15,6 +17,12 @@ pub enum Engine {
     /// One-pass translation of every block to x86-64 host code.
     #[cfg(target_arch = "x86_64")]
     Baseline,
+    /// The baseline engine, with hot loops compiled by Cranelift.
+    #[cfg(target_arch = "x86_64")]
+    Optimizing,
+    /// The interpreter, with hot loops compiled by Cranelift.
+    #[cfg(target_arch = "x86_64")]
+    InterpreterOptimizing,
 }
 
 impl Default for Engine {
@@ -29,32 +37,29 @@ impl Default for Engine {
 
 /// Not an engine of this build.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UnknownEngine {
-    /// One that is to come.
-    #[error("engine '{0}' is not in this build yet; it has {HAVE}")]
-    NotYet(String),
-    /// No such name.
-    #[error("'{0}' is not an engine of this build; it has {HAVE}")]
-    Name(String),
-}
+#[error("'{0}' is not an engine of this build; it has {HAVE}")]
+pub struct UnknownEngine(String);
 
 #[cfg(target_arch = "x86_64")]
-const HAVE: &str = "interp, baseline and auto";
+const HAVE: &str = "interp, baseline, optimizing, interp+optimizing and auto";
 #[cfg(not(target_arch = "x86_64"))]
 const HAVE: &str = "interp and auto";
 
 impl FromStr for Engine {
     type Err = UnknownEngine;
 
-    /// `interp`, `baseline`, or `auto` for the fastest there is.
+    /// `interp`, `baseline`, `optimizing`, `interp+optimizing`, or `auto` for what is best by experience.
     fn from_str(name: &str) -> Result<Self, UnknownEngine> {
         match name {
             "auto" => Ok(Self::default()),
             "interp" => Ok(Self::Interpreter),
             #[cfg(target_arch = "x86_64")]
             "baseline" => Ok(Self::Baseline),
-            "optimizing" | "interp+optimizing" => Err(UnknownEngine::NotYet(name.to_owned())),
-            _ => Err(UnknownEngine::Name(name.to_owned())),
+            #[cfg(target_arch = "x86_64")]
+            "optimizing" => Ok(Self::Optimizing),
+            #[cfg(target_arch = "x86_64")]
+            "interp+optimizing" => Ok(Self::InterpreterOptimizing),
+            _ => Err(UnknownEngine(name.to_owned())),
         }
     }
 }
@@ -66,6 +71,9 @@ pub struct ExecutionConfig {
     pub engine: Engine,
     /// Bytes for generated code (`tb-size=`, which counts MiB).
     pub code_size: usize,
+    /// When loops are compiled, if the engine does that.
+    #[cfg(target_arch = "x86_64")]
+    pub regions: RegionConfig,
 }
 
 impl Default for ExecutionConfig {
@@ -73,8 +81,16 @@ impl Default for ExecutionConfig {
         Self {
             engine: Engine::default(),
             code_size: 64 << 20,
+            #[cfg(target_arch = "x86_64")]
+            regions: RegionConfig::default(),
         }
     }
+}
+
+/// Why there is no generated code.
+#[cfg(target_arch = "x86_64")]
+fn without(error: &std::io::Error) -> String {
+    format!("no memory for generated code ({error}); the guest is interpreted, which is slower")
 }
 
 /// What runs one vCPU.
@@ -87,6 +103,9 @@ enum Runs {
     Interpreter(Interpreting),
     #[cfg(target_arch = "x86_64")]
     Baseline(Box<Baseline>),
+    /// Interpreter and regions.
+    #[cfg(target_arch = "x86_64")]
+    Optimizing(Box<Optimizing>),
 }
 
 impl Execution {
@@ -101,15 +120,35 @@ impl Execution {
         let (runs, fallback) = match config.engine {
             Engine::Interpreter => (Runs::Interpreter(Interpreting::new(look)), None),
             #[cfg(target_arch = "x86_64")]
-            Engine::Baseline => match Baseline::with_look(cpu, config.code_size, look.clone()) {
-                Ok(baseline) => (Runs::Baseline(Box::new(baseline)), None),
-                Err(error) => (
-                    Runs::Interpreter(Interpreting::new(look)),
-                    Some(format!(
-                        "no memory for generated code ({error}); the guest is interpreted, which is slower"
-                    )),
-                ),
+            // Regions have no line for each block.
+            Engine::InterpreterOptimizing if look.at_executions() => {
+                (Runs::Interpreter(Interpreting::new(look)), None)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Engine::InterpreterOptimizing => match Optimizing::new(config.code_size, config.regions) {
+                Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
+                Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
             },
+            #[cfg(target_arch = "x86_64")]
+            Engine::Baseline | Engine::Optimizing => {
+                let optimize = config.engine == Engine::Optimizing && !look.at_executions();
+                match Baseline::with_look(cpu, config.code_size, look.clone()) {
+                    Ok(mut baseline) => {
+                        let optimized = if optimize {
+                            baseline.optimize(config.code_size, config.regions)
+                        } else {
+                            Ok(())
+                        };
+                        let fallback = optimized.err().map(|error| {
+                            format!(
+                                "no memory for optimized code ({error}); the baseline engine goes on without"
+                            )
+                        });
+                        (Runs::Baseline(Box::new(baseline)), fallback)
+                    }
+                    Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
+                }
+            }
         };
         let _ = cpu;
         Self { runs, fallback }
@@ -126,6 +165,8 @@ impl Execution {
             Runs::Interpreter(interpreter) => interpreter.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]
             Runs::Baseline(baseline) => baseline.run(cpu, budget),
+            #[cfg(target_arch = "x86_64")]
+            Runs::Optimizing(optimizing) => optimizing.run(cpu, budget),
         }
     }
 
@@ -135,6 +176,8 @@ impl Execution {
             Runs::Interpreter(interpreter) => interpreter.report(cpu),
             #[cfg(target_arch = "x86_64")]
             Runs::Baseline(baseline) => baseline.report(cpu),
+            #[cfg(target_arch = "x86_64")]
+            Runs::Optimizing(_) => Report::new("interp+optimizing", cpu),
         }
     }
 }
@@ -148,17 +191,8 @@ mod tests {
     fn names() {
         assert_eq!("auto".parse(), Ok(Engine::default()));
         assert_eq!("interp".parse(), Ok(Engine::Interpreter));
-        for (name, part) in [
-            ("warp", "'warp' is not an engine of this build"),
-            ("optimizing", "engine 'optimizing' is not in this build yet"),
-            (
-                "interp+optimizing",
-                "engine 'interp+optimizing' is not in this build yet",
-            ),
-        ] {
-            let error = name.parse::<Engine>().unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        }
+        let error = "warp".parse::<Engine>().unwrap_err().to_string();
+        assert!(error.contains("'warp' is not an engine of this build"), "{error}");
     }
 
     /// No host has that much: the guest runs, interpreted.
@@ -169,6 +203,7 @@ mod tests {
         let config = ExecutionConfig {
             engine: Engine::default(),
             code_size: usize::MAX / 4,
+            ..ExecutionConfig::default()
         };
         let mut execution = Execution::new(&bench.cpu, config);
         assert!(

@@ -13,6 +13,8 @@ mod dfilter;
 mod engine;
 mod interpreter;
 mod look;
+#[cfg(target_arch = "x86_64")]
+pub mod optimizing;
 pub mod perf;
 pub mod stats;
 mod trace;

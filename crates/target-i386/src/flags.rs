@@ -174,6 +174,19 @@ impl Flags {
         self.aux = cf << 63 | (cf ^ of) << 62 | flag(bit::AF) << 3 | flag(bit::SF) | parity_delta << 8;
     }
 
+    /// `result` and `aux` as they are, for code that keeps them in registers.
+    #[inline]
+    pub(crate) fn raw(&self) -> (u64, u64) {
+        (self.result, self.aux)
+    }
+
+    /// Replaces the status flags by [`Flags::raw`] ones.
+    #[inline]
+    pub(crate) fn set_raw(&mut self, result: u64, aux: u64) {
+        self.result = result;
+        self.aux = aux;
+    }
+
     /// The status flags as LAHF and SETO leave them: OF in bit 0, SF, ZF, AF, PF and CF in bits 15, 14, 12, 10 and 8.
     /// Generated code keeps them so.
     #[inline]

@@ -7,6 +7,8 @@
 
 mod address_map;
 mod blocks;
+#[cfg(target_arch = "x86_64")]
+pub mod clif;
 pub mod control;
 pub mod cpuid;
 pub mod debug;

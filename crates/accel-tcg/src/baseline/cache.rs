@@ -291,6 +291,13 @@ impl Cache {
         }
     }
 
+    /// Kills the block at a RAM address in a mode: something better is there.
+    pub fn kill_at(&mut self, ram: RamAddr, key: u32) {
+        if let Some(id) = self.find(ram, key) {
+            self.kill(id);
+        }
+    }
+
     /// Kills the blocks of which a byte was written.
     pub fn written(&mut self, addr: RamAddr, len: u64) {
         let Some(ids) = self.by_page.get(&addr.page().0) else {

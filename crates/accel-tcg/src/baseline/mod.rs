@@ -17,6 +17,7 @@ pub use cache::Counters;
 
 use crate::Look;
 use crate::code_buffer::CodeBuffer;
+use crate::optimizing::{self, At, RegionConfig, RegionCounters, Regions};
 use crate::stats::{Part, Report, Stopwatch, Translation};
 use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
@@ -27,6 +28,8 @@ use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
 const SLICE: u64 = 16 << 10;
+/// How many visits the end of a slice counts as.
+const SAMPLE: u32 = 16;
 /// Bytes of guest code looked at for one block.
 const WINDOW: usize = 256;
 
@@ -37,6 +40,8 @@ pub struct Baseline {
     translator: Translator,
     /// Exits by kind.
     exits: [u64; 5],
+    /// Loops that Cranelift compiled.
+    regions: Option<Box<Regions>>,
     /// Look-ups that the jump cache did not answer.
     misses: u64,
     /// Blocks that were interpreted.
@@ -54,9 +59,13 @@ pub struct Baseline {
 impl CodeHolder for Baseline {
     fn written(&mut self, at: RamAddr, len: u64) {
         self.cache.written(at, len);
+        if let Some(regions) = &mut self.regions {
+            regions.written(at, len);
+        }
     }
     fn granules(&self, page: RamAddr) -> u64 {
-        self.cache.granules(page)
+        let regions = self.regions.as_ref().map_or(0, |regions| regions.granules(page));
+        self.cache.granules(page) | regions
     }
 }
 
@@ -93,6 +102,7 @@ impl Baseline {
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
             translator,
             exits: [0; 5],
+            regions: None,
             misses: 0,
             interpreted: 0,
             chain: look.may_chain(),
@@ -101,6 +111,20 @@ impl Baseline {
             watch: Stopwatch::new(look.stats),
             look,
         })
+    }
+
+    /// Has hot loops compiled by Cranelift from now on, with `size` more bytes for their code.
+    ///
+    /// # Errors
+    /// The host has no executable memory to give.
+    pub fn optimize(&mut self, size: usize, config: RegionConfig) -> io::Result<()> {
+        self.regions = Some(Box::new(Regions::new(size, config)?));
+        Ok(())
+    }
+
+    /// What happened to regions so far.
+    pub fn region_counters(&self) -> Option<RegionCounters> {
+        self.regions.as_ref().map(|regions| regions.counters)
     }
 
     /// What it has done so far.
@@ -153,6 +177,8 @@ impl Baseline {
         let mut link = None;
         // The block at RIP does not fit into the budget.
         let mut tail = false;
+        // Visits that the next look for a region counts as.
+        let mut weight = 1;
         loop {
             self.watch.round();
             if !cpu.is_quiet() || cpu.budget_left() == 0 {
@@ -173,6 +199,11 @@ impl Baseline {
             if std::mem::take(&mut tail) {
                 // Boundaries that are not quiet (a masked interrupt is pending) have been looked at: go on in any case.
                 self.interpret(cpu, interpreter);
+                continue;
+            }
+            if self.regions.is_some() && self.run_region(cpu, interpreter, std::mem::replace(&mut weight, 1))
+            {
+                link = None;
                 continue;
             }
             let evicted = self.cache.counters.evicted;
@@ -211,6 +242,8 @@ impl Baseline {
                         continue;
                     }
                     tail = cpu.budget_left() < block.len() as u64;
+                    // A slice ended here: a sample of where time goes.
+                    weight = SAMPLE;
                 }
                 ExitKind::Link => {
                     cpu.leave_generated(0, Some(block.target(exit.n)));
@@ -232,6 +265,30 @@ impl Baseline {
                 }
             }
         }
+    }
+
+    /// Runs the region at the CPU's next instruction; false if there is none.
+    fn run_region(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter, weight: u32) -> bool {
+        let Some(regions) = &mut self.regions else {
+            return false;
+        };
+        regions.poll();
+        let n = match regions.at(cpu, weight) {
+            At::Nothing => return false,
+            At::Region(n) => n,
+            At::New(n, ram, key) => {
+                // What leads to the block here shall find the region.
+                self.cache.kill_at(ram, key.pack());
+                n
+            }
+        };
+        if optimizing::short(cpu, regions, n) {
+            // Not the block: it would be linked.
+            interpreter.block(cpu);
+        } else {
+            optimizing::run_region(regions, cpu, interpreter, n);
+        }
+        true
     }
 
     /// The interpreter runs the block at RIP, as far as the budget allows.

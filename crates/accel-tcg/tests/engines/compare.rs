@@ -101,8 +101,16 @@ fn interpreter() -> ExecutionConfig {
 
 fn sides(program: &Program, subject: Subject) -> [Side; 2] {
     let Subject { engine, code_size } = subject;
-    [interpreter(), ExecutionConfig { engine, code_size }]
-        .map(|config| Side::new(program.kind, config, &program.low, &program.state))
+    let regions = accel_tcg::optimizing::RegionConfig { hot: 1, wait: true };
+    [
+        interpreter(),
+        ExecutionConfig {
+            engine,
+            code_size,
+            regions,
+        },
+    ]
+    .map(|config| Side::new(program.kind, config, &program.low, &program.state))
 }
 
 fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {

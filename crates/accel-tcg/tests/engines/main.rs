@@ -9,6 +9,7 @@
 
 mod compare;
 mod instructions;
+mod loops;
 mod program;
 mod world;
 
@@ -99,6 +100,70 @@ fn interrupts_arrive_at_every_boundary() {
         let subject = subject(&mut rng);
         (0..LENGTH)
             .flat_map(|after| [false, true].map(|nmi| Slicing::Interrupted(after, nmi)))
+            .find(|&slicing| !compare(&program, subject, slicing, LENGTH + 40, false).is_empty())
+            .map(|slicing| bisect(&program, subject, slicing, LENGTH + 40))
+    });
+}
+
+/// Engines that compile loops.
+const WITH_REGIONS: [Engine; 2] = [Engine::Optimizing, Engine::InterpreterOptimizing];
+
+#[test]
+fn loops_agree() {
+    all(PROGRAMS / 4, |kind, seed| {
+        if kind.bits() == 16 {
+            return None;
+        }
+        let mut rng = generator(kind, seed ^ 0x2_0000);
+        let length = 3 + rng.below(30) as usize;
+        let program = loops::program(kind, length, &mut rng);
+        let subject = Subject {
+            engine: rng.pick(&WITH_REGIONS),
+            code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
+        };
+        if std::env::var_os("REPRISE_DIFF_SHOW").is_some() {
+            println!("{}", program.listing());
+            compare::show(&program, TOTAL);
+        }
+        [Slicing::Whole, Slicing::Random(rng.bits()), Slicing::Single]
+            .into_iter()
+            .find(|&slicing| !compare(&program, subject, slicing, TOTAL / 2, seed % 16 == 0).is_empty())
+            .map(|slicing| bisect(&program, subject, slicing, TOTAL / 2))
+    });
+}
+
+#[test]
+fn programs_agree_with_regions() {
+    all(PROGRAMS / 6, |kind, seed| {
+        let mut rng = generator(kind, seed ^ 0x3_0000);
+        let length = 4 + rng.below(80) as usize;
+        let program = program::program(kind, length, &mut rng);
+        let subject = Subject {
+            engine: rng.pick(&WITH_REGIONS),
+            ..subject(&mut rng)
+        };
+        [Slicing::Whole, Slicing::Random(rng.bits())]
+            .into_iter()
+            .find(|&slicing| !compare(&program, subject, slicing, TOTAL, seed % 16 == 0).is_empty())
+            .map(|slicing| bisect(&program, subject, slicing, TOTAL))
+    });
+}
+
+#[test]
+fn interrupts_arrive_in_loops() {
+    const LENGTH: u64 = 60;
+    all(PROGRAMS / 15, |kind, seed| {
+        if kind.bits() == 16 {
+            return None;
+        }
+        let mut rng = generator(kind, seed ^ 0x4_0000);
+        let program = loops::program(kind, 12, &mut rng);
+        let subject = Subject {
+            engine: rng.pick(&WITH_REGIONS),
+            code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
+        };
+        (0..LENGTH)
+            .map(|after| Slicing::Interrupted(after, false))
             .find(|&slicing| !compare(&program, subject, slicing, LENGTH + 40, false).is_empty())
             .map(|slicing| bisect(&program, subject, slicing, LENGTH + 40))
     });

@@ -78,6 +78,8 @@ pub struct Env {
     pub(crate) x87_segment: u8,
     /// `rip_base` of its block.
     pub(crate) x87_base: u64,
+    /// Status flags as regions keep them; see `clif::exit`.
+    pub(crate) region_flags: [u64; 3],
     /// The fault that a handler returned.
     pub(crate) fault: Option<crate::Fault>,
 }
@@ -88,7 +90,7 @@ const fn from_env(offset: usize) -> i32 {
 }
 
 /// Offsets from [`ENV`](super::regs::ENV).
-pub(super) mod at {
+pub(crate) mod at {
     use super::*;
     pub const LEFT: i32 = offset_of!(Env, left) as i32;
     pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
@@ -98,6 +100,7 @@ pub(super) mod at {
     pub const PENDING: i32 = offset_of!(Env, pending) as i32;
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
+    pub const REGION_FLAGS: i32 = offset_of!(Env, region_flags) as i32;
     pub const SITE: i32 = offset_of!(Env, site) as i32;
 
     /// A general register's place in memory.

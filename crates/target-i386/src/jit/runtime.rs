@@ -92,7 +92,7 @@ pub(super) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(super) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     let size = u64::from(how & 0xff);

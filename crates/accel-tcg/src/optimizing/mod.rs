@@ -1,0 +1,142 @@
+//! The optimizing engine: hot loops compiled by Cranelift on a thread of their own, while something slower runs
+//! everything else: the baseline engine, or ([`Optimizing`]) the interpreter.
+
+pub mod compile;
+pub mod module;
+mod regions;
+
+pub use regions::{At, RegionConfig, RegionCounters, Regions};
+
+use std::io;
+use target_i386::clif::RegionExitKind;
+use target_i386::{Boundary, Interpreter, StopReason, Vcpu};
+
+/// Most instructions between two looks at requests from other threads.
+pub const SLICE: u64 = 16 << 10;
+
+/// Interpreter and regions: the translator of a host for which there is no one-pass emitter.
+pub struct Optimizing {
+    regions: Regions,
+}
+
+impl Optimizing {
+    /// An engine with `size` bytes for code.
+    ///
+    /// # Errors
+    /// The host has no executable memory to give.
+    pub fn new(size: usize, config: RegionConfig) -> io::Result<Self> {
+        Ok(Self {
+            regions: Regions::new(size, config)?,
+        })
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> RegionCounters {
+        self.regions.counters
+    }
+
+    /// Executes until `budget` instructions are complete or something else ends the run; as [`Vcpu::run`].
+    pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        let mut interpreter = cpu.take_interpreter();
+        cpu.begin_run(budget);
+        let reason = self.run_blocks(cpu, &mut interpreter);
+        cpu.put_interpreter(interpreter);
+        cpu.publish_count();
+        reason
+    }
+
+    fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
+        loop {
+            if !cpu.is_quiet() || cpu.budget_left() == 0 {
+                match interpreter.boundary(cpu, &mut self.regions) {
+                    Boundary::Run => {}
+                    Boundary::Single => {
+                        interpreter.single(cpu);
+                        continue;
+                    }
+                    Boundary::Stop(reason) => return reason,
+                }
+            }
+            self.regions.poll();
+            match self.regions.at(cpu, 1) {
+                At::Region(n) | At::New(n, ..) if !short(cpu, &self.regions, n) => {
+                    run_region(&mut self.regions, cpu, interpreter, n);
+                }
+                _ => interpreter.block(cpu),
+            }
+        }
+    }
+}
+
+/// Whether what is left of the budget gets nowhere in a region.
+pub fn short(cpu: &Vcpu, regions: &Regions, n: usize) -> bool {
+    cpu.budget_left() < regions.least(n)
+}
+
+/// Runs a region, and the instruction that it could not execute.
+pub fn run_region(regions: &mut Regions, cpu: &mut Vcpu, interpreter: &mut Interpreter, n: usize) {
+    let slice = cpu.budget_left().min(SLICE);
+    if let Some(exit) = regions.enter(cpu, n, slice)
+        && exit.kind == RegionExitKind::Interpret
+    {
+        interpreter.instruction(cpu);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use target_i386::testbench::{CODE, DATA, Mode, TestBench};
+
+    /// l: add eax, 3; inc ecx; jmp l
+    const LOOP: &[u8] = &[0x83, 0xc0, 0x03, 0xff, 0xc1, 0xeb, 0xf9];
+    /// mov byte [rdi], 5; jmp $
+    const PATCH: &[u8] = &[0xc6, 0x07, 0x05, 0xeb, 0xfe];
+
+    fn start() -> (TestBench, Optimizing) {
+        let mut bench = TestBench::new(Mode::Long);
+        bench.put(CODE, LOOP);
+        bench.put(DATA, PATCH);
+        bench.cpu.state.rip = CODE;
+        bench.cpu.state.gpr[0] = 0;
+        bench.cpu.state.gpr[1] = 0;
+        let config = RegionConfig { hot: 2, wait: true };
+        (bench, Optimizing::new(1 << 16, config).expect("memory for code"))
+    }
+
+    #[test]
+    fn hot_loops_run_compiled_to_the_instruction() {
+        let (mut bench, mut engine) = start();
+        assert_eq!(engine.run(&mut bench.cpu, 3001), StopReason::Budget);
+        let counters = engine.counters();
+        assert_eq!((counters.installed, counters.instructions), (1, 3));
+        assert!(counters.entered > 0);
+        assert_eq!(bench.cpu.icount, 3001);
+        assert_eq!(bench.cpu.state.gpr[..2], [3003, 1000]);
+        assert_eq!(bench.cpu.state.rip, CODE + 3);
+    }
+
+    #[test]
+    fn a_write_to_a_loop_ends_its_region() {
+        let (mut bench, mut engine) = start();
+        engine.run(&mut bench.cpu, 300);
+        bench.cpu.state.rip = DATA;
+        bench.cpu.state.gpr[7] = CODE + 2;
+        engine.run(&mut bench.cpu, 10);
+        assert_eq!(engine.counters().invalidated, 1);
+        bench.cpu.state.rip = CODE;
+        engine.run(&mut bench.cpu, 300);
+        assert_eq!(bench.cpu.state.gpr[0], 300 + 500);
+        assert_eq!(bench.cpu.state.gpr[1], 200);
+    }
+
+    #[test]
+    fn writes_beside_a_loop_leave_it_alone() {
+        let (mut bench, mut engine) = start();
+        engine.run(&mut bench.cpu, 300);
+        bench.cpu.state.rip = DATA;
+        bench.cpu.state.gpr[7] = CODE + 0x800;
+        engine.run(&mut bench.cpu, 1);
+        assert_eq!(engine.counters().invalidated, 0);
+    }
+}
