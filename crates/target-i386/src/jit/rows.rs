@@ -302,12 +302,18 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         Mnemonic::Nop
         | Mnemonic::Endbr64
         | Mnemonic::Endbr32
-        | Mnemonic::Reservednop
         | Mnemonic::Prefetchnta
         | Mnemonic::Prefetcht0
         | Mnemonic::Prefetcht1
         | Mnemonic::Prefetcht2
         | Mnemonic::Prefetchw => Some(straight(integer::nothing, false)),
+        // 0F 0D has no register form: the handler raises #UD.
+        Mnemonic::Reservednop => match raw.code() {
+            Code::Reservednop_rm16_r16_0F0D
+            | Code::Reservednop_rm32_r32_0F0D
+            | Code::Reservednop_rm64_r64_0F0D => None,
+            _ => Some(straight(integer::nothing, false)),
+        },
         Mnemonic::Clc | Mnemonic::Stc | Mnemonic::Cmc => {
             Some(straight(integer::same_implicit, false).writes(Writes::Some, Held::All))
         }
