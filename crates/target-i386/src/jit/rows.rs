@@ -82,7 +82,7 @@ fn helper(raw: &Instruction) -> Row {
     let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
     row.vectors = Vectors::Drops;
     row.effects.cold = false;
-    if raw.rflags_modified() != 0 {
+    if modifies_flags(raw) {
         row.writes(Writes::Some, Held::Nothing)
     } else {
         row
@@ -325,6 +325,12 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         }
         _ => None,
     }
+}
+
+/// Whether the handler may change status flags. A full turn of RCL or RCR changes CF for nobody, but OF, which no
+/// manual defines then, is always set from the result.
+pub(super) fn modifies_flags(raw: &Instruction) -> bool {
+    raw.rflags_modified() != 0 || matches!(raw.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr)
 }
 
 /// MOV between general registers, memory and immediates (not to or from segment, control or debug registers).
