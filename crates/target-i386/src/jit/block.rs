@@ -295,7 +295,7 @@ impl Emitter {
             insn: item.insn,
             next: self.next_offset(item),
             after: self.count - self.current,
-            writes_flags: item.raw.rflags_modified() != 0 || item.raw.code() == Code::INVALID,
+            writes_flags: rows::modifies_flags(&item.raw) || item.raw.code() == Code::INVALID,
             leave,
             word: self.word(ExitKind::After),
             key: self.key,

@@ -82,7 +82,7 @@ fn helper(raw: &Instruction) -> Row {
     let mut row = straight(|emitter, item| emitter.call_helper(item, false), true);
     row.vectors = Vectors::Drops;
     row.effects.cold = false;
-    if raw.rflags_modified() != 0 {
+    if modifies_flags(raw) {
         row.writes(Writes::Some, Held::Nothing)
     } else {
         row
@@ -302,12 +302,18 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         Mnemonic::Nop
         | Mnemonic::Endbr64
         | Mnemonic::Endbr32
-        | Mnemonic::Reservednop
         | Mnemonic::Prefetchnta
         | Mnemonic::Prefetcht0
         | Mnemonic::Prefetcht1
         | Mnemonic::Prefetcht2
         | Mnemonic::Prefetchw => Some(straight(integer::nothing, false)),
+        // 0F 0D has no register form: the handler raises #UD.
+        Mnemonic::Reservednop => match raw.code() {
+            Code::Reservednop_rm16_r16_0F0D
+            | Code::Reservednop_rm32_r32_0F0D
+            | Code::Reservednop_rm64_r64_0F0D => None,
+            _ => Some(straight(integer::nothing, false)),
+        },
         Mnemonic::Clc | Mnemonic::Stc | Mnemonic::Cmc => {
             Some(straight(integer::same_implicit, false).writes(Writes::Some, Held::All))
         }
@@ -319,6 +325,12 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         }
         _ => None,
     }
+}
+
+/// Whether the handler may change status flags. A full turn of RCL or RCR changes CF for nobody, but OF, which no
+/// manual defines then, is always set from the result.
+pub(super) fn modifies_flags(raw: &Instruction) -> bool {
+    raw.rflags_modified() != 0 || matches!(raw.mnemonic(), Mnemonic::Rcl | Mnemonic::Rcr)
 }
 
 /// MOV between general registers, memory and immediates (not to or from segment, control or debug registers).

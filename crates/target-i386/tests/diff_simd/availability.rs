@@ -1,9 +1,9 @@
 //! What the host cannot show in user mode: control bits that make SIMD instructions unavailable, and the order of
 //! those checks. Expected results are the SDM's (vol. 3A, 2.5, 14.1 and 15.6; vol. 2A, 2.4).
 
-use crate::bench::Bench;
-use host_oracle::State;
+use crate::host::{Bench, Engine};
 use host_oracle::layout::{DATA_BASE, DATA_LEN};
+use host_oracle::{Mode, State};
 use target_i386::CpuState;
 
 const EM: u64 = 1 << 2;
@@ -44,8 +44,8 @@ const UNALIGNED: u64 = 65;
 const UNMAPPED: u64 = DATA_LEN as u64 + 64;
 const UNMAPPED_UNALIGNED: u64 = DATA_LEN as u64 + 65;
 
-#[test]
-fn availability_and_alignment() {
+/// Runs the cases on `engine`.
+pub fn run(engine: Engine) {
     /// What it shows, instruction, operand's address, change of the usual set-up, vector of the fault.
     type Case = (&'static str, &'static [u8], u64, Setup, Option<u8>);
     #[rustfmt::skip]
@@ -94,14 +94,18 @@ fn availability_and_alignment() {
         ("gather",                           GATHER,     ALIGNED, |_| {}, None),
         ("gather with mask = index",         GATHER_SAME, ALIGNED, |_| {}, Some(6)),
     ];
-    let mut bench = Bench::new();
+    let mut bench = Bench::new(engine);
+    bench.enter(Mode::Long);
     let memory = vec![0x5a; DATA_LEN];
+    let mut after = vec![0; DATA_LEN];
     for &(name, code, at, setup, expected) in cases {
         let mut state = State::new();
         state.gpr[3] = DATA_BASE + at;
         state.ymm[0] = [0x3f80_0000_3f80_0000; 4];
         let before = state.clone();
-        let fault = bench.run_after(setup, code, &mut state, &memory);
+        bench.put_data(0, &memory);
+        let fault = bench.run_after(setup, code, &mut state);
+        assert_eq!(bench.disagreement(), None, "{name}");
         assert_eq!(fault.map(|(vector, _)| vector), expected, "{name}");
         if expected.is_some() {
             let unchanged = State {
@@ -110,7 +114,8 @@ fn availability_and_alignment() {
                 ..before
             };
             assert_eq!(state, unchanged, "{name}: nothing else may change");
-            assert_eq!(bench.data(), memory, "{name}: nor memory");
+            bench.data(&mut after);
+            assert_eq!(after, memory, "{name}: nor memory");
         }
         if expected == Some(19) {
             assert_eq!(state.mxcsr, 0x1d84, "{name}: the flag is set");

@@ -76,7 +76,7 @@ impl Encoding {
         // Some forms need particular registers (gathers: three different ones); try a few.
         for _ in 0..16 {
             let code = self.bytes(&mut rng, 64);
-            insn = crate::decoded(&code, 64);
+            insn = super::decoded(&code, 64);
             if !insn.is_invalid() {
                 break;
             }
@@ -164,7 +164,7 @@ impl Encoding {
         }
         // An immediate, or bytes that the decoder does not take.
         code.push(rng.bits() as u8);
-        let insn = crate::decoded(&code, bits);
+        let insn = super::decoded(&code, bits);
         if !insn.is_invalid() {
             code.truncate(insn.len());
         }
@@ -187,7 +187,7 @@ impl Encoding {
                 (true, true) => &[0x04 | reg << 3, 0x2b],
             };
             let code = [&[0xc4, 0xe0 | self.map, byte3, self.opcode], modrm, &[0]].concat();
-            !crate::decoded(&code, 64).is_invalid()
+            !super::decoded(&code, 64).is_invalid()
         };
         code(8)
     }
@@ -209,7 +209,7 @@ impl Encoding {
         if self.wide && !self.vex {
             return false;
         }
-        let insn = crate::decoded(&self.bytes(&mut Rng::new(7), 32), 32);
+        let insn = super::decoded(&self.bytes(&mut Rng::new(7), 32), 32);
         !insn.is_invalid() && insn.mnemonic() == self.mnemonic
     }
 }

@@ -1,6 +1,6 @@
 //! Register and memory contents for a case: random bits, small numbers, and the corners of both float formats.
 
-use crate::encodings::Encoding;
+use super::encodings::Encoding;
 use host_oracle::Rng;
 use host_oracle::State;
 use host_oracle::layout::{DATA_BASE, DATA_LEN};
@@ -147,7 +147,7 @@ fn mxcsr(rng: &mut Rng) -> u32 {
 /// of the mapped area.
 fn place_memory_operand(encoding: &Encoding, rng: &mut Rng, code: &[u8], state: &mut State, bits: u32) {
     use iced_x86::Register;
-    let insn = crate::decoded(code, bits);
+    let insn = super::decoded(code, bits);
     let end = DATA_BASE + DATA_LEN as u64;
     let target = match rng.below(10) {
         0..=5 => DATA_BASE + DATA_LEN as u64 / 2 + 32 * rng.below(8),

@@ -1,17 +1,11 @@
 //! Every x87 encoding against the host CPU: registers, tags, status, memory, faults, from random states.
-#![cfg(all(target_arch = "x86_64", target_os = "linux"))]
 
-#[path = "x87_host/cases.rs"]
 mod cases;
-#[allow(dead_code)]
-#[path = "x87_host/cpu.rs"]
-mod cpu;
 
+use crate::host::{self, Bench, Engine, setting};
 use cases::Random;
-use cpu::Guest;
 use host_oracle::layout::DATA_LEN;
-use host_oracle::{Error, Oracle, Outcome, Signal, State};
-use target_i386::Fault;
+use host_oracle::{Mode, Oracle, Outcome, Signal, State};
 
 /// Cases an encoding, times `REPRISE_DIFF_SCALE`.
 const CASES: u64 = 100;
@@ -68,50 +62,39 @@ fn close(a: [u8; 10], b: [u8; 10]) -> bool {
     s == t && a.abs_diff(b) <= 1
 }
 
-struct Bench {
+struct Suite {
     oracle: Oracle,
-    guest: Guest,
+    bench: Bench,
 }
 
-impl Bench {
-    fn new() -> Option<Bench> {
-        match Oracle::new() {
-            Ok(oracle) => Some(Bench {
-                oracle,
-                guest: Guest::new(),
-            }),
-            Err(error @ Error::Refused { .. }) => {
-                println!("skipped: {error}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
+impl Suite {
     /// Runs one case; the complaint if the two differ.
     fn compare(&mut self, code: &[u8], before: &State, operand: &[u8]) -> Result<(), String> {
         self.oracle.data_mut()[OPERAND..OPERAND + operand.len()].copy_from_slice(operand);
-        self.guest.load(before, self.oracle.data());
+        self.bench.put_data(0, self.oracle.data());
         let mut host = before.clone();
         let outcome = self
             .oracle
             .run(code, &mut host)
             .map_err(|error| error.to_string())?;
-        let result = self.guest.run(code);
         let mut ours = before.clone();
+        let raised = self.bench.run(code, &mut ours);
         let mut data = vec![0; DATA_LEN];
-        self.guest.store(&mut ours, &mut data);
-        let same_outcome = match (outcome, result) {
-            (Outcome::Done, Ok(())) => true,
-            (Outcome::Fault(fault), Err(ours)) => match fault.signal {
-                Signal::Fpe => ours.vector() == 16,
-                Signal::Segv => ours == Fault::GP0,
+        self.bench.data(&mut data);
+        if let Some(disagreement) = self.bench.disagreement() {
+            return Err(disagreement);
+        }
+        let same_outcome = match (outcome, raised) {
+            (Outcome::Done, None) => true,
+            (Outcome::Fault(fault), Some((vector, _))) => match fault.signal {
+                Signal::Fpe => vector == 16,
+                Signal::Segv => vector == 13,
                 _ => false,
             },
             _ => false,
         };
         if !same_outcome {
-            return Err(format!("host {outcome:?}, ours {result:?}"));
+            return Err(format!("host {outcome:?}, ours {raised:?}"));
         }
         // RF as delivering the fault pushes it.
         host.rflags &= !0x1_0000;
@@ -190,15 +173,15 @@ fn hex(mut x: [u8; 10]) -> String {
     x.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[test]
-fn every_encoding_from_random_states() {
-    let Some(mut bench) = Bench::new() else { return };
-    let setting = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|n: String| n.parse::<u64>().ok())
+/// Runs the suite on `engine`.
+pub fn run(engine: Engine) {
+    let Some(oracle) = host::oracle() else { return };
+    let mut suite = Suite {
+        oracle,
+        bench: Bench::new(engine),
     };
-    let cases = CASES * setting("REPRISE_DIFF_SCALE").unwrap_or(1);
+    suite.bench.enter(Mode::Long);
+    let cases = (CASES * setting("REPRISE_DIFF_SCALE").unwrap_or(1)).div_ceil(engine.share);
     let seed = setting("REPRISE_DIFF_SEED").unwrap_or(1);
     let mut differences = Vec::new();
     for code in encodings().iter().filter(|code| is_valid(code)) {
@@ -214,7 +197,7 @@ fn every_encoding_from_random_states() {
             if matches!(code[..], [.., 0xae, 0x0b]) && r.below(8) != 0 {
                 operand[26..28].fill(0);
             }
-            if let Err(complaint) = bench.compare(code, &before, &operand) {
+            if let Err(complaint) = suite.compare(code, &before, &operand) {
                 wrong += 1;
                 if example.is_empty() {
                     let x = &before.x87;
@@ -235,5 +218,6 @@ fn every_encoding_from_random_states() {
             differences.push(format!("{code:02x?}: {wrong} of {cases} differ; {example}"));
         }
     }
+    differences.extend(suite.bench.finish());
     host_oracle::judge(&differences);
 }
