@@ -109,7 +109,7 @@ pub struct FuzzOptions {
     pub seed: Option<u64>,
 }
 
-/// Runs the differential suites against the host CPU with more cases than CI does.
+/// Runs the differential suites against the host CPU with more cases than CI does, on every engine.
 ///
 /// # Errors
 /// A difference, or a host that cannot run the oracle.
@@ -121,8 +121,15 @@ pub fn fuzz_cpu(workspace: &Path, options: FuzzOptions) -> Result<()> {
     if let Some(seed) = options.seed {
         command.env("REPRISE_DIFF_SEED", seed.to_string());
     }
-    let suites = ["diff_int", "diff_simd", "x87_host"];
-    command.args(["test", "--release", "--package", "target-i386"]);
+    let suites = ["diff_int", "diff_simd", "x87_host", "host_diff"];
+    command.args([
+        "test",
+        "--release",
+        "--package",
+        "target-i386",
+        "--package",
+        "accel-tcg",
+    ]);
     command.args(suites.into_iter().flat_map(|name| ["--test", name]));
     check(command.args(["--", "--nocapture"]))
 }

@@ -24,8 +24,9 @@ const RF: u64 = 1 << 16;
 const AC: u64 = 1 << 18;
 /// Places in [`accel_tcg::stats::Translation::exits`].
 const INTERPRET: usize = 2;
-/// Of a hundred cases without a fault, so many may leave generated code for the interpreter.
-const MOST_LEFT: u64 = 10;
+/// Of a hundred cases without a fault, so many may leave generated code for the interpreter: accesses across pages,
+/// unmasked exceptions, and x87 operands and stacks out of the ordinary, which the x87 suite is made of.
+const MOST_LEFT: u64 = 33;
 
 pub fn runner(bench: &mut TestBench, engine: accel_tcg::Engine) -> Box<dyn Runner> {
     for vector in 0..VECTORS {

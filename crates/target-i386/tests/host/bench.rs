@@ -3,7 +3,7 @@
 use super::{Engine, INTERPRETER, Raised, Runner};
 use host_oracle::layout::{CODE_BASE, CODE_LEN, DATA_BASE, DATA_LEN};
 use host_oracle::{Mode, State, X87};
-use target_i386::state::{Activity, Float80, Fpu, Segment, Shadow};
+use target_i386::state::{Activity, Float80, Segment, Shadow};
 use target_i386::testbench::{self, TestBench};
 use target_i386::{CpuState, Features, Vcpu};
 
@@ -125,7 +125,12 @@ impl Bench {
         self.disagreement = None;
         if let Some(mut reference) = self.reference.take() {
             let expected_raised = reference.run_alone(setup, code, &mut expected);
-            self.compare(&mut reference, (state, raised), (&expected, expected_raised));
+            self.compare(&reference, (state, raised), (&expected, expected_raised));
+            if self.disagreement.is_some() {
+                let mut data = vec![0; DATA_LEN];
+                self.data(&mut data);
+                reference.put_data(0, &data);
+            }
             self.reference = Some(reference);
         }
         raised
@@ -148,30 +153,41 @@ impl Bench {
         raised
     }
 
-    /// Notes how this run differs from the reference's, and makes their memory equal.
-    fn compare(&mut self, reference: &mut Bench, ours: (&State, Raised), theirs: (&State, Raised)) {
+    /// Notes how this run differs from the reference's.
+    fn compare(&mut self, reference: &Bench, ours: (&State, Raised), theirs: (&State, Raised)) {
         let (mut our_data, mut their_data) = (vec![0; DATA_LEN], vec![0; DATA_LEN]);
         self.data(&mut our_data);
         reference.data(&mut their_data);
-        let fpu = |bench: &Bench| -> Fpu { bench.bench.cpu.state.fpu.clone() };
+        let (our_fpu, their_fpu) = (&self.bench.cpu.state.fpu, &reference.bench.cpu.state.fpu);
         if let Some(at) = (our_data != their_data)
             .then(|| (0..DATA_LEN).find(|&at| our_data[at] != their_data[at]))
             .flatten()
         {
-            reference.put_data(0, &our_data);
             self.disagreement = Some(format!(
                 "memory at +{at:#x}: {:#x}, interpreted {:#x}",
                 our_data[at], their_data[at]
             ));
         }
-        if ours != theirs {
-            self.disagreement = Some(format!("{ours:x?}\n    interpreted: {theirs:x?}"));
-        } else if fpu(self) != fpu(reference) {
-            self.disagreement = Some(format!(
-                "{:x?}\n    interpreted: {:x?}",
-                fpu(self),
-                fpu(reference)
-            ));
+        if (ours, our_fpu) == (theirs, their_fpu) {
+            return;
+        }
+        let mut differ = |what: &str, ours: String, theirs: String| {
+            if ours != theirs {
+                let text = self.disagreement.take().unwrap_or_default();
+                self.disagreement = Some(format!("{text}\n    {what}: {ours}, interpreted {theirs}"));
+            }
+        };
+        differ("raised", format!("{:x?}", ours.1), format!("{:x?}", theirs.1));
+        let ((ours, _), (theirs, _)) = (ours, theirs);
+        differ("gpr", format!("{:x?}", ours.gpr), format!("{:x?}", theirs.gpr));
+        differ("rip", format!("{:x}", ours.rip), format!("{:x}", theirs.rip));
+        differ(
+            "rflags",
+            format!("{:x}", ours.rflags),
+            format!("{:x}", theirs.rflags),
+        );
+        if our_fpu != their_fpu {
+            differ("fpu", format!("{our_fpu:x?}"), format!("{their_fpu:x?}"));
         }
     }
 
