@@ -55,6 +55,7 @@ pub fn runner(bench: &mut TestBench, engine: accel_tcg::Engine) -> Box<dyn Runne
     let config = ExecutionConfig {
         engine,
         code_size: 8 << 20,
+        ..ExecutionConfig::default()
     };
     let look = Look {
         one_insn: true,
