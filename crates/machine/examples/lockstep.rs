@@ -78,6 +78,7 @@ impl Side {
             execution: ExecutionConfig {
                 engine,
                 code_size: options.code_size,
+                ..ExecutionConfig::default()
             },
             ..Config::default()
         })?;
