@@ -270,7 +270,8 @@ fn integer_row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: Hos
         }),
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar => {
             if register_count(1) {
-                return if size >= 4 {
+                // The template looks at the count again when it has shifted: RCX cannot be what it shifts.
+                return if size >= 4 && !(e.register && e.rm == 1) {
                     some(integer::shift).map(leaves_conditions)
                 } else {
                     None

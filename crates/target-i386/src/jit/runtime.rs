@@ -140,14 +140,15 @@ impl Vcpu {
         let result = (helper.insn.exec)(self, &helper.insn);
         let iterations = std::mem::take(&mut self.iterations);
         self.jit.left = self.jit.left.wrapping_sub(iterations as i32);
+        // After a fault as well: iterations of a repeated instruction that were complete have set them.
+        if helper.writes_flags {
+            self.jit.flags = self.state.flags.packed();
+        }
         if let Err(fault) = result {
             self.jit.fault = Some(fault);
             self.state.rip =
                 base.wrapping_add((helper.next - i32::from(helper.insn.len)) as i64 as u64) & mask;
             return u64::from(helper.word + ((ExitKind::Fault as u32 - ExitKind::After as u32) << 28));
-        }
-        if helper.writes_flags {
-            self.jit.flags = self.state.flags.packed();
         }
         let goes_on = !helper.leave
             && !self.leave
