@@ -1,4 +1,4 @@
-//! Where generated code finds what it compares: offsets in bytes from the start of a [`Tlb`](super::Tlb).
+//! Where generated code finds what it compares: offsets in bytes from the start of a [`Tlb`].
 //!
 //! The fast path of a load or store in generated code is that of [`Tlb::load`](super::Tlb::load): the entry of
 //! the page is at [`table`] + `(vaddr >> ENTRY_SHIFT & ENTRY_MASK)`; the access hits if the page of its last byte
