@@ -26,28 +26,22 @@ pub(super) fn setcc(asm: &mut Asm, condition: u8, to: Rm) {
 impl Emitter {
     /// Stores the host's flags, which hold all of the guest's; they stay. Uses S0.
     pub fn save_flags(&mut self) {
-        let asm = &mut self.asm;
-        asm.mov(S0, RAX);
-        asm.byte(0x9f); // lahf
-        setcc(asm, cc::O, Rm::Reg(RAX));
-        asm.op(
-            Op {
-                p66: true,
-                ..op32(0x89)
-            },
-            RAX,
-            env(at::FLAGS),
-        );
-        asm.mov(RAX, S0);
+        self.store_flags(|_| ());
     }
 
     /// Stores the host's flags with AF clear; the host's are lost. Uses S0.
     pub fn save_flags_without_adjust(&mut self) {
+        self.store_flags(|asm| asm.bytes(&[0x80, 0xe4, 0xef])); // and ah, 0efh
+        self.held = Held::Nothing;
+    }
+
+    /// Stores the host's flags as `change` leaves them in AX. Uses S0.
+    fn store_flags(&mut self, change: impl FnOnce(&mut Asm)) {
         let asm = &mut self.asm;
         asm.mov(S0, RAX);
         asm.byte(0x9f); // lahf
         setcc(asm, cc::O, Rm::Reg(RAX));
-        asm.bytes(&[0x80, 0xe4, 0xef]); // and ah, 0efh
+        change(asm);
         asm.op(
             Op {
                 p66: true,
@@ -57,7 +51,6 @@ impl Emitter {
             env(at::FLAGS),
         );
         asm.mov(RAX, S0);
-        self.held = Held::Nothing;
     }
 
     /// Clears AF in memory, which is how this project defines it after shifts; the host's flags are lost.

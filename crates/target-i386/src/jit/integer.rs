@@ -101,6 +101,13 @@ impl Emitter {
         }
     }
 
+    /// Emits the guest's own opcode with two general operands of one size.
+    fn two(&mut self, item: &Item, reg: Use, rm: Use) {
+        let size = size_of(item);
+        let op = sized(item, size);
+        self.modrm(item, op, Field::Gpr(reg, size), (rm, size), false, Held::Nothing);
+    }
+
     /// The host's flags are now the guest's.
     pub fn flags_made(&mut self, item: &Item) {
         self.held = Held::All;
@@ -236,14 +243,7 @@ pub(super) fn multiply(emitter: &mut Emitter, item: &Item) {
                 Held::Nothing,
             );
         }
-        _ => emitter.modrm(
-            item,
-            op,
-            Field::Gpr(Use::Both, size),
-            (Use::Read, size),
-            false,
-            Held::Nothing,
-        ),
+        _ => emitter.two(item, Use::Both, Use::Read),
     }
     emitter.held = Held::Carry;
     if item.save {
@@ -291,24 +291,10 @@ pub(super) fn mov(emitter: &mut Emitter, item: &Item) {
     let op = sized(item, size);
     match item.e.code {
         0x88 | 0x89 => {
-            emitter.modrm(
-                item,
-                op,
-                Field::Gpr(Use::Read, size),
-                (Use::Write, size),
-                false,
-                Held::Nothing,
-            );
+            emitter.two(item, Use::Read, Use::Write);
         }
         0x8a | 0x8b => {
-            emitter.modrm(
-                item,
-                op,
-                Field::Gpr(Use::Write, size),
-                (Use::Read, size),
-                false,
-                Held::Nothing,
-            );
+            emitter.two(item, Use::Write, Use::Read);
         }
         0xc6 | 0xc7 => emitter.modrm(item, op, Field::Opcode, (Use::Write, size), true, Held::Nothing),
         0xa0 | 0xa1 => {
@@ -585,41 +571,18 @@ pub(super) fn xchg(emitter: &mut Emitter, item: &Item) {
         emitter.written(item, item.e.rm, Use::Both, size, S0);
         return;
     }
-    emitter.modrm(
-        item,
-        sized(item, size),
-        Field::Gpr(Use::Both, size),
-        (Use::Both, size),
-        false,
-        Held::Nothing,
-    );
+    emitter.two(item, Use::Both, Use::Both);
 }
 
 /// XADD.
 pub(super) fn xadd(emitter: &mut Emitter, item: &Item) {
-    let size = size_of(item);
-    emitter.modrm(
-        item,
-        sized(item, size),
-        Field::Gpr(Use::Both, size),
-        (Use::Both, size),
-        false,
-        Held::Nothing,
-    );
+    emitter.two(item, Use::Both, Use::Both);
     emitter.flags_made(item);
 }
 
 /// CMPXCHG.
 pub(super) fn cmpxchg(emitter: &mut Emitter, item: &Item) {
-    let size = size_of(item);
-    emitter.modrm(
-        item,
-        sized(item, size),
-        Field::Gpr(Use::Read, size),
-        (Use::Both, size),
-        false,
-        Held::Nothing,
-    );
+    emitter.two(item, Use::Read, Use::Both);
     emitter.flags_made(item);
 }
 

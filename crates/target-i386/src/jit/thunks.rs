@@ -224,11 +224,7 @@ fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     load(asm);
     asm.byte(0xc3);
     asm.bind_here(leave);
-    vector_state::forget(asm);
-    asm.load(S1, env(at::SITE));
-    asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
-    let jump = asm.jmp();
-    asm.bind(jump, exit_saved);
+    leave_before(asm, exit_saved);
 }
 
 fn emit_engage(asm: &mut Asm, exit_saved: usize) {
@@ -243,6 +239,11 @@ fn emit_engage(asm: &mut Asm, exit_saved: usize) {
     load(asm);
     asm.byte(0xc3);
     asm.bind_here(leave);
+    leave_before(asm, exit_saved);
+}
+
+/// Leaves a thunk that was called, and generated code, with the exit word in `Env::site`; everything is saved.
+fn leave_before(asm: &mut Asm, exit_saved: usize) {
     vector_state::forget(asm);
     asm.load(S1, env(at::SITE));
     asm.alu_imm(alu::ADD, Rm::Reg(RSP), 8, true);
