@@ -304,7 +304,8 @@ impl Emitter {
 
     /// Emits everything that was put off.
     pub fn emit_cold(&mut self, items: &[Item]) {
-        for cold in std::mem::take(&mut self.cold) {
+        let mut put_off = std::mem::take(&mut self.cold);
+        for cold in put_off.drain(..) {
             self.asm.bind_here(cold.from);
             if let Some(n) = cold.remake {
                 self.remake_flags(&items[usize::from(n)]);
@@ -341,6 +342,7 @@ impl Emitter {
                 }
             }
         }
+        self.cold = put_off;
     }
 
     /// Leaves generated code with `word`.

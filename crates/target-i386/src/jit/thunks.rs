@@ -107,7 +107,7 @@ impl Thunks {
             at
         });
         Self {
-            code: asm.code,
+            code: asm.into_code(),
             enter,
             exit,
             helper,
