@@ -82,7 +82,11 @@ fn window(code: &[u8], at: usize) -> &[u8] {
 /// The first executable segment of a 64-bit ELF file.
 fn executable_segment(file: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| Some(u64::from_le_bytes(file.get(at..at + 8)?.try_into().ok()?) as usize);
-    let half = |at: usize| Some(usize::from(u16::from_le_bytes(file.get(at..at + 2)?.try_into().ok()?)));
+    let half = |at: usize| {
+        Some(usize::from(u16::from_le_bytes(
+            file.get(at..at + 2)?.try_into().ok()?,
+        )))
+    };
     let (headers, size, count) = (word(32)?, half(54)?, half(56)?);
     (0..count).map(|n| headers + n * size).find_map(|header| {
         let (kind_and_flags, offset, len) = (word(header)? as u64, word(header + 8)?, word(header + 32)?);
@@ -160,7 +164,11 @@ fn translation(c: &mut Criterion) {
         b.iter(|| {
             for &at in &corpus.blocks {
                 let offset = (AT + at as u64) % PAGE_SIZE;
-                black_box(translator.translate(window(&corpus.code, at), offset as u16, key, 0).is_some());
+                black_box(
+                    translator
+                        .translate(window(&corpus.code, at), offset as u16, key, 0)
+                        .is_some(),
+                );
             }
         })
     });

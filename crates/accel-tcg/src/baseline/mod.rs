@@ -23,7 +23,7 @@ use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
-use target_i386::jit::{Env, Exit, ExitKind, Jump, Key, Translator};
+use target_i386::jit::{Env, Exit, ExitKind, Jump, Key, Owed, Translator};
 use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
@@ -238,6 +238,12 @@ impl Baseline {
             self.watch.mark(Part::Generated);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
+            if block.shows_flags_of_entry(exit)
+                && let Some(debtor) = Owed::debtor(cpu.jit.owed)
+                && let Some(owed) = self.cache.block(debtor).owed()
+            {
+                cpu.jit.flags = owed.make(&cpu.state.gpr);
+            }
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
             let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);
             match exit.kind {

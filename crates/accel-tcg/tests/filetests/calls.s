@@ -68,6 +68,7 @@
 #     100e jmp 0x1014
 #       jmp block 1014
 #   block 1010:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1010 add rax,rax
@@ -108,7 +109,7 @@
 #       js refused
 #     1014 nop
 #       jmp block 1015
-# insns: 9 guest, 78 host, 46 cold, 625 bytes
+# insns: 9 guest, 79 host, 46 cold, 633 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   18 instructions

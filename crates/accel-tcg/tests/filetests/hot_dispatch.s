@@ -23,6 +23,7 @@ done:
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x7
 #       js refused
 #     1000 xor eax,eax
@@ -88,7 +89,7 @@ done:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 7 guest, 56 host, 15 cold, 324 bytes
+# insns: 7 guest, 57 host, 15 cold, 332 bytes
 # after:
 #   40 instructions
 #   rax=0x6

@@ -66,16 +66,17 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     2000 add rax,rcx
 #       add rax,rcx
+#     2003 jmp 0x1ff0
 #       mov r13,rax
 #       lahf
 #       seto al
 #       mov [flags],ax
 #       mov rax,r13
-#     2003 jmp 0x1ff0
 #       mov r13,[rip_base]
 #       lea r13,[r13-0x10]
 #       mov r14d,r13d
@@ -98,7 +99,7 @@
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 75 host, 28 cold, 471 bytes
+# insns: 6 guest, 76 host, 28 cold, 479 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

@@ -32,6 +32,7 @@
 #       lea r12d,[r12-0x4]
 #       jmp block 1015
 #   block 1005:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1005 add eax,[ebx+ecx*4]
@@ -82,6 +83,7 @@
 #     1013 jmp 0x1018
 #       jmp block 1018
 #   block 1015:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1015 xor esi,esi
@@ -123,7 +125,7 @@
 #     1018 lea edi,[ebx-0x9004]
 #       lea edi,[rbx-0x9004]
 #       jmp block 101e
-# insns: 9 guest, 90 host, 49 cold, 732 bytes
+# insns: 9 guest, 92 host, 49 cold, 748 bytes
 # after:
 #   9 instructions
 #   rdx=0x77
