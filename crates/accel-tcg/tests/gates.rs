@@ -29,7 +29,8 @@ const HANDLER_STACK: u64 = SUPERVISOR + 0x4000;
 const SMAP: u64 = 1 << 21;
 const ALL_STATUS: u64 = bit::STATUS;
 /// What Linux masks.
-const LINUX: u64 = ALL_STATUS | bit::TF | bit::IF | bit::DF | bit::IOPL | bit::NT | bit::RF | bit::AC | bit::ID;
+const LINUX: u64 =
+    ALL_STATUS | bit::TF | bit::IF | bit::DF | bit::IOPL | bit::NT | bit::RF | bit::AC | bit::ID;
 /// Round trips of a case.
 const TRIPS: u64 = 12;
 /// More than any case takes.
@@ -140,6 +141,9 @@ fn cases() -> Vec<Case> {
         case("null SS, Intel", CALLING, &[&[0x31, 0xc0, 0x8e, 0xd0], SYSRETQ], nothing).vendor(Intel),
         // mov eax, 48h; mov ss, eax: 64 KiB, 16-bit
         case("another SS", CALLING, &[&[0xb8, 0x48, 0, 0, 0, 0x8e, 0xd0], SYSRETQ], nothing),
+        case("an SS that IRET refuses", CALLING, &[SYSRETQ], |s| s.msr.star = 0x4b << 48 | 8 << 32).stays(),
+        // The shadow of MOV SS ends with SYSRET.
+        case("null SS, and IRET refuses", CALLING, &[&[0x31, 0xc0, 0x8e, 0xd0], SYSRETQ], |s| s.msr.star = 0x4b << 48 | 8 << 32),
         case("SYSRET to 32-bit code", CALLING, &[&once(&[0x0f, 0x07])], nothing),
         case("calls are switched off", CALLING, &[&wrmsr(0xc000_0080, 0xd00)], nothing),
         case("kernel entry moves", CALLING, &[&wrmsr(0xc000_0082, KERNEL as u32 + 0x19)], nothing),
@@ -176,6 +180,9 @@ impl Side {
         // What STAR leads to, where the bench has another; and a small segment.
         bench.put(GDT + 0x28, &0x00cf_f300_0000_ffffu64.to_le_bytes());
         bench.put(GDT + 0x48, &0x0000_9300_0000_ffffu64.to_le_bytes());
+        // Beside code for SYSRET at 58h, an SS that no IRET takes.
+        bench.put(GDT + 0x50, &0x0000_9300_0000_ffffu64.to_le_bytes());
+        bench.put(GDT + 0x58, &0x00af_fb00_0000_ffffu64.to_le_bytes());
         bench.put(CODE, &case.user);
         bench.put(KERNEL, &case.kernel);
         bench.put(HALTING, &[0xf4, 0xeb, 0xfd]);
@@ -258,11 +265,14 @@ impl Side {
 fn check(case: &Case, piece: u64, interrupt: Option<u64>) {
     let [expected, actual] =
         [Engine::Interpreter, Engine::Baseline].map(|engine| Side::new(case, engine).run(piece, interrupt));
-    if std::env::var_os("GATES").is_some() { println!("{} {piece} {interrupt:?} {:?} {} {:x} cpl {} | {:?} {} {:x} cpl {}", case.name, expected.0, expected.1, expected.2.rip, expected.2.cpl, actual.0, actual.1, actual.2.rip, actual.2.cpl); }
     let how = format!("{}, pieces of {piece}, interrupt {interrupt:?}", case.name);
     assert_eq!(expected.0, StopReason::Halted, "{how}");
     assert_eq!((actual.0, actual.1), (expected.0, expected.1), "{how}");
-    assert_eq!(format!("{:#x?}", actual.2), format!("{:#x?}", expected.2), "{how}");
+    assert_eq!(
+        format!("{:#x?}", actual.2),
+        format!("{:#x?}", expected.2),
+        "{how}"
+    );
     assert!(actual.3 == expected.3, "{how}: the TLB differs");
 }
 

@@ -415,7 +415,5 @@ impl Baseline {
 unsafe fn find_placed(holder: *const (), ram: RamAddr, key: u32) -> *const u8 {
     // SAFETY: the caller's promise: generated code runs, and what runs it holds `&mut Baseline` and waits.
     let cache = unsafe { &*holder.cast::<Cache>() };
-    cache
-        .find(ram, key)
-        .map_or(std::ptr::null(), |id| cache.code(id))
+    cache.find(ram, key).map_or(std::ptr::null(), |id| cache.code(id))
 }

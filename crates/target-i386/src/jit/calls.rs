@@ -29,15 +29,8 @@ const SCE: u8 = 1;
 const R11: u8 = 11;
 const RCX: u8 = gpr::RCX as u8;
 /// RFLAGS bits that are kept outside `Env::flags` and that 64-bit code may have.
-const CONTROL: i32 = (bit::TF
-    | bit::IF
-    | bit::DF
-    | bit::IOPL
-    | bit::NT
-    | bit::AC
-    | bit::VIF
-    | bit::VIP
-    | bit::ID) as i32;
+const CONTROL: i32 =
+    (bit::TF | bit::IF | bit::DF | bit::IOPL | bit::NT | bit::AC | bit::VIF | bit::VIP | bit::ID) as i32;
 /// The status flags in the low byte.
 const LOW_STATUS: i32 = (bit::STATUS & 0xff) as i32;
 
@@ -153,8 +146,7 @@ impl Emitter {
         self.set8(at::MODE_MMU, to.raw() as u8);
         let change = i32::from(Key::mmu_change(self.key.mmu, to));
         for half in 0..2 {
-            self.asm
-                .alu_imm(alu::XOR, env(at::TAGS + 8 * half), change, true);
+            self.asm.alu_imm(alu::XOR, env(at::TAGS + 8 * half), change, true);
         }
     }
 

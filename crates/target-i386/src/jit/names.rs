@@ -93,7 +93,10 @@ pub fn place(displacement: i32) -> Option<String> {
             }
         }
     }
-    if let Some(n) = [0, 2, 3].into_iter().find(|&n| at::control_register(n) == Some(displacement)) {
+    if let Some(n) = [0, 2, 3]
+        .into_iter()
+        .find(|&n| at::control_register(n) == Some(displacement))
+    {
         return Some(format!("cr{n}"));
     }
     for mmu in MmuIndex::all() {
