@@ -17,6 +17,7 @@
 mod asm;
 mod block;
 mod bmi;
+mod calls;
 mod control;
 mod encoding;
 pub(crate) mod env;
@@ -40,7 +41,7 @@ mod vector_state;
 mod x87;
 
 pub use block::{Link, Settles, Translation, Translator};
-pub use env::{Env, Jump, Key};
+pub use env::{Env, Finder, Jump, Key};
 pub use host::Host;
 pub use owed::{Owed, Taker};
 pub(crate) use runtime::slow;

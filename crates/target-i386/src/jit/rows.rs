@@ -10,7 +10,7 @@ use super::flags::needed_by;
 use super::host::Host;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
-use super::{bmi, control, integer, stack, system, vector_rows, x87};
+use super::{bmi, calls, control, integer, stack, system, vector_rows, x87};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -74,7 +74,7 @@ impl Row {
         self
     }
 
-    fn last(mut self) -> Self {
+    pub fn last(mut self) -> Self {
         self.last = true;
         self
     }
@@ -112,7 +112,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: 
     if let Some(row) = control_row(raw, insn, key) {
         return row;
     }
-    if let Some(row) = system::row(raw, key) {
+    if let Some(row) = system::row(raw, key).or_else(|| calls::row(raw, key)) {
         return row;
     }
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
