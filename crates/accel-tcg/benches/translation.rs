@@ -222,8 +222,8 @@ fn optimizing(c: &mut Criterion, corpus: &Corpus) {
 /// Two blocks of `inc eax; hlt` whose entries in the jump cache are one.
 fn look_up(c: &mut Criterion) {
     let mut bench = TestBench::new(Mode::Long);
-    let (first, second) = (AT, AT + (Jump::ENTRIES as u64) * 0x400);
-    let second = (second..)
+    let first = AT;
+    let second = (first + PAGE_SIZE..)
         .find(|&pc| Jump::index(pc) == Jump::index(first))
         .expect("every index comes again");
     for pc in [first, second] {
