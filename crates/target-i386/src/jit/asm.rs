@@ -54,6 +54,7 @@ pub(super) mod cc {
     pub const B: u8 = 2;
     pub const Z: u8 = 4;
     pub const NZ: u8 = 5;
+    pub const A: u8 = 7;
     pub const S: u8 = 8;
 }
 
@@ -181,7 +182,9 @@ impl Asm {
         }
         let (x, b) = extension(rm);
         let rex = 0x40 | u8::from(op.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
-        if rex != 0x40 || op.low_bytes {
+        // SPL, BPL, SIL and DIL need a prefix, however empty.
+        let low = |n: u8| matches!(n, 4..=7);
+        if rex != 0x40 || op.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n))) {
             first.byte(rex);
         }
         if op.map != 0 {

@@ -1,11 +1,12 @@
 //! One block: decode, choose rows, plan flags, emit, with the tables that link it and that say where it was left.
 
-use super::asm::{Asm, alu, cc, env};
+use super::asm::{Asm, Rm, alu, cc};
 use super::encoding::Encoding;
-use super::env::{Key, at};
+use super::env::Key;
 use super::host::Host;
 use super::memory::Cold;
 use super::plan::{self, Held};
+use super::regs::LEFT;
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::system;
@@ -250,7 +251,7 @@ pub(super) struct Emitter {
 impl Emitter {
     fn emit(&mut self, items: &[Item]) -> Translation {
         let count = i32::from(self.count);
-        self.asm.alu_imm(alu::SUB, env(at::LEFT), count, false);
+        self.asm.alu_imm(alu::SUB, Rm::Reg(LEFT), count, false);
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
@@ -265,7 +266,7 @@ impl Emitter {
         self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
-        self.asm.alu_imm(alu::ADD, env(at::LEFT), count, false);
+        self.asm.alu_imm(alu::ADD, Rm::Reg(LEFT), count, false);
         let refuse = self.asm.at() as u32;
         self.current = 0;
         self.exit(self.word(ExitKind::Entry));
