@@ -81,15 +81,16 @@ done:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@6
+#       jne find@6
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@6
+#       jne find@6
+#     L2:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 7 guest, 57 host, 15 cold, 332 bytes
+# insns: 7 guest, 57 host, 18 cold, 345 bytes
 # after:
 #   40 instructions
 #   rax=0x6
