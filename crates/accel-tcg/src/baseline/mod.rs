@@ -242,7 +242,7 @@ impl Baseline {
                 && let Some(debtor) = Owed::debtor(cpu.jit.owed)
                 && let Some(owed) = self.cache.block(debtor).owed()
             {
-                cpu.jit.flags = owed.make(&cpu.state.gpr);
+                cpu.jit.flags = owed.make(&cpu.state.gpr, cpu.jit.snapshot);
             }
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
             let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);

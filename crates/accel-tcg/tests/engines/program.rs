@@ -348,6 +348,7 @@ impl Generator<'_> {
                 12 => self.subroutine(inner, depth),
                 13 => self.indirect(inner, depth),
                 14 | 15 => self.modify(inner, depth),
+                7 => self.chain(),
                 _ => (0..inner).for_each(|_| self.instruction()),
             }
         }
@@ -368,7 +369,22 @@ impl Generator<'_> {
         let wide = self.rng.below(4) != 0;
         let rex = 0x40 | u8::from(self.rng.one_in(2)) << 3;
         let mut bytes = Vec::new();
-        if opcode != 0x84 && self.rng.one_in(2) {
+        if self.rng.one_in(4) {
+            // CMP or TEST with data in memory, by absolute address.
+            let address = self.data() as u32;
+            if self.long() {
+                bytes.push(rex | from >> 3 << 2);
+            }
+            let compare = self.rng.pick(&[0x38u8, 0x3a, 0x84]) | u8::from(wide);
+            bytes.push(compare);
+            if self.kind.bits() == 16 {
+                bytes.push(0x06 | (from & 7) << 3);
+                bytes.extend(&address.to_le_bytes()[..2]);
+            } else {
+                bytes.extend([0x04 | (from & 7) << 3, 0x25]);
+                bytes.extend(address.to_le_bytes());
+            }
+        } else if opcode != 0x84 && self.rng.one_in(2) {
             if self.long() {
                 bytes.push(rex | to >> 3);
             }
@@ -390,6 +406,56 @@ impl Generator<'_> {
             bytes,
             immediate: false,
         });
+    }
+
+    /// A loop of short blocks that do what compilers' blocks do: load, compare, branch. Ways out come between a block's
+    /// flags and the next block's.
+    fn chain(&mut self) {
+        let registers: &[u8] = if self.long() { &[1, 3, 14, 9] } else { &[1, 3] };
+        let counter = self.rng.pick(registers);
+        let count = 3 + self.rng.below(4);
+        self.load(counter, count);
+        self.room(40);
+        let top = self.at;
+        for _ in 0..2 + self.rng.below(3) {
+            for _ in 0..1 + self.rng.below(2) {
+                // mov register, [data]
+                let to = self.rng.pick(&[2u8, 2, 6, 7]) << 3;
+                let mut address = self.data() as u32;
+                if self.rng.one_in(3) {
+                    // Across pages: the interpreter's.
+                    address = (address | 0xfff) - self.rng.below(3) as u32;
+                }
+                let mut bytes = vec![0x8b];
+                if self.kind.bits() == 16 {
+                    bytes.push(0x06 | to);
+                    bytes.extend(&address.to_le_bytes()[..2]);
+                } else {
+                    bytes.extend([0x04 | to, 0x25]);
+                    bytes.extend(address.to_le_bytes());
+                }
+                let raw = instructions::decoded(&bytes, self.kind.bits(), self.at);
+                self.try_out(&Candidate {
+                    raw,
+                    bytes,
+                    immediate: false,
+                });
+            }
+            if self.kind.paging && self.rng.one_in(3) {
+                // mov esi, [nowhere]: faults, and shows the flags to its handler, which skips it.
+                self.emit(&[0x8b, 0x34, 0x25, 0, 0, 0, 0x70]);
+            }
+            self.set_flags();
+            if self.kind.bits() != 16 && self.rng.one_in(3) {
+                // lea edi, [rsi + 1]: keeps flags.
+                self.emit(&[0x8d, 0x7e, 1]);
+                let gpr = &mut self.scratch.cpu.state.gpr;
+                gpr[7] = gpr[6].wrapping_add(1) & 0xffff_ffff;
+            }
+            let condition = self.rng.below(16) as u8;
+            self.emit(&[0x70 | condition, 0]);
+        }
+        self.count_down(counter, top);
     }
 
     /// A conditional jump over a sequence.
@@ -416,6 +482,11 @@ impl Generator<'_> {
         self.room(6);
         let top = self.at;
         self.sequence(length, depth + 1);
+        self.count_down(register, top);
+    }
+
+    /// The end of a loop.
+    fn count_down(&mut self, register: u8, top: u64) {
         self.room(3);
         // dec register, sub register, 1 or add register, -1; jnz top
         let mut count = Vec::new();

@@ -51,7 +51,7 @@
 #     1028 cmp r12,r9
 #       cmp r10,r9
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@102b
+#       jmp block 102b, owing
 # insns: 13 guest, 21 host, 11 cold, 141 bytes
 # after:
 #   13 instructions

@@ -15,7 +15,7 @@
 #     1ffa add rax,0x1
 #       add rax,0x1
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@1ffe
+#       jmp block 1ffe, owing
 #   block 1ffe: the interpreter's
 #   block 2005:
 #       mov dword ptr [owed],0x0
@@ -24,7 +24,7 @@
 #     2005 add rcx,0x2
 #       add rcx,0x2
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@2009
+#       jmp block 2009, owing
 # insns: 2 guest, 12 host, 22 cold, 162 bytes
 # after:
 #   3 instructions

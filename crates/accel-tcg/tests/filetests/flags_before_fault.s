@@ -34,7 +34,7 @@
 #     100d sub rax,0x1
 #       sub rax,0x1
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@1011
+#       jmp block 1011, owing
 # cold:
 #   block 1000:
 #     read_slow8@2:
@@ -47,7 +47,7 @@
 #     dead:
 #       mov r14d,refused
 #       jmp exit
-#     unlinked@1011:
+#     settles@1011:
 #       mov r13,rax
 #       lahf
 #       seto al

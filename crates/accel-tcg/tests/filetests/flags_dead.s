@@ -24,7 +24,7 @@
 #     100c add rbx,rax
 #       add rbx,rax
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@100f
+#       jmp block 100f, owing
 # insns: 5 guest, 10 host, 11 cold, 92 bytes
 # after:
 #   5 instructions

@@ -16,8 +16,8 @@
 #       cmp rax,rbx
 #     1003 jb 0x100a
 #       mov dword ptr [owed],0x80000001
-#       jb unlinked@100a
-#       jmp unlinked@1005
+#       jb block 100a, owing
+#       jmp block 1005, owing
 #   block 1005:
 #       sub r11d,0x2
 #       js refused

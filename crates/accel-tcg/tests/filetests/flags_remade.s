@@ -29,8 +29,8 @@
 #       sub rax,0x1
 #     100a je 0x100c
 #       mov dword ptr [owed],0x80000001
-#       je unlinked@100c
-#       jmp unlinked@100c
+#       je block 100c, owing
+#       jmp block 100c, owing
 #   block 100c:
 #       sub r11d,0x1
 #       js refused
@@ -54,7 +54,7 @@
 #     dead:
 #       mov r14d,refused
 #       jmp exit
-#     unlinked@100c:
+#     settles@100c:
 #       mov r13,rax
 #       lahf
 #       seto al
@@ -64,7 +64,7 @@
 #     unlinked@100c:
 #       mov r14d,unlinked@100c
 #       jmp exit
-#     unlinked@100c:
+#     settles@100c:
 #       mov r13,rax
 #       lahf
 #       seto al

@@ -52,7 +52,7 @@
 #     1008 add rbx,0x2
 #       add rbx,0x2
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@100c
+#       jmp block 100c, owing
 # insns: 5 guest, 36 host, 18 cold, 278 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:

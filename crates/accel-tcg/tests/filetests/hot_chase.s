@@ -25,8 +25,8 @@
 #       sub ecx,0x1
 #     1006 jne 0x1000
 #       mov dword ptr [owed],0x80000001
-#       jne unlinked@1000
-#       jmp unlinked@1008
+#       jne block 1000, owing
+#       jmp block 1008, owing
 # insns: 3 guest, 15 host, 23 cold, 185 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:

@@ -39,8 +39,8 @@
 #       sub rcx,0x1
 #     1011 jne 0x1000
 #       mov dword ptr [owed],0x80000001
-#       jne unlinked@1000
-#       jmp unlinked@1013
+#       jne block 1000, owing
+#       jmp block 1013, owing
 # insns: 5 guest, 24 host, 35 cold, 289 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:

@@ -68,8 +68,8 @@ end:
 #       cmp rdi,0x2
 #     1014 jb 0x102d
 #       mov dword ptr [owed],0x80000001
-#       jb unlinked@102d
-#       jmp unlinked@1016
+#       jb block 102d, owing
+#       jmp block 1016, owing
 #   block 1016:
 #       sub r11d,0x2
 #       js refused

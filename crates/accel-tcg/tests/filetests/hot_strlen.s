@@ -17,7 +17,7 @@
 #       xor eax,eax
 #     1002 jmp 0x1008
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@1008
+#       jmp block 1008, owing
 #   block 1004:
 #       mov dword ptr [owed],0x0
 #       sub r11d,0x3
@@ -33,15 +33,13 @@
 #       ja read_slow1@1
 #       add r13,[tlb0.host+r14]
 #     L0:
-#       cmp byte ptr [r13],0x0
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
+#       movzx r13d,byte ptr [r13]
+#       mov [snapshot],r13
+#       cmp r13b,0x0
 #     100c jne 0x1004
-#       jne block 1004
-#       jmp block 100e
+#       mov dword ptr [owed],0x80000001
+#       jne block 1004, owing
+#       jmp block 100e, owing
 #   block 1008:
 #       mov dword ptr [owed],0x0
 #       sub r11d,0x2
@@ -55,16 +53,14 @@
 #       ja read_slow1@0
 #       add r13,[tlb0.host+r14]
 #     L0:
-#       cmp byte ptr [r13],0x0
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
+#       movzx r13d,byte ptr [r13]
+#       mov [snapshot],r13
+#       cmp r13b,0x0
 #     100c jne 0x1004
-#       jne block 1004
-#       jmp block 100e
-# insns: 7 guest, 43 host, 41 cold, 413 bytes
+#       mov dword ptr [owed],0x80000001
+#       jne block 1004, owing
+#       jmp block 100e, owing
+# insns: 7 guest, 39 host, 65 cold, 495 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   19 instructions

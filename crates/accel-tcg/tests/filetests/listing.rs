@@ -227,9 +227,18 @@ impl Block {
         if let Some(thunk) = self.thunk(raw) {
             return thunk.to_string();
         }
-        let links = &self.translation.links;
-        if let Some(link) = links.iter().find(|link| link.stub as usize == target) {
-            return format!("block {:x}", self.guest_address(link.target));
+        for link in &self.translation.links {
+            let name = format!("block {:x}", self.guest_address(link.target));
+            if link.stub as usize == target {
+                return name;
+            }
+            // Linked, it leads there only if the block takes what is owed.
+            if link
+                .settles
+                .is_some_and(|settles| settles.start as usize == target)
+            {
+                return format!("{name}, owing");
+            }
         }
         match self.labels.get(&target) {
             Some(label) => label.clone(),
@@ -320,8 +329,12 @@ impl Block {
         let own = self.host.values().filter(|raw| self.thunk(raw).is_none());
         let heads: BTreeSet<usize> = own.filter_map(branch_target).collect();
         for (&at, raw) in self.host.range(straight..) {
+            let mut links = self.translation.links.iter();
+            let settled = links.find(|link| link.settles.is_some_and(|s| s.start as usize == at));
             if at == self.translation.refuse as usize {
                 out.push("  dead:".to_owned());
+            } else if let Some(link) = settled {
+                out.push(format!("  settles@{:x}:", self.guest_address(link.target)));
             } else if heads.contains(&at) {
                 out.push(format!("  {}:", self.cold_name(at)));
             }

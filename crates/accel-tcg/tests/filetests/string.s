@@ -35,7 +35,7 @@
 #     1010 add rax,0x1
 #       add rax,0x1
 #       mov dword ptr [owed],0x80000001
-#       jmp unlinked@1014
+#       jmp block 1014, owing
 # insns: 6 guest, 17 host, 17 cold, 178 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:

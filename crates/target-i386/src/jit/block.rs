@@ -83,6 +83,8 @@ pub(super) struct Item {
     pub save: bool,
     /// It writes some of the flags, and nobody looks at any of them.
     pub dead: bool,
+    /// It stores the memory operand that it compares, for flags owed.
+    pub snapshot: bool,
     /// The instruction whose flags its cold paths have to make again.
     pub remake: Option<u8>,
     /// Bits of `Env::vectors` that nobody has tested before it.
@@ -161,6 +163,9 @@ impl Translator {
         } else {
             None
         };
+        if let Some((n, owed)) = owing {
+            items[n].snapshot = owed.needs_snapshot();
+        }
         plan::plan(items, owing.map(|(n, _)| n));
         let last = std::mem::take(&mut self.last);
         let mut emitter = Emitter {
@@ -221,6 +226,7 @@ impl Translator {
                 row,
                 save: false,
                 dead: false,
+                snapshot: false,
                 remake: None,
                 gate,
             });

@@ -73,6 +73,8 @@ pub struct Env {
     pub scratch: u64,
     /// Exit word under construction.
     pub site: u64,
+    /// The memory operand of the comparison whose flags are owed.
+    pub snapshot: u64,
     /// The x87 registers as FNSAVE stored them, or FRSTOR is to load them.
     pub(crate) x87_image: [u32; x87::native::WORDS],
     /// Opcode of the last x87 instruction that generated code executed, and its offset from `x87_base` in the upper
@@ -124,6 +126,7 @@ pub(crate) mod at {
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
     pub const REGION_FLAGS: i32 = offset_of!(Env, region_flags) as i32;
+    pub const SNAPSHOT: i32 = offset_of!(Env, snapshot) as i32;
     pub const SITE: i32 = offset_of!(Env, site) as i32;
 
     /// A general register's place in memory.

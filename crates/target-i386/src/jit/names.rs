@@ -26,8 +26,9 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 27] = [
+const FIELDS: [(i32, i32, &str); 28] = [
     (at::LEFT, 4, "left"),
+    (at::SNAPSHOT, 8, "snapshot"),
     (at::OWED, 4, "owed"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),

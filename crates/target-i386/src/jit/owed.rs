@@ -39,6 +39,8 @@ enum Operand {
     /// A general register, by number.
     Register(u8),
     Constant(u64),
+    /// What was read from memory: [`Env::snapshot`](super::Env::snapshot).
+    Snapshot,
 }
 
 /// What owed flags are made from.
@@ -67,13 +69,17 @@ impl Owed {
     /// How the item's flags can be made again from the registers that it leaves.
     fn of(item: &Item) -> Option<Self> {
         let raw = &item.raw;
-        let sources = remake::sources(raw)?;
-        let operand = |n: u32| {
-            if raw.op_kind(n) == OpKind::Register {
-                Operand::Register(raw.op_register(n).full_register().number() as u8)
-            } else {
-                Operand::Constant(raw.immediate(n))
-            }
+        let compares = matches!(raw.mnemonic(), Mnemonic::Cmp | Mnemonic::Test);
+        let sources = if compares && item.insn.has_mem() {
+            let other = u32::from(raw.op0_kind() == OpKind::Memory);
+            remake::source(raw, other)?
+        } else {
+            remake::sources(raw)?
+        };
+        let operand = |n: u32| match raw.op_kind(n) {
+            OpKind::Register => Operand::Register(raw.op_register(n).full_register().number() as u8),
+            OpKind::Memory => Operand::Snapshot,
+            _ => Operand::Constant(raw.immediate(n)),
         };
         let operation = match raw.mnemonic() {
             Mnemonic::Add => Operation::Added,
@@ -95,13 +101,21 @@ impl Owed {
         })
     }
 
-    /// Makes them from the general registers: packed as [`Flags::packed`].
-    pub fn make(&self, registers: &[u64]) -> u16 {
+    /// Whether the operation has to store what it reads from memory.
+    pub(super) fn needs_snapshot(&self) -> bool {
+        [self.first, self.second]
+            .iter()
+            .any(|operand| matches!(operand, Operand::Snapshot))
+    }
+
+    /// Makes them from the general registers and [`Env::snapshot`](super::Env::snapshot): packed as [`Flags::packed`].
+    pub fn make(&self, registers: &[u64], snapshot: u64) -> u16 {
         let shift = 64 - self.bits;
         let value = |operand| {
             let wide = match operand {
                 Operand::Register(n) => registers[usize::from(n)],
                 Operand::Constant(value) => value,
+                Operand::Snapshot => snapshot,
             };
             wide << shift >> shift
         };

@@ -53,25 +53,26 @@ pub(super) fn changed(item: &Item) -> u32 {
     }
 }
 
+/// The register that operand `n` is, if it is one whose value has a place of its own, or none if it is a constant.
+pub(super) fn source(raw: &Instruction, n: u32) -> Option<u32> {
+    if exec::is_immediate(raw.op_kind(n)) {
+        return Some(0);
+    }
+    let register = raw.op_register(n);
+    let high = matches!(
+        register,
+        Register::AH | Register::CH | Register::DH | Register::BH
+    );
+    (raw.op_kind(n) == OpKind::Register && !high).then(|| bit(register))
+}
+
 /// Registers from which the instruction's flags can be made again, if they can.
 pub(super) fn sources(raw: &Instruction) -> Option<u32> {
-    let register = |n: u32| {
-        let high = |r: Register| matches!(r, Register::AH | Register::CH | Register::DH | Register::BH);
-        let r = raw.op_register(n);
-        (raw.op_kind(n) == OpKind::Register && !high(r)).then(|| bit(r))
-    };
-    let second = |n: u32| {
-        if exec::is_immediate(raw.op_kind(n)) {
-            Some(0)
-        } else {
-            register(n)
-        }
-    };
     match raw.mnemonic() {
-        Mnemonic::Cmp | Mnemonic::Test => Some(register(0)? | second(1)?),
-        Mnemonic::And | Mnemonic::Or | Mnemonic::Xor => register(0),
+        Mnemonic::Cmp | Mnemonic::Test => Some(source(raw, 0)? | source(raw, 1)?),
+        Mnemonic::And | Mnemonic::Or | Mnemonic::Xor => source(raw, 0),
         Mnemonic::Add | Mnemonic::Sub => {
-            let (to, from) = (register(0)?, second(1)?);
+            let (to, from) = (source(raw, 0)?, source(raw, 1)?);
             (to != from).then_some(to | from)
         }
         _ => None,
