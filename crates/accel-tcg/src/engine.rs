@@ -125,24 +125,24 @@ impl Execution {
                 (Runs::Interpreter(Interpreting::new(look)), None)
             }
             #[cfg(target_arch = "x86_64")]
-            Engine::InterpreterOptimizing => match Optimizing::new(config.code_size, config.regions) {
-                Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
-                Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
-            },
+            Engine::InterpreterOptimizing => {
+                match Optimizing::with_look(config.code_size, config.regions, look.clone()) {
+                    Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
+                    Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
+                }
+            }
             #[cfg(target_arch = "x86_64")]
             Engine::Baseline | Engine::Optimizing => {
                 let optimize = config.engine == Engine::Optimizing && !look.at_executions();
-                match Baseline::with_look(cpu, config.code_size, look.clone()) {
-                    Ok(mut baseline) => {
-                        let optimized = if optimize {
-                            baseline.optimize(config.code_size, config.regions)
-                        } else {
-                            Ok(())
-                        };
+                let made = if optimize {
+                    Baseline::with_regions(cpu, config.code_size, look.clone(), config.regions)
+                } else {
+                    Baseline::with_look(cpu, config.code_size, look.clone()).map(|baseline| (baseline, Ok(())))
+                };
+                match made {
+                    Ok((baseline, optimized)) => {
                         let fallback = optimized.err().map(|error| {
-                            format!(
-                                "no memory for optimized code ({error}); the baseline engine goes on without"
-                            )
+                            format!("hot loops cannot be compiled ({error}); the baseline engine goes on without")
                         });
                         (Runs::Baseline(Box::new(baseline)), fallback)
                     }
@@ -177,7 +177,7 @@ impl Execution {
             #[cfg(target_arch = "x86_64")]
             Runs::Baseline(baseline) => baseline.report(cpu),
             #[cfg(target_arch = "x86_64")]
-            Runs::Optimizing(_) => Report::new("interp+optimizing", cpu),
+            Runs::Optimizing(optimizing) => optimizing.report(cpu),
         }
     }
 }

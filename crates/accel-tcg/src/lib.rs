@@ -12,6 +12,7 @@ mod cpu_thread;
 mod dfilter;
 mod engine;
 mod interpreter;
+mod listing;
 mod look;
 #[cfg(target_arch = "x86_64")]
 pub mod optimizing;

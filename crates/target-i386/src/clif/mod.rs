@@ -21,6 +21,7 @@ mod memory;
 mod region;
 mod rows;
 
+pub use crate::jit::names::place;
 pub use exit::{RegionExit, RegionExitKind, slow};
 pub use lower::{Lowering, signature, slow_signature};
 pub use region::{MAX_INSNS, Region};

@@ -1,0 +1,100 @@
+//! The region of a program's loop as CLIF: entry and loop with the guest's instructions between, exits left out.
+
+use super::program::Program;
+use super::world::{self, Entered};
+use accel_tcg::optimizing::compile::host_isa;
+use accel_tcg::optimizing::listing::{Line, lines};
+use cranelift_codegen::ir::{ExtFuncData, ExternalName, Function, UserExternalName};
+use cranelift_codegen::verify_function;
+use iced_x86::{Decoder, DecoderOptions, FastFormatter};
+use target_i386::Features;
+use target_i386::clif::{Lowering, Region, slow_signature};
+use target_i386::jit::Key;
+
+const PAGE: u64 = 0x1000;
+
+/// The region, as lines.
+///
+/// # Errors
+/// There is no loop to be compiled, what it becomes is wrong, or it runs differently.
+pub fn list(program: &Program, key: Key) -> Result<Vec<String>, String> {
+    let (entry, region) = find(program, key)?;
+    let function = lower(&region)?;
+    let Entered { times, instructions } = world::run_regions(program)?;
+    let mut all = vec![format!(
+        "region {entry:x}: {} instructions, entered {times} times for {instructions}",
+        region.len(),
+    )];
+    let (mut cold, mut inside) = (0, false);
+    for line in lines(&function) {
+        match line {
+            Line::Text(text) if text.starts_with("block") => {
+                inside = !text.trim_end_matches(':').ends_with(" cold");
+                cold += usize::from(!inside);
+                if inside {
+                    all.push(text);
+                }
+            }
+            // The function's head, and its closing brace.
+            Line::Text(text) if !text.starts_with("    ") => inside = false,
+            Line::Text(text) if inside => all.push(text),
+            Line::Guest(offset) if inside => all.push(guest_line(program, key, offset)),
+            _ => {}
+        }
+    }
+    all.push(format!("{cold} cold blocks"));
+    Ok(all)
+}
+
+/// The program's page.
+fn page(program: &Program) -> [u8; PAGE as usize] {
+    let mut page = [0xf4; PAGE as usize];
+    let start = (program.at % PAGE) as usize;
+    let len = program.code.len().min(page.len() - start);
+    page[start..start + len].copy_from_slice(&program.code[..len]);
+    page
+}
+
+/// The first instruction that leads back to itself, or the one that the file names.
+fn find(program: &Program, key: Key) -> Result<(u64, Region), String> {
+    let page = page(program);
+    let form = |address: u64| {
+        let region = Region::form(&page, (address % PAGE) as u16, key, Features::all())?;
+        Some((address, region))
+    };
+    let found = match program.region {
+        Some(entry) => form(entry),
+        None => Decoder::with_ip(key.bits, &program.code, program.at, DecoderOptions::NONE)
+            .into_iter()
+            .find_map(|raw| form(raw.ip())),
+    };
+    found.ok_or_else(|| "no loop is to be compiled".into())
+}
+
+fn lower(region: &Region) -> Result<Function, String> {
+    let mut function = Function::new();
+    let name = function.declare_imported_user_function(UserExternalName::new(0, 0));
+    let signature = function.import_signature(slow_signature());
+    let slow = function.import_function(ExtFuncData {
+        name: ExternalName::user(name),
+        signature,
+        colocated: false,
+        patchable: false,
+    });
+    let isa = host_isa()?;
+    Lowering::default().lower(region, &mut function, slow, isa.frontend_config());
+    verify_function(&function, &*isa).map_err(|errors| errors.to_string())?;
+    Ok(function)
+}
+
+fn guest_line(program: &Program, key: Key, offset: u16) -> String {
+    let address = program.at & !(PAGE - 1) | u64::from(offset);
+    let bytes = &program.code[(address - program.at) as usize..];
+    let mut formatter = FastFormatter::new();
+    formatter.options_mut().set_use_hex_prefix(true);
+    formatter.options_mut().set_uppercase_hex(false);
+    let mut text = String::new();
+    let raw = Decoder::with_ip(key.bits, bytes, address, DecoderOptions::NONE).decode();
+    formatter.format(&raw, &mut text);
+    format!("  {address:x} {text}")
+}
