@@ -145,14 +145,24 @@ fn named(text: &str) -> String {
     let (base, distance) = operand.split_at(operand.find(['+', '-']).unwrap_or(operand.len()));
     // `Env` itself is the function's first value.
     let distance = if distance.is_empty() && base == "v0" {
-        Ok(0)
+        Some(0)
     } else {
-        distance.parse()
+        number(distance)
     };
-    match distance.ok().and_then(place) {
+    match distance.and_then(place) {
         Some(name) => format!("{before} {base}+{name}{comment}"),
         None => text.to_owned(),
     }
+}
+
+/// A distance with its sign, as Cranelift writes it: large ones are hexadecimal, in groups of four digits.
+fn number(text: &str) -> Option<i32> {
+    let magnitude = text.get(1..)?.replace('_', "");
+    let magnitude: i64 = match magnitude.strip_prefix("0x") {
+        Some(digits) => i64::from_str_radix(digits, 16).ok()?,
+        None => magnitude.parse().ok()?,
+    };
+    i32::try_from(if text.starts_with('-') { -magnitude } else { magnitude }).ok()
 }
 
 /// A function as text that is the same in every build and on every host.
@@ -290,6 +300,21 @@ impl Placed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn distances() {
+        for (text, expected) in [
+            ("+200", Some(200)),
+            ("-8", Some(-8)),
+            ("+0x0001_2345", Some(0x1_2345)),
+            ("-0x0004_2418", Some(-0x4_2418)),
+            ("+0x1_0000_0000", None),
+            ("", None),
+            ("+", None),
+        ] {
+            assert_eq!(number(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn places_have_names() {

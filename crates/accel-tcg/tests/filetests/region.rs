@@ -7,6 +7,7 @@ use accel_tcg::optimizing::listing::{Line, lines};
 use cranelift_codegen::ir::{ExtFuncData, ExternalName, Function, UserExternalName};
 use cranelift_codegen::verify_function;
 use iced_x86::{Decoder, DecoderOptions, FastFormatter};
+use std::collections::HashMap;
 use target_i386::Features;
 use target_i386::clif::{Lowering, Region, slow_signature};
 use target_i386::jit::Key;
@@ -42,8 +43,37 @@ pub fn list(program: &Program, key: Key) -> Result<Vec<String>, String> {
             _ => {}
         }
     }
+    if let Some(line) = all.iter().find(|line| !is_named(line)) {
+        return Err(format!("target_i386::jit::names does not know what '{}' is", line.trim()));
+    }
+    let mut all = without_unused(all);
     all.push(format!("{cold} cold blocks"));
     Ok(all)
+}
+
+/// Whether a line says what of the vCPU it is about: a number would differ from build to build.
+fn is_named(line: &str) -> bool {
+    let code = line.split("  ;").next().unwrap_or_default();
+    let operand = code.rsplit(' ').next().unwrap_or_default();
+    let number = |(_, rest): (&str, &str)| rest.starts_with(|c: char| c.is_ascii_digit());
+    !code.contains(" notrap aligned ") || !operand.split_once(['+', '-']).is_some_and(number)
+}
+
+/// Lines without constants that nothing shown uses: they are for exits, or for nobody.
+fn without_unused(all: Vec<String>) -> Vec<String> {
+    let mut uses: HashMap<String, usize> = HashMap::new();
+    for line in &all {
+        let code = line.split("  ;").next().unwrap_or_default();
+        for word in code.split(|c: char| !c.is_ascii_alphanumeric()) {
+            *uses.entry(word.to_owned()).or_default() += 1;
+        }
+    }
+    let unused = |line: &String| {
+        line.trim()
+            .split_once(" = iconst.")
+            .is_some_and(|(value, _)| uses.get(value) == Some(&1))
+    };
+    all.into_iter().filter(|line| !unused(line)).collect()
 }
 
 /// The program's page.
@@ -68,7 +98,7 @@ fn find(program: &Program, key: Key) -> Result<(u64, Region), String> {
             .into_iter()
             .find_map(|raw| form(raw.ip())),
     };
-    found.ok_or_else(|| "no loop is to be compiled".into())
+    found.ok_or_else(|| format!("no loop is to be compiled in {key:?}"))
 }
 
 fn lower(region: &Region) -> Result<Function, String> {

@@ -26,7 +26,7 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 17] = [
+const FIELDS: [(i32, i32, &str); 18] = [
     (at::LEFT, 4, "left"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
@@ -36,6 +36,7 @@ const FIELDS: [(i32, i32, &str); 17] = [
     (at::PENDING, 8, "pending"),
     (at::SCRATCH, 8, "scratch"),
     (at::SITE, 8, "site"),
+    (at::REGION_FLAGS, 24, "region_flags"),
     (at::X87_AT, 4, "x87.at"),
     (at::X87_SEGMENT, 1, "x87.segment"),
     (at::X87_BASE, 8, "x87.base"),
