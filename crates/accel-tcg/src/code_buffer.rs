@@ -1,6 +1,6 @@
 //! Memory for generated code: the same pages mapped twice. Code is written through one mapping and executed
 //! through the other, and no mapping is ever both writable and executable.
-#![allow(unsafe_code)] // maps memory, and writes code through the writable mapping
+#![allow(unsafe_code)] // maps memory, writes code through the writable mapping, and makes it visible to fetches
 
 use crate::Look;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
@@ -174,6 +174,7 @@ impl CodeBuffer {
             self.place(at)
                 .copy_from_nonoverlapping(code.as_ptr(), code.len());
         }
+        publish(self.place(at), self.base().wrapping_add(at), code.len());
     }
 
     /// Replaces the four bytes at `at`, in one store if they are aligned.
@@ -185,6 +186,7 @@ impl CodeBuffer {
             // SAFETY: inside this part of the writable mapping, which is page-aligned, and aligned in it.
             let word = unsafe { AtomicU32::from_ptr(self.place(at).cast()) };
             word.store(value, Ordering::Release);
+            publish(self.place(at), self.base().wrapping_add(at), 4);
         } else {
             self.write(at, &value.to_le_bytes());
         }
@@ -211,6 +213,52 @@ impl CodeBuffer {
         };
         bytes
     }
+}
+
+/// Makes `len` bytes that were written through one mapping visible to instruction fetches through the other. A thread
+/// that executes them has to [`serialize`] besides.
+#[cfg(target_arch = "x86_64")]
+fn publish(_written: *const u8, _executed: *const u8, _len: usize) {
+    // Caches are coherent (SDM vol. 3A, 13.6).
+}
+
+/// Makes this processor fetch anew what another thread wrote as code (SDM vol. 3A, 8.1.3).
+#[cfg(target_arch = "x86_64")]
+pub fn serialize() {
+    std::arch::x86_64::__cpuid(0);
+}
+
+/// Makes `len` bytes that were written through one mapping visible to instruction fetches through the other. A thread
+/// that executes them has to [`serialize`] besides. Arm ARM, B2.4.4.
+#[cfg(target_arch = "aarch64")]
+fn publish(written: *const u8, executed: *const u8, len: usize) {
+    let types: usize;
+    // SAFETY: reads the cache type register, which Linux lets programs read.
+    unsafe { std::arch::asm!("mrs {}, ctr_el0", out(reg) types, options(nomem, nostack)) };
+    let line = |shift: usize| 4usize << (types >> shift & 15);
+    let lines = |start: *const u8, line: usize| {
+        let start = start as usize;
+        (start & !(line - 1)..start + len).step_by(line)
+    };
+    for at in lines(written, line(16)) {
+        // SAFETY: cleans a cache line, which changes no memory.
+        unsafe { std::arch::asm!("dc cvau, {}", in(reg) at, options(nostack)) };
+    }
+    // SAFETY: a barrier.
+    unsafe { std::arch::asm!("dsb ish", options(nostack)) };
+    for at in lines(executed, line(0)) {
+        // SAFETY: drops a line of instructions, which are fetched again.
+        unsafe { std::arch::asm!("ic ivau, {}", in(reg) at, options(nostack)) };
+    }
+    // SAFETY: barriers.
+    unsafe { std::arch::asm!("dsb ish", "isb", options(nostack)) };
+}
+
+/// Makes this processor fetch anew what another thread wrote as code.
+#[cfg(target_arch = "aarch64")]
+pub fn serialize() {
+    // SAFETY: a barrier.
+    unsafe { std::arch::asm!("isb", options(nostack)) };
 }
 
 impl Drop for Mapping {

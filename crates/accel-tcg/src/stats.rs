@@ -3,7 +3,6 @@
 //! Counts are kept always. Time is measured on request: each run as a whole and each translation, and of one in
 //! [`PERIOD`] rounds of the run loop how it divides.
 
-use crate::optimizing::RegionCounters;
 use std::fmt;
 use target_i386::Vcpu;
 use target_i386::vcpu::MemoryCounts;
@@ -146,6 +145,37 @@ pub struct Translation {
     pub misses: u64,
     /// Blocks (or their tails) that were interpreted.
     pub interpreted: u64,
+}
+
+/// Counts of an engine that compiles hot loops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionCounters {
+    /// Regions compiled.
+    pub compiled: u64,
+    /// Guest instructions in them.
+    pub instructions: u64,
+    /// Bytes of their code.
+    pub code_bytes: u64,
+    /// Nanoseconds that the compiler took, on its own thread.
+    pub compile_time: i64,
+    /// Bytes for their code, of all vCPUs.
+    pub buffer: u64,
+    /// Loops that cannot be compiled.
+    pub refused: u64,
+    /// Installed.
+    pub installed: u64,
+    /// Not installed since the guest's bytes had changed.
+    pub stale: u64,
+    /// Dropped after writes.
+    pub invalidated: u64,
+    /// Dropped for room.
+    pub evicted: u64,
+    /// Of those that were dropped, the ones whose room can be used again.
+    pub reclaimed: u64,
+    /// Entered.
+    pub entered: u64,
+    /// Guest instructions executed in them.
+    pub executed: u64,
 }
 
 /// Kinds of exits in words, in the order of `ExitKind`.

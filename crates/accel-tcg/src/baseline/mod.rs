@@ -414,7 +414,7 @@ impl Baseline {
         cpu.jit.jumps = self.jumps.as_ptr() as u64;
         cpu.enter_generated(slice, jump.rip_base, key);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
-        let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
+        let enter: unsafe extern "C" fn(*mut Env, u64) -> u32 =
             unsafe { std::mem::transmute(self.cache.enter()) };
         // SAFETY: the code is a live block's, made for the CPU's present mode (the key) and its TLB; nobody else uses
         // the CPU while this thread holds `&mut Vcpu`.

@@ -142,17 +142,14 @@ impl Worker {
         let config = self.module.target_config();
         self.lowering
             .lower(&region, &mut self.context.func, slow, config);
-        let mut listing = self.wish.any().then(Box::<Listing>::default);
-        if let Some(listing) = &mut listing {
-            listing.lowered(&self.context.func, self.wish);
-        }
         let id = self.module.declare_next(&clif::signature())?;
         let defined = self.module.define_function(id, &mut self.context);
         match (defined, self.module.address(id)) {
             (Ok(()), Some((code, len))) => {
-                if let (Some(listing), Some(made)) = (&mut listing, self.context.compiled_code()) {
-                    listing.compiled(made, self.module.bytes(id));
-                }
+                let listing = self.context.compiled_code().filter(|_| self.wish.any());
+                let function = self.wish.clif.then_some(&self.context.func);
+                let listing =
+                    listing.map(|made| Box::new(Listing::new(function, made, self.module.bytes(id))));
                 Ok(Compiled {
                     id,
                     code,

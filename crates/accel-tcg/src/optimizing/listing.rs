@@ -46,7 +46,7 @@ pub enum Line {
 }
 
 /// What the compiling thread wrote down of a region.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Listing {
     clif: Vec<Line>,
     /// Host code where there is no disassembler for it.
@@ -61,26 +61,24 @@ fn guest(at: SourceLoc) -> Option<u16> {
 }
 
 impl Listing {
-    /// The function as it was lowered.
-    pub(super) fn lowered(&mut self, function: &Function, wish: Wish) {
-        if wish.clif {
-            self.clif = lines(function);
-        }
-    }
-
-    /// Its code.
-    pub(super) fn compiled(&mut self, made: &CompiledCode, code: Vec<u8>) {
-        self.text = made.vcode.clone();
+    /// Of a function as it was optimized, if that is to be shown, and its code.
+    pub(super) fn new(function: Option<&Function>, made: &CompiledCode, code: Vec<u8>) -> Self {
+        let mut marks = Vec::new();
         let mut end = 0;
         for piece in made.buffer.get_srclocs_sorted() {
             if piece.start != end {
-                self.marks.push((end, None));
+                marks.push((end, None));
             }
-            self.marks.push((piece.start, guest(piece.loc)));
+            marks.push((piece.start, guest(piece.loc)));
             end = piece.end;
         }
-        self.marks.push((end, None));
-        self.code = code;
+        marks.push((end, None));
+        Self {
+            clif: function.map(lines).unwrap_or_default(),
+            text: made.vcode.clone(),
+            code,
+            marks,
+        }
     }
 }
 
@@ -113,11 +111,12 @@ impl FuncWriter for Writer {
         _: usize,
     ) -> fmt::Result {
         let at = guest(function.srcloc(inst));
-        if at != self.guest {
-            self.guest = at;
-            if let Some(at) = at {
-                writeln!(w, "{MARK}{at}")?;
-            }
+        // What the optimizer made of several instructions is nobody's.
+        if let Some(at) = at
+            && self.guest != Some(at)
+        {
+            self.guest = Some(at);
+            writeln!(w, "{MARK}{at}")?;
         }
         let mut text = String::new();
         // Nothing has an alias any more.

@@ -7,7 +7,8 @@ pub mod module;
 mod reclaim;
 mod regions;
 
-pub use regions::{At, RegionConfig, RegionCounters, Regions};
+pub use crate::stats::RegionCounters;
+pub use regions::{At, RegionConfig, Regions};
 
 use crate::Look;
 use crate::code_buffer::CodeBuffer;

@@ -13,7 +13,8 @@
 use super::compile::{Answer, Client, Compiled, Compiler, Ticket};
 use super::listing::{Placed, Wish};
 use crate::Look;
-use crate::code_buffer::CodeBuffer;
+use crate::code_buffer::{CodeBuffer, serialize};
+use crate::stats::RegionCounters;
 use cranelift_module::FuncId;
 use softmmu::{GuestVirt, PAGE_SIZE, RamAddr};
 use std::collections::{HashMap, VecDeque};
@@ -115,37 +116,6 @@ impl Installed {
             at.0 < start + u64::from(bytes) && start < at.0 + len
         })
     }
-}
-
-/// What happened so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RegionCounters {
-    /// Regions compiled.
-    pub compiled: u64,
-    /// Guest instructions in them.
-    pub instructions: u64,
-    /// Bytes of their code.
-    pub code_bytes: u64,
-    /// Nanoseconds that the compiler took, on its own thread.
-    pub compile_time: i64,
-    /// Bytes for their code, of all vCPUs.
-    pub buffer: u64,
-    /// Loops that cannot be compiled.
-    pub refused: u64,
-    /// Installed.
-    pub installed: u64,
-    /// Not installed since the guest's bytes had changed.
-    pub stale: u64,
-    /// Dropped after writes.
-    pub invalidated: u64,
-    /// Dropped for room.
-    pub evicted: u64,
-    /// Of those that were dropped, the ones whose room can be used again.
-    pub reclaimed: u64,
-    /// Entered.
-    pub entered: u64,
-    /// Guest instructions executed in them.
-    pub executed: u64,
 }
 
 /// What there is at an address.
@@ -539,7 +509,7 @@ impl Regions {
         // SAFETY: the compiler thread made the function with this signature and placed it in executable memory, which
         // `self.client` keeps mapped; its room is used again only when this vCPU has passed (`poll`) since the region was
         // in `installed`.
-        let function: unsafe extern "sysv64" fn(*mut Env) -> u64 =
+        let function: unsafe extern "C" fn(*mut Env) -> u64 =
             unsafe { std::mem::transmute(region.code) };
         // SAFETY: made for the CPU's present mode and the bytes at its RIP (`at`); nobody else uses the CPU while this
         // thread holds `&mut Vcpu`.
@@ -550,7 +520,3 @@ impl Regions {
     }
 }
 
-/// Makes this processor fetch anew what another thread wrote as code (SDM vol. 3A, 8.1.3).
-fn serialize() {
-    std::arch::x86_64::__cpuid(0);
-}

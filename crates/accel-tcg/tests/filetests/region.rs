@@ -1,9 +1,11 @@
-//! The region of a program's loop as CLIF: entry and loop with the guest's instructions between, exits left out.
+//! The region of a program's loop as optimized CLIF: entry and loop with the guest's instructions between, exits left out.
 
 use super::program::Program;
 use super::world::{self, Entered};
 use accel_tcg::optimizing::compile::host_isa;
 use accel_tcg::optimizing::listing::{Line, lines};
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExtFuncData, ExternalName, Function, UserExternalName};
 use cranelift_codegen::verify_function;
 use iced_x86::{Decoder, DecoderOptions, FastFormatter};
@@ -114,7 +116,12 @@ fn lower(region: &Region) -> Result<Function, String> {
     let isa = host_isa()?;
     Lowering::default().lower(region, &mut function, slow, isa.frontend_config());
     verify_function(&function, &*isa).map_err(|errors| errors.to_string())?;
-    Ok(function)
+    // What the optimizer leaves is what is worth a review.
+    let mut context = Context::for_function(function);
+    context
+        .optimize(&*isa, &mut ControlPlane::default())
+        .map_err(|error| error.to_string())?;
+    Ok(context.func)
 }
 
 fn guest_line(program: &Program, key: Key, offset: u16) -> String {

@@ -29,28 +29,27 @@
 #       v18 = load.i64 notrap aligned v0+region_flags+8
 #       v19 = load.i64 notrap aligned v0+region_flags+16
 #       v20 = load.i32 notrap aligned v0+left
+#     1003 mov rsi,[rsi]
 #       jump block1(v20, v2, v3, v4, v7, v17, v18, v19)
 #   block1(v21: i32, v96: i64, v97: i64, v99: i64, v100: i64, v101: i64, v102: i64, v103: i64):
-#       v22 = iconst.i32 5
-#       v23 = isub v21, v22  ; v22 = 5
-#       v24 = iconst.i32 0
-#       v25 = icmp slt v23, v24  ; v24 = 0
-#       brif v25, block2, block3
+#       v122 = iconst.i32 5
+#       v123 = isub v21, v122  ; v122 = 5
+#       v124 = iconst.i32 0
+#       v125 = icmp slt v123, v124  ; v124 = 0
+#       brif v125, block2, block3
 #   block3:
-#     1000 add rdx,rcx
-#       v37 = iadd.i64 v97, v96
+#       v126 = iconst.i64 7
+#       v127 = ushr.i64 v100, v126  ; v126 = 7
+#       v128 = iconst.i64 0x7fe0
+#       v129 = band v127, v128  ; v128 = 0x7fe0
 #     1003 mov rsi,[rsi]
-#       v40 = iconst.i64 7
-#       v41 = iconst.i64 0x7fe0
-#       v42 = ushr.i64 v100, v40  ; v40 = 7
-#       v43 = band v42, v41  ; v41 = 0x7fe0
-#       v44 = iadd.i64 v0, v43
+#       v44 = iadd.i64 v0, v129
 #       v45 = load.i64 notrap aligned v44+tlb0.read
-#       v46 = iconst.i64 7
-#       v47 = iadd.i64 v100, v46  ; v46 = 7
-#       v48 = iconst.i64 -4096
-#       v49 = band v47, v48  ; v48 = -4096
-#       v50 = icmp eq v49, v45
+#       v130 = iadd.i64 v100, v126  ; v126 = 7
+#       v131 = iconst.i64 -4096
+#       v132 = band v130, v131  ; v131 = -4096
+#     1003 mov rsi,[rsi]
+#       v50 = icmp eq v132, v45
 #       brif v50, block4, block5
 #   block4:
 #     1003 mov rsi,[rsi]
@@ -60,23 +59,20 @@
 #   block6(v51: i64):
 #     1003 mov rsi,[rsi]
 #       v67 = load.i64 notrap v51
-#     1006 add rbx,rsi
-#       v69 = iadd.i64 v99, v67
 #     1009 dec ecx
 #       v72 = ireduce.i32 v96
 #       v73 = iconst.i32 1
-#       v74 = icmp ult v69, v99
+#       v120 = icmp eq v72, v73  ; v73 = 1
+#     1009 dec ecx
 #       v75 = isub v72, v73  ; v73 = 1
 #       v76 = uextend.i64 v75
+#       v134 = iadd.i64 v97, v96
+#     1006 add rbx,rsi
+#       v69 = iadd.i64 v99, v67
+#     1009 dec ecx
 #       v77 = iconst.i64 8197
-#       v78 = uextend.i64 v75
+#       v74 = icmp ult v69, v99
 #       v79 = uextend.i64 v74
 #     100b jne 0x1000
-#       v80 = iconst.i32 0x7fff_ffff
-#       v81 = icmp eq v75, v80  ; v80 = 0x7fff_ffff
-#       v82 = iconst.i32 0
-#       v83 = icmp eq v75, v82  ; v82 = 0
-#       v84 = iconst.i32 0
-#       v85 = icmp slt v75, v84  ; v84 = 0
-#       brif v83, block8, block1(v23, v76, v37, v69, v67, v77, v78, v79)  ; v77 = 8197
+#       brif v120, block8, block1(v123, v76, v134, v69, v67, v77, v76, v79)  ; v77 = 8197
 #   4 cold blocks

@@ -28,26 +28,27 @@
 #       v18 = load.i64 notrap aligned v0+region_flags+8
 #       v19 = load.i64 notrap aligned v0+region_flags+16
 #       v20 = load.i32 notrap aligned v0+left
-#       jump block1(v20, v2, v8, v17, v18, v19, v1)
-#   block1(v21: i32, v141: i64, v142: i64, v143: i64, v144: i64, v145: i64, v146: i64):
-#       v22 = iconst.i32 6
-#       v23 = isub v21, v22  ; v22 = 6
-#       v24 = iconst.i32 0
-#       v25 = icmp slt v23, v24  ; v24 = 0
-#       brif v25, block2, block3
-#   block3:
 #     1000 mov [rdi],rax
-#       v34 = iconst.i64 7
-#       v35 = iconst.i64 0x7fe0
-#       v36 = ushr.i64 v142, v34  ; v34 = 7
-#       v37 = band v36, v35  ; v35 = 0x7fe0
-#       v38 = iadd.i64 v0, v37
+#       jump block1(v20, v2, v8, v17, v18, v19)
+#   block1(v21: i32, v141: i64, v142: i64, v143: i64, v144: i64, v145: i64):
+#       v188 = iconst.i32 6
+#       v189 = isub v21, v188  ; v188 = 6
+#       v190 = iconst.i32 0
+#       v191 = icmp slt v189, v190  ; v190 = 0
+#       brif v191, block2, block3
+#   block3:
+#       v192 = iconst.i64 7
+#       v193 = ushr.i64 v142, v192  ; v192 = 7
+#       v194 = iconst.i64 0x7fe0
+#       v195 = band v193, v194  ; v194 = 0x7fe0
+#     1000 mov [rdi],rax
+#       v38 = iadd.i64 v0, v195
 #       v39 = load.i64 notrap aligned v38+tlb0.write
-#       v40 = iconst.i64 7
-#       v41 = iadd.i64 v142, v40  ; v40 = 7
-#       v42 = iconst.i64 -4096
-#       v43 = band v41, v42  ; v42 = -4096
-#       v44 = icmp eq v43, v39
+#       v196 = iadd.i64 v142, v192  ; v192 = 7
+#       v197 = iconst.i64 -4096
+#       v198 = band v196, v197  ; v197 = -4096
+#     1000 mov [rdi],rax
+#       v44 = icmp eq v198, v39
 #       brif v44, block4, block5
 #   block4:
 #     1000 mov [rdi],rax
@@ -56,68 +57,73 @@
 #       jump block6(v47)
 #   block6(v45: i64):
 #     1000 mov [rdi],rax
-#       store.i64 notrap v146, v45
+#       store.i64 notrap v1, v45
 #     1003 mov [rdi+0x8],eax
 #       v61 = iconst.i64 8
 #       v62 = iadd.i64 v142, v61  ; v61 = 8
-#       v63 = iconst.i64 7
-#       v64 = iconst.i64 0x7fe0
-#       v65 = ushr v62, v63  ; v63 = 7
-#       v66 = band v65, v64  ; v64 = 0x7fe0
-#       v67 = iadd.i64 v0, v66
+#       v200 = iconst.i64 7
+#       v201 = ushr v62, v200  ; v200 = 7
+#       v202 = iconst.i64 0x7fe0
+#       v203 = band v201, v202  ; v202 = 0x7fe0
+#     1003 mov [rdi+0x8],eax
+#       v67 = iadd.i64 v0, v203
 #       v68 = load.i64 notrap aligned v67+tlb0.write
-#       v69 = iconst.i64 3
-#       v70 = iadd v62, v69  ; v69 = 3
-#       v71 = iconst.i64 -4096
-#       v72 = band v70, v71  ; v71 = -4096
-#       v73 = icmp eq v72, v68
+#       v160 = iconst.i64 11
+#       v165 = iadd.i64 v142, v160  ; v160 = 11
+#       v204 = iconst.i64 -4096
+#       v205 = band v165, v204  ; v204 = -4096
+#     1003 mov [rdi+0x8],eax
+#       v73 = icmp eq v205, v68
 #       brif v73, block8, block9
 #   block8:
 #     1003 mov [rdi+0x8],eax
 #       v75 = load.i64 notrap aligned v67+tlb0.addend
-#       v76 = iadd.i64 v62, v75
-#       jump block10(v76)
+#       v207 = iadd.i64 v142, v61  ; v61 = 8
+#       v208 = iadd v207, v75
+#     1003 mov [rdi+0x8],eax
+#       jump block10(v208)
 #   block10(v74: i64):
 #     1003 mov [rdi+0x8],eax
-#       v89 = ireduce.i32 v146
+#       v89 = ireduce.i32 v1
 #       store notrap v89, v74
 #     1006 mov byte ptr [rdi+0xc],0x7
 #       v91 = iconst.i64 12
 #       v92 = iadd.i64 v142, v91  ; v91 = 12
-#       v93 = iconst.i64 7
-#       v94 = iconst.i64 0x7fe0
-#       v95 = ushr v92, v93  ; v93 = 7
-#       v96 = band v95, v94  ; v94 = 0x7fe0
-#       v97 = iadd.i64 v0, v96
+#       v209 = iconst.i64 7
+#       v210 = ushr v92, v209  ; v209 = 7
+#       v211 = iconst.i64 0x7fe0
+#       v212 = band v210, v211  ; v211 = 0x7fe0
+#     1006 mov byte ptr [rdi+0xc],0x7
+#       v97 = iadd.i64 v0, v212
 #       v98 = load.i64 notrap aligned v97+tlb0.write
-#       v99 = iconst.i64 -4096
-#       v100 = band v92, v99  ; v99 = -4096
-#       v101 = icmp eq v100, v98
+#       v213 = iconst.i64 -4096
+#       v214 = band v92, v213  ; v213 = -4096
+#     1006 mov byte ptr [rdi+0xc],0x7
+#       v101 = icmp eq v214, v98
 #       brif v101, block12, block13
 #   block12:
 #     1006 mov byte ptr [rdi+0xc],0x7
 #       v103 = load.i64 notrap aligned v97+tlb0.addend
-#       v104 = iadd.i64 v92, v103
-#       jump block14(v104)
+#       v216 = iadd.i64 v142, v91  ; v91 = 12
+#       v217 = iadd v216, v103
+#     1006 mov byte ptr [rdi+0xc],0x7
+#       jump block14(v217)
 #   block14(v102: i64):
 #     1006 mov byte ptr [rdi+0xc],0x7
 #       v116 = iconst.i8 7
 #       store notrap v116, v102  ; v116 = 7
+#     100e dec rcx
+#       v122 = iconst.i64 1
+#       v186 = icmp.i64 eq v141, v122  ; v122 = 1
+#     100e dec rcx
+#       v124 = isub.i64 v141, v122  ; v122 = 1
 #     100a add rdi,0x10
 #       v118 = iconst.i64 16
 #       v119 = iadd.i64 v142, v118  ; v118 = 16
 #     100e dec rcx
-#       v122 = iconst.i64 1
-#       v123 = icmp ult v119, v142
-#       v124 = isub.i64 v141, v122  ; v122 = 1
 #       v125 = iconst.i64 5
+#       v123 = icmp ult v119, v142
 #       v126 = uextend.i64 v123
 #     1011 jne 0x1000
-#       v127 = iconst.i64 0x7fff_ffff_ffff_ffff
-#       v128 = icmp eq v124, v127  ; v127 = 0x7fff_ffff_ffff_ffff
-#       v129 = iconst.i64 0
-#       v130 = icmp eq v124, v129  ; v129 = 0
-#       v131 = iconst.i64 0
-#       v132 = icmp slt v124, v131  ; v131 = 0
-#       brif v130, block16, block1(v23, v124, v119, v125, v124, v126, v146)  ; v125 = 5
+#       brif v186, block16, block1(v189, v124, v119, v125, v124, v126)  ; v125 = 5
 #   8 cold blocks

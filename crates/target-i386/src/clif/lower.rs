@@ -16,7 +16,7 @@ use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use iced_x86::{InstructionInfoFactory, OpAccess};
 
-/// The signature of a region: `extern "sysv64" fn(env: *mut Env) -> u64`.
+/// The signature of a region: `extern "C" fn(env: *mut Env) -> u64`.
 pub fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));
