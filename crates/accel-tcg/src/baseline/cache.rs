@@ -27,16 +27,20 @@ pub struct Block {
     code_len: usize,
     /// Offset of each instruction from the page's start, and of the first byte behind.
     pub offsets: Box<[u16]>,
-    links: Vec<Link>,
-    /// What each direct exit is linked to.
-    linked: Vec<Option<BlockId>>,
+    exits: Box<[DirectExit]>,
     /// Who is linked to it: block and link number.
     incoming: Vec<(BlockId, u8)>,
     refuse: usize,
     alive: bool,
     /// Held for the code, which points at them.
-    #[allow(clippy::vec_box)] // code knows their addresses
-    _helpers: Vec<Box<Helper>>,
+    _helpers: Box<[Box<Helper>]>,
+}
+
+/// A direct exit of a placed block.
+struct DirectExit {
+    link: Link,
+    /// What it is linked to.
+    to: Option<BlockId>,
 }
 
 impl Block {
@@ -47,7 +51,7 @@ impl Block {
 
     /// Offset in the page of the target of direct exit `n`.
     pub fn target(&self, n: u8) -> i32 {
-        self.links[usize::from(n)].target
+        self.exits[usize::from(n)].link.target
     }
 
     /// Whether it may be entered.
@@ -173,33 +177,34 @@ impl Cache {
         self.next_id()
     }
 
-    /// Places a translation that was made for [`Cache::next_id`].
-    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: Translation) -> Option<BlockId> {
+    /// Places a translation that was made for [`Cache::next_id`], and keeps what its code needs.
+    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: &mut Translation) -> Option<BlockId> {
         let len = translation.code.len();
         if len > self.segment_len {
             return None;
         }
         let id = self.free.pop()?;
         let at = self.allocate(len);
-        self.buffer.write(at, &translation.code);
-        for (from, thunk) in translation.relocs {
-            self.buffer.patch_branch(at + from, self.thunks.offset(thunk));
+        for &(from, thunk) in &translation.relocs {
+            let displacement = self.thunks.offset(thunk) as i64 - (at + from + 4) as i64;
+            translation.code[from..from + 4].copy_from_slice(&(displacement as i32).to_le_bytes());
         }
+        self.buffer.write(at, &translation.code);
         self.counters.blocks += 1;
         self.counters.instructions += translation.offsets.len() as u64 - 1;
         self.counters.code_bytes += len as u64;
+        let unlinked = |&link: &Link| DirectExit { link, to: None };
         self.blocks[id as usize] = Some(Block {
             ram,
             key,
             code: at,
             code_len: len,
-            offsets: translation.offsets,
-            linked: vec![None; translation.links.len()],
-            links: translation.links,
+            offsets: translation.offsets.as_slice().into(),
+            exits: translation.links.iter().map(unlinked).collect(),
             incoming: Vec::new(),
             refuse: at + translation.refuse as usize,
             alive: true,
-            _helpers: translation.helpers,
+            _helpers: translation.helpers.drain(..).collect(),
         });
         self.in_segment[self.segment].push(id);
         self.by_ram.insert(map_key(ram, key), id);
@@ -235,12 +240,12 @@ impl Cache {
     pub fn link(&mut self, from: BlockId, n: u8, to: BlockId) {
         let target = self.block(to).code;
         let block = self.block(from);
-        let Some(at) = block.links[usize::from(n)].at else {
+        let Some(at) = block.exits[usize::from(n)].link.at else {
             return;
         };
         let at = block.code + at as usize;
         self.buffer.patch_branch(at, target);
-        self.block_mut(from).linked[usize::from(n)] = Some(to);
+        self.block_mut(from).exits[usize::from(n)].to = Some(to);
         self.block_mut(to).incoming.push((from, n));
         self.counters.links += 1;
     }
@@ -266,9 +271,8 @@ impl Cache {
             self.unlink(from, n);
         }
         // Nobody keeps the number of a dead block.
-        let outgoing = std::mem::take(&mut self.block_mut(id).linked);
-        for (n, to) in outgoing.into_iter().enumerate() {
-            if let Some(to) = to {
+        for n in 0..self.block(id).exits.len() {
+            if let Some(to) = self.block_mut(id).exits[n].to.take() {
                 self.block_mut(to).incoming.retain(|&link| link != (id, n as u8));
             }
         }
@@ -282,8 +286,9 @@ impl Cache {
     fn unlink(&mut self, from: BlockId, n: u8) {
         let n = usize::from(n);
         let block = self.block_mut(from);
-        block.linked[n] = None;
-        let link = block.links[n];
+        let exit = &mut block.exits[n];
+        exit.to = None;
+        let link = exit.link;
         let code = block.code;
         if let Some(at) = link.at {
             self.buffer

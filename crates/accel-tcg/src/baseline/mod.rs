@@ -189,6 +189,13 @@ impl Baseline {
         reason
     }
 
+    /// Finds or makes the code for the CPU's next instruction, as if it were to be entered; false if the interpreter has
+    /// to run it. For benches.
+    pub fn prepare(&mut self, cpu: &mut Vcpu) -> bool {
+        cpu.jit_key()
+            .is_some_and(|key| self.look_up(cpu, key, false).is_some())
+    }
+
     fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
         // The direct exit through which generated code was just left.
         let mut link = None;
@@ -384,8 +391,7 @@ impl Baseline {
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let mut translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
-        let marks = std::mem::take(&mut translation.marks);
+        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
         let id = self.cache.insert(ram, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
@@ -397,7 +403,7 @@ impl Baseline {
                 key,
                 guest: window,
                 offsets: &self.cache.block(id).offsets,
-                marks: &marks,
+                marks: &translation.marks,
                 host,
                 code: &code,
                 thunks,

@@ -297,37 +297,4 @@ impl Placed<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances() {
-        for (text, expected) in [
-            ("+200", Some(200)),
-            ("-8", Some(-8)),
-            ("+0x0001_2345", Some(0x1_2345)),
-            ("-0x0004_2418", Some(-0x4_2418)),
-            ("+0x1_0000_0000", None),
-            ("", None),
-            ("+", None),
-        ] {
-            assert_eq!(number(text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn places_have_names() {
-        let left = place(0).expect("the first field");
-        for (text, expected) in [
-            ("v1 = load.i32 notrap aligned v0", format!("v1 = load.i32 notrap aligned v0+{left}")),
-            (
-                "store notrap aligned v2, v0  ; v2 = -4096",
-                format!("store notrap aligned v2, v0+{left}  ; v2 = -4096"),
-            ),
-            ("v1 = load.i64 notrap v9+8", "v1 = load.i64 notrap v9+8".to_owned()),
-            ("v1 = iadd v0, v2  ; v2 = -8", "v1 = iadd v0, v2  ; v2 = -8".to_owned()),
-        ] {
-            assert_eq!(named(text), expected);
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@
 
 # host:
 #   block 1ffa:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1ffa add rax,0x1
 #       add rax,0x1
@@ -21,7 +21,7 @@
 #       jmp block 1ffe
 #   block 1ffe: the interpreter's
 #   block 2005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     2005 add rcx,0x2
 #       add rcx,0x2
@@ -31,7 +31,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #       jmp block 2009
-# insns: 2 guest, 18 host, 10 cold, 122 bytes
+# insns: 2 guest, 18 host, 10 cold, 120 bytes
 # after:
 #   3 instructions
 #   rax=0x1

@@ -13,7 +13,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x8
+#       sub r11d,0x8
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -38,7 +38,7 @@
 #       mov r13,handler 0
 #       call helper
 #       jmp block 1015
-# insns: 8 guest, 17 host, 5 cold, 90 bytes
+# insns: 8 guest, 17 host, 5 cold, 89 bytes
 # after:
 #   8 instructions
 #   rax=0x2

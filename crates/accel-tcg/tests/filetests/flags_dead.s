@@ -10,7 +10,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x5
+#       sub r11d,0x5
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -28,7 +28,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #       jmp block 100f
-# insns: 5 guest, 13 host, 5 cold, 72 bytes
+# insns: 5 guest, 13 host, 5 cold, 71 bytes
 # after:
 #   5 instructions
 #   rax=0x0

@@ -9,7 +9,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1000 cmp rax,rbx
 #       cmp rax,rbx
@@ -22,7 +22,7 @@
 #       jb block 100a
 #       jmp block 1005
 #   block 1005:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1005 mov ecx,0x1
 #       mov ecx,0x1
@@ -30,12 +30,12 @@
 #       mov edx,0x2
 #       jmp block 100f
 #   block 100a:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     100a mov edx,0x2
 #       mov edx,0x2
 #       jmp block 100f
-# insns: 5 guest, 19 host, 17 cold, 174 bytes
+# insns: 5 guest, 19 host, 17 cold, 173 bytes
 # after:
 #   3 instructions
 #   rdx=0x2

@@ -10,7 +10,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 cmp rax,rbx
 #       cmp rax,rbx
@@ -18,12 +18,10 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rcx,[r13]
 #     1006 sub rax,0x1
@@ -37,7 +35,7 @@
 #       je block 100c
 #       jmp block 100c
 #   block 100c:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     100c nop
 #       jmp block 100d
@@ -55,7 +53,7 @@
 #       call read_slow8
 #       jmp L0
 #     refused:
-#       add dword ptr [left],0x4
+#       add r11d,0x4
 #     dead:
 #       mov r14d,refused
 #       jmp exit
@@ -67,14 +65,14 @@
 #       jmp exit
 #   block 100c:
 #     refused:
-#       add dword ptr [left],0x1
+#       add r11d,0x1
 #     dead:
 #       mov r14d,refused
 #       jmp exit
 #     unlinked@100d:
 #       mov r14d,unlinked@100d
 #       jmp exit
-# insns: 5 guest, 24 host, 22 cold, 216 bytes
+# insns: 5 guest, 22 host, 22 cold, 207 bytes
 # exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 14

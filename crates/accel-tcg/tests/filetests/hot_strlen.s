@@ -10,7 +10,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1000 xor eax,eax
 #       xor eax,eax
@@ -22,7 +22,7 @@
 #     1002 jmp 0x1008
 #       jmp block 1008
 #   block 1004:
-#       sub dword ptr [left],0x3
+#       sub r11d,0x3
 #       js refused
 #     1004 add rax,0x1
 #       add rax,0x1
@@ -30,11 +30,10 @@
 #       lea r13,[rdi+rax]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow1@1
-#       lea r13,[rdi+rax]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfff
+#       ja read_slow1@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       cmp byte ptr [r13],0x0
 #       mov r13,rax
@@ -46,17 +45,16 @@
 #       jne block 1004
 #       jmp block 100e
 #   block 1008:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1008 cmp byte ptr [rdi+rax],0x0
 #       lea r13,[rdi+rax]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow1@0
-#       lea r13,[rdi+rax]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfff
+#       ja read_slow1@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       cmp byte ptr [r13],0x0
 #       mov r13,rax
@@ -67,7 +65,7 @@
 #     100c jne 0x1004
 #       jne block 1004
 #       jmp block 100e
-# insns: 7 guest, 46 host, 35 cold, 388 bytes
+# insns: 7 guest, 44 host, 35 cold, 376 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   19 instructions

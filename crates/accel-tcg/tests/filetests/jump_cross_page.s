@@ -13,7 +13,7 @@
 
 # host:
 #   block 1ff0:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1ff0 dec rcx
 #       bt dword ptr [flags],0x8
@@ -45,7 +45,7 @@
 #     L0:
 #       jmp block 1ff5
 #   block 1ff5:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1ff5 jmp 0x2000
 #       mov r13,[rip_base]
@@ -66,7 +66,7 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2000:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     2000 add rax,rcx
 #       add rax,rcx
@@ -94,11 +94,11 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 75 host, 28 cold, 473 bytes
+# insns: 6 guest, 75 host, 28 cold, 471 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

@@ -9,7 +9,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 movq mm0,rax
 #       test byte ptr [vectors],0x8

@@ -12,7 +12,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       sub r11d,0x7
 #       js refused
 #     1000 shl rax,0x3
 #       shl rax,0x3
@@ -64,7 +64,7 @@
 #       mov r13,handler 0
 #       call helper
 #       jmp block 1017
-# insns: 7 guest, 43 host, 5 cold, 185 bytes
+# insns: 7 guest, 43 host, 5 cold, 182 bytes
 # after:
 #   7 instructions
 #   rax=0x80

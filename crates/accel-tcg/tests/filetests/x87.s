@@ -12,7 +12,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       sub r11d,0x7
 #       js refused
 #     1000 fld1
 #       test byte ptr [vectors],0x8
@@ -26,12 +26,10 @@
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       fld qword ptr [r13]
 #       mov dword ptr [x87.at],0x20503
@@ -56,12 +54,10 @@
 #       lea r13,[rbx+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@5
-#       lea r13,[rbx+0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L3:
 #       fstp qword ptr [r13]
 #       mov dword ptr [x87.at],0xa055b
@@ -72,12 +68,10 @@
 #       lea r13,[rbx+0x10]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@6
-#       lea r13,[rbx+0x10]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@6
+#       add r13,[tlb0.host+r14]
 #     L4:
 #       fistp dword ptr [r13]
 #       mov dword ptr [x87.at],0xd035b
@@ -85,7 +79,7 @@
 #       lea r13,[rbx+0x10]
 #       mov [x87.data],r13
 #       jmp block 1010
-# insns: 7 guest, 61 host, 23 cold, 491 bytes
+# insns: 7 guest, 55 host, 23 cold, 468 bytes
 # after:
 #   7 instructions
 #   x87 status=0x20

@@ -2,9 +2,9 @@
 
 use crate::insn::{InsnFlags, MemOperand, NO_REG, RIP_BASE, seg};
 use crate::{Exec, Insn, Vcpu};
-use iced_x86::{Code, CodeSize, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, CodeSize, Instruction, OpKind, Register};
 
-/// Everything of the instruction but its handler.
+/// Everything of the instruction but its handler and what comes with that.
 pub fn convert(raw: &Instruction) -> Insn {
     let mut insn = Insn {
         exec: unset,
@@ -31,17 +31,8 @@ pub fn convert(raw: &Instruction) -> Insn {
         insn.mem.asize = asize;
         insn.mem.trunc = 64 - 8 * asize;
     }
-    // Elsewhere the prefixes mean nothing (branches), or are part of the opcode.
-    let string = raw.is_string_instruction();
-    for (on, flag) in [
-        (string && raw.has_rep_prefix(), InsnFlags::REP),
-        (string && raw.has_repne_prefix(), InsnFlags::REPNE),
-        (raw.has_lock_prefix(), InsnFlags::LOCK),
-        (raw.encoding() == EncodingKind::VEX, InsnFlags::VEX),
-    ] {
-        if on {
-            insn.flags |= flag;
-        }
+    if raw.has_lock_prefix() {
+        insn.flags |= InsnFlags::LOCK;
     }
     insn
 }

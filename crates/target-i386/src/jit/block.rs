@@ -1,11 +1,12 @@
 //! One block: decode, choose rows, plan flags, emit, with the tables that link it and that say where it was left.
 
-use super::asm::{Asm, alu, cc, env};
+use super::asm::{Asm, Rm, alu, cc};
 use super::encoding::Encoding;
-use super::env::{Key, at};
+use super::env::Key;
 use super::host::Host;
 use super::memory::Cold;
 use super::plan::{self, Held};
+use super::regs::LEFT;
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::system;
@@ -30,6 +31,7 @@ pub struct Link {
 }
 
 /// Host code for a block, not yet placed.
+#[derive(Default)]
 pub struct Translation {
     /// The code.
     pub code: Vec<u8>,
@@ -38,7 +40,7 @@ pub struct Translation {
     /// Direct exits, by the number in the exit word.
     pub links: Vec<Link>,
     /// Offset of each instruction from the page's start, and of the first byte behind the block.
-    pub offsets: Box<[u16]>,
+    pub offsets: Vec<u16>,
     /// What helper calls point at; must live as long as the code.
     #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
@@ -54,6 +56,7 @@ pub(super) struct Item {
     pub raw: Instruction,
     pub insn: Insn,
     pub e: Encoding,
+    /// The instruction's, and what follows it.
     pub bytes: [u8; decode::MAX_LENGTH],
     /// Offset from the block's start.
     pub start: u16,
@@ -81,12 +84,15 @@ impl Item {
 }
 
 /// Translates blocks for CPUs with some features on this host.
-#[derive(Clone, Copy, Debug)]
 pub struct Translator {
     features: Features,
     host: Host,
     most: usize,
     marks: bool,
+    /// The last block, whose memory the next one takes.
+    items: Vec<Item>,
+    cold: Vec<Cold>,
+    last: Translation,
 }
 
 impl Translator {
@@ -102,6 +108,9 @@ impl Translator {
             host,
             most: MAX_INSNS,
             marks: false,
+            items: Vec::with_capacity(MAX_INSNS),
+            cold: Vec::new(),
+            last: Translation::default(),
         }
     }
 
@@ -117,14 +126,22 @@ impl Translator {
 
     /// Translates the block that starts with `bytes` (of one page), at `page_offset` of its page. `id` is what exit
     /// words name it by. None if the first instruction does not end in the page.
-    pub fn translate(&self, bytes: &[u8], page_offset: u16, key: Key, id: u32) -> Option<Translation> {
-        let mut items = self.decode(bytes, key);
+    pub fn translate(
+        &mut self,
+        bytes: &[u8],
+        page_offset: u16,
+        key: Key,
+        id: u32,
+    ) -> Option<&mut Translation> {
+        self.decode(bytes, key);
+        let items = &mut self.items;
         if items.is_empty() {
             return None;
         }
-        plan::plan(&mut items);
+        plan::plan(items);
+        let last = std::mem::take(&mut self.last);
         let mut emitter = Emitter {
-            asm: Asm::with_room(items.len()),
+            asm: Asm::reuse(last.code),
             key,
             id,
             page_offset,
@@ -132,33 +149,38 @@ impl Translator {
             current: 0,
             held: Held::Nothing,
             remake: None,
-            cold: Vec::new(),
-            relocs: Vec::new(),
-            links: Vec::new(),
-            helpers: Vec::new(),
+            cold: std::mem::take(&mut self.cold),
+            relocs: emptied(last.relocs),
+            links: emptied(last.links),
+            offsets: emptied(last.offsets),
+            helpers: emptied(last.helpers),
             count: items.len() as u8,
-            marks: self.marks.then(Vec::new),
+            marks: self.marks.then(|| emptied(last.marks)),
         };
-        Some(emitter.emit(&items))
+        self.last = emitter.emit(items);
+        self.cold = emitter.cold;
+        Some(&mut self.last)
     }
 
-    fn decode(&self, bytes: &[u8], key: Key) -> Vec<Item> {
+    /// Fills in the items.
+    fn decode(&mut self, bytes: &[u8], key: Key) {
         let context = Context {
             bits: key.bits,
             real_like: key.real_like,
             features: self.features,
         };
-        let mut items: Vec<Item> = Vec::with_capacity(16);
+        let items = &mut self.items;
+        items.clear();
+        let mut run = decode::Run::new(bytes, context);
         let mut start = 0;
         let mut seen = 0;
         while items.len() < self.most && start < bytes.len() {
             let mut raw = Instruction::default();
-            let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
+            let Decoded::Insn(insn) = run.decode_into(start, &mut raw) else {
                 break;
             };
             let len = insn.len as usize;
-            let mut own = [0; decode::MAX_LENGTH];
-            own[..len].copy_from_slice(&bytes[start..start + len]);
+            let own = leading(&bytes[start..]);
             let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
             let mut row = rows::row(&raw, &insn, &e, key, self.host);
             let gate = vector::gate(&mut row, &mut seen);
@@ -185,8 +207,22 @@ impl Translator {
         {
             item.row = rows::end();
         }
-        items
     }
+}
+
+/// The memory of a vector.
+fn emptied<T>(mut from: Vec<T>) -> Vec<T> {
+    from.clear();
+    from
+}
+
+/// As many bytes as an instruction may have, zero behind the end. A copy of fixed length where that can be.
+fn leading(bytes: &[u8]) -> [u8; decode::MAX_LENGTH] {
+    bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut all = [0; decode::MAX_LENGTH];
+        all[..bytes.len()].copy_from_slice(bytes);
+        all
+    })
 }
 
 /// A block under construction.
@@ -205,6 +241,7 @@ pub(super) struct Emitter {
     pub cold: Vec<Cold>,
     pub relocs: Vec<(usize, Thunk)>,
     links: Vec<Link>,
+    offsets: Vec<u16>,
     #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
@@ -214,7 +251,7 @@ pub(super) struct Emitter {
 impl Emitter {
     fn emit(&mut self, items: &[Item]) -> Translation {
         let count = i32::from(self.count);
-        self.asm.alu_imm(alu::SUB, env(at::LEFT), count, false);
+        self.asm.alu_imm(alu::SUB, Rm::Reg(LEFT), count, false);
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
@@ -229,7 +266,7 @@ impl Emitter {
         self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
-        self.asm.alu_imm(alu::ADD, env(at::LEFT), count, false);
+        self.asm.alu_imm(alu::ADD, Rm::Reg(LEFT), count, false);
         let refuse = self.asm.at() as u32;
         self.current = 0;
         self.exit(self.word(ExitKind::Entry));
@@ -242,16 +279,17 @@ impl Emitter {
             self.exit(exit_word(ExitKind::Link, self.id, n as u8));
         }
         let page_offset = self.page_offset;
-        let mut offsets: Vec<u16> = items.iter().map(|item| page_offset + item.start).collect();
+        self.offsets
+            .extend(items.iter().map(|item| page_offset + item.start));
         let end = items
             .last()
             .map_or(0, |item| item.start + u16::from(item.insn.len));
-        offsets.push(page_offset + end);
+        self.offsets.push(page_offset + end);
         Translation {
-            code: std::mem::take(&mut self.asm.code),
+            code: std::mem::take(&mut self.asm).into_code(),
             relocs: std::mem::take(&mut self.relocs),
             links: std::mem::take(&mut self.links),
-            offsets: offsets.into(),
+            offsets: std::mem::take(&mut self.offsets),
             helpers: std::mem::take(&mut self.helpers),
             refuse,
             marks: self.marks.take().unwrap_or_default(),

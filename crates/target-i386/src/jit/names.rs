@@ -82,7 +82,7 @@ pub fn place(displacement: i32) -> Option<String> {
         for (offset, word) in [
             (layout::READ, "read"),
             (layout::WRITE, "write"),
-            (layout::ADDEND, "addend"),
+            (layout::HOST, "host"),
         ] {
             if displacement == at::tlb(mmu) + offset as i32 {
                 return Some(format!("tlb{}.{word}", mmu.raw()));
