@@ -174,6 +174,31 @@ mod tests {
         assert_eq!(bench.cpu.state.gpr[1], 200);
     }
 
+    /// The oldest regions go, and their room is used again.
+    #[test]
+    fn a_small_buffer_serves_many_loops() {
+        const LOOPS: u64 = 64;
+        let (mut bench, _) = start();
+        let config = RegionConfig { hot: 2, wait: true };
+        let mut engine = Optimizing::new(1, config).expect("memory for code");
+        for n in 0..LOOPS {
+            bench.put(CODE + 16 * n, LOOP);
+        }
+        for n in 0..2 * LOOPS {
+            bench.cpu.state.rip = CODE + 16 * (n % LOOPS);
+            bench.cpu.state.gpr[0] = 0;
+            assert_eq!(engine.run(&mut bench.cpu, 300), StopReason::Budget);
+            assert_eq!(bench.cpu.state.gpr[0], 300);
+        }
+        let counters = engine.counters();
+        assert_eq!(counters.buffer, 4096);
+        // The first ones are gone when their turn comes again.
+        assert!(counters.compiled > LOOPS && counters.entered >= 2 * LOOPS, "{counters:?}");
+        assert!(counters.code_bytes > 4 * counters.buffer, "{counters:?}");
+        assert!(counters.evicted > LOOPS && counters.reclaimed > LOOPS, "{counters:?}");
+        assert_eq!(counters.refused, 0);
+    }
+
     #[test]
     fn writes_beside_a_loop_leave_it_alone() {
         let (mut bench, mut engine) = start();

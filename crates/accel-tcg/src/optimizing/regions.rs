@@ -173,10 +173,14 @@ impl CodeHolder for Regions {
             .filter(|region| region.covers(at, len))
             .map(|region| region.place)
             .collect();
+        if hit.is_empty() {
+            return;
+        }
         for place in hit {
             self.counters.invalidated += 1;
             self.drop_region(place, true);
         }
+        self.forget_dropped();
     }
 
     fn granules(&self, page: RamAddr) -> u64 {
@@ -301,11 +305,16 @@ impl Regions {
             freed += self.drop_region(oldest, false);
             self.counters.evicted += 1;
         }
+        self.forget_dropped();
     }
 
-    /// Drops the region at a place that is in `order`; how many bytes it had.
+    /// Drops the region at a place that is in `order`; how many bytes it had. [`Regions::forget_dropped`] is next.
     fn drop_region(&mut self, place: Place, written: bool) -> usize {
-        self.order.retain(|&other| other != place);
+        if self.order.front() == Some(&place) {
+            self.order.pop_front();
+        } else {
+            self.order.retain(|&other| other != place);
+        }
         let Some(state) = self.states.remove(&place) else {
             return 0;
         };
@@ -325,7 +334,7 @@ impl Regions {
         len
     }
 
-    /// Takes a region out of every table.
+    /// Takes a region out of every table but the one by address.
     fn uninstall(&mut self, n: usize) {
         let Some(region) = self.installed.get_mut(n).and_then(Option::take) else {
             return;
@@ -337,8 +346,12 @@ impl Regions {
                 self.by_page.remove(&region.page.0);
             }
         }
+    }
+
+    /// Clears the table's entries of regions that were dropped.
+    fn forget_dropped(&mut self) {
         for slot in &mut self.slots {
-            if slot.region == Some(n) {
+            if slot.region.is_some_and(|n| self.installed[n].is_none()) {
                 *slot = NO_SLOT;
             }
         }
