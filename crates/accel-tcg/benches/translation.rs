@@ -6,7 +6,9 @@
 //! insertion, and what is kept for invalidation. Links are made when code runs, and are not in it.
 
 use accel_tcg::baseline::Baseline;
-use accel_tcg::optimizing::compile::Compiler;
+use accel_tcg::code_buffer::CodeBuffer;
+use accel_tcg::optimizing::compile::{Client, Compiler};
+use accel_tcg::optimizing::listing::Wish;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use softmmu::{PAGE_SIZE, RamAddr};
 use std::hint::black_box;
@@ -82,7 +84,11 @@ fn window(code: &[u8], at: usize) -> &[u8] {
 /// The first executable segment of a 64-bit ELF file.
 fn executable_segment(file: &[u8]) -> Option<&[u8]> {
     let word = |at: usize| Some(u64::from_le_bytes(file.get(at..at + 8)?.try_into().ok()?) as usize);
-    let half = |at: usize| Some(usize::from(u16::from_le_bytes(file.get(at..at + 2)?.try_into().ok()?)));
+    let half = |at: usize| {
+        Some(usize::from(u16::from_le_bytes(
+            file.get(at..at + 2)?.try_into().ok()?,
+        )))
+    };
     let (headers, size, count) = (word(32)?, half(54)?, half(56)?);
     (0..count).map(|n| headers + n * size).find_map(|header| {
         let (kind_and_flags, offset, len) = (word(header)? as u64, word(header + 8)?, word(header + 32)?);
@@ -105,7 +111,8 @@ fn fresh(corpus: &Corpus) -> (TestBench, Baseline) {
     (bench, engine)
 }
 
-/// Translates the whole corpus.
+/// Translates the whole corpus. Not inlined: a profiler shall find it.
+#[inline(never)]
 fn translate_all(corpus: &Corpus, bench: &mut TestBench, engine: &mut Baseline) {
     for &at in &corpus.blocks {
         bench.cpu.state.rip = AT + at as u64;
@@ -127,7 +134,7 @@ fn translation(c: &mut Criterion) {
     let counters = engine.counters();
     println!(
         "baseline: {:.1} bytes an instruction",
-        counters.code_bytes as f64 / counters.instructions as f64
+        per(counters.code_bytes, counters.instructions)
     );
 
     // Time per element is time per guest instruction.
@@ -160,7 +167,11 @@ fn translation(c: &mut Criterion) {
         b.iter(|| {
             for &at in &corpus.blocks {
                 let offset = (AT + at as u64) % PAGE_SIZE;
-                black_box(translator.translate(window(&corpus.code, at), offset as u16, key, 0).is_some());
+                black_box(
+                    translator
+                        .translate(window(&corpus.code, at), offset as u16, key, 0)
+                        .is_some(),
+                );
             }
         })
     });
@@ -186,44 +197,49 @@ fn regions(corpus: &Corpus) -> Vec<Region> {
     corpus.blocks.iter().filter_map(form).take(REGIONS).collect()
 }
 
-fn compile_all(compiler: &Compiler, regions: Vec<Region>) -> (usize, usize) {
+fn compile_all(compiler: &mut Client, regions: Vec<Region>) -> (usize, usize) {
     let (mut bytes, mut instructions) = (0, 0);
     for (n, region) in regions.into_iter().enumerate() {
         compiler.compile(n as u64, Box::new(region));
         if let Some(compiled) = compiler.wait().and_then(|answer| answer.compiled) {
             bytes += compiled.len;
             instructions += compiled.region.len();
-            compiler.forget(compiled.id);
+            compiler.retire(compiled.id);
+            compiler.pass();
         }
     }
     (bytes, instructions)
 }
 
 fn optimizing(c: &mut Criterion, corpus: &Corpus) {
-    let compiler = Compiler::new(BUFFER).expect("executable memory");
-    let (bytes, instructions) = compile_all(&compiler, regions(corpus));
-    println!(
-        "optimizing: {:.1} bytes an instruction",
-        bytes as f64 / instructions as f64
-    );
+    let buffer = CodeBuffer::new(BUFFER).expect("executable memory");
+    let compiler = Compiler::new(buffer, Wish::default()).expect("a thread");
+    let mut compiler = compiler.client();
+    let instructions: usize = regions(corpus).iter().map(Region::len).sum();
     let mut group = c.benchmark_group("translation");
     group.throughput(Throughput::Elements(instructions as u64));
     group.sample_size(10);
     group.bench_function("optimizing", |b| {
+        let (bytes, compiled) = compile_all(&mut compiler, regions(corpus));
+        println!("optimizing: {:.1} bytes an instruction", per(bytes as u64, compiled as u64));
         b.iter_batched(
             || regions(corpus),
-            |regions| compile_all(&compiler, regions),
+            |regions| compile_all(&mut compiler, regions),
             BatchSize::PerIteration,
         )
     });
     group.finish();
 }
 
+fn per(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
 /// Two blocks of `inc eax; hlt` whose entries in the jump cache are one.
 fn look_up(c: &mut Criterion) {
     let mut bench = TestBench::new(Mode::Long);
-    let (first, second) = (AT, AT + (Jump::ENTRIES as u64) * 0x400);
-    let second = (second..)
+    let first = AT;
+    let second = (first + PAGE_SIZE..)
         .find(|&pc| Jump::index(pc) == Jump::index(first))
         .expect("every index comes again");
     for pc in [first, second] {

@@ -8,7 +8,7 @@
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
 use target_i386::AddressMap;
-use target_i386::jit::{Exit, Helper, Link, Thunks, Translation};
+use target_i386::jit::{Exit, ExitKind, Helper, Link, Owed, Taker, Thunks, Translation};
 
 /// Number of a block, as exit words have it.
 pub type BlockId = u32;
@@ -31,6 +31,10 @@ pub struct Block {
     /// Who is linked to it: block and link number.
     incoming: Vec<(BlockId, u8)>,
     refuse: usize,
+    /// Offset in the buffer where it is entered with owed flags.
+    open: usize,
+    taker: Option<Taker>,
+    owed: Option<Owed>,
     alive: bool,
     /// Held for the code, which points at them.
     _helpers: Box<[Box<Helper>]>,
@@ -57,6 +61,22 @@ impl Block {
     /// Whether it may be entered.
     pub fn is_alive(&self) -> bool {
         self.alive
+    }
+
+    /// Whether it was left at `exit` with the flags with which it was entered.
+    pub fn shows_flags_of_entry(&self, exit: Exit) -> bool {
+        let way_out = match exit.kind {
+            // A dead one refuses entry with flags in memory only: no link leads to it.
+            ExitKind::Entry => self.alive,
+            ExitKind::Interpret => true,
+            ExitKind::Link | ExitKind::After | ExitKind::Fault => false,
+        };
+        way_out && self.taker.is_some_and(|taker| taker.shows(exit.n))
+    }
+
+    /// The flags that it owes.
+    pub fn owed(&self) -> Option<&Owed> {
+        self.owed.as_ref()
     }
 
     /// Bytes of guest code.
@@ -203,6 +223,9 @@ impl Cache {
             exits: translation.links.iter().map(unlinked).collect(),
             incoming: Vec::new(),
             refuse: at + translation.refuse as usize,
+            open: at + translation.open as usize,
+            taker: translation.taker,
+            owed: translation.owed,
             alive: true,
             _helpers: translation.helpers.drain(..).collect(),
         });
@@ -238,13 +261,22 @@ impl Cache {
 
     /// Links direct exit `n` of `from` to `to`.
     pub fn link(&mut self, from: BlockId, n: u8, to: BlockId) {
-        let target = self.block(to).code;
         let block = self.block(from);
-        let Some(at) = block.exits[usize::from(n)].link.at else {
+        let link = block.exits[usize::from(n)].link;
+        let Some(at) = link.at else {
             return;
         };
-        let at = block.code + at as usize;
-        self.buffer.patch_branch(at, target);
+        let code = block.code;
+        let owed = block.owed.filter(|_| link.settles.is_some());
+        let target = self.block(to);
+        let takes = owed.is_some_and(|owed| target.taker.is_some_and(|taker| taker.takes(&owed)));
+        let (entry, open) = (target.code, target.open);
+        match link.settles {
+            Some(_) if takes => self.buffer.patch_branch(code + at as usize, open),
+            // The jump leads to what stores the flags.
+            Some(settles) => self.buffer.patch_branch(code + settles.jump as usize, entry),
+            None => self.buffer.patch_branch(code + at as usize, entry),
+        }
         self.block_mut(from).exits[usize::from(n)].to = Some(to);
         self.block_mut(to).incoming.push((from, n));
         self.counters.links += 1;
@@ -291,8 +323,13 @@ impl Cache {
         let link = exit.link;
         let code = block.code;
         if let Some(at) = link.at {
-            self.buffer
-                .patch_branch(code + at as usize, code + link.stub as usize);
+            let stub = code + link.stub as usize;
+            let mut unlinked = stub;
+            if let Some(settles) = link.settles {
+                self.buffer.patch_branch(code + settles.jump as usize, stub);
+                unlinked = code + settles.start as usize;
+            }
+            self.buffer.patch_branch(code + at as usize, unlinked);
         }
     }
 

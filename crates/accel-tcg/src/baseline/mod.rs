@@ -23,7 +23,7 @@ use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
-use target_i386::jit::{Env, Exit, ExitKind, Jump, Key, Translator};
+use target_i386::jit::{Env, Exit, ExitKind, Finder, Jump, Key, Owed, Translator};
 use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
@@ -150,7 +150,7 @@ impl Baseline {
                 invalidated: counters.invalidated,
                 evicted: counters.evicted,
                 exits: self.exits,
-                misses: self.misses,
+                misses: self.misses + cpu.jit.found,
                 interpreted: self.interpreted,
             }),
             regions: self.region_counters(),
@@ -255,6 +255,12 @@ impl Baseline {
             self.watch.mark(Part::Generated);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
+            if block.shows_flags_of_entry(exit)
+                && let Some(debtor) = Owed::debtor(cpu.jit.owed)
+                && let Some(owed) = self.cache.block(debtor).owed()
+            {
+                cpu.jit.flags = owed.make(&cpu.state.gpr);
+            }
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
             let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);
             match exit.kind {
@@ -417,7 +423,12 @@ impl Baseline {
     #[inline]
     fn enter(&mut self, cpu: &mut Vcpu, jump: Jump, key: Key) -> Exit {
         let slice = cpu.budget_left().min(SLICE) as i32;
-        cpu.jit.jumps = self.jumps.as_ptr() as u64;
+        cpu.jit.jumps = self.jumps.as_mut_ptr() as u64;
+        // Links are not made either where executions are to be seen.
+        cpu.jit.finder = self.chain.then_some(Finder {
+            holder: std::ptr::from_ref(&self.cache).cast(),
+            find: find_placed,
+        });
         cpu.enter_generated(slice, jump.rip_base, key);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
         let enter: unsafe extern "C" fn(*mut Env, u64) -> u32 =
@@ -426,4 +437,14 @@ impl Baseline {
         // the CPU while this thread holds `&mut Vcpu`.
         Exit::from_word(unsafe { enter(cpu.jit_env(), jump.code) })
     }
+}
+
+/// [`Finder::find`] of this engine.
+///
+/// # Safety
+/// `holder` is a [`Cache`] that nobody changes meanwhile.
+unsafe fn find_placed(holder: *const (), ram: RamAddr, key: u32) -> *const u8 {
+    // SAFETY: the caller's promise: generated code runs, and what runs it holds `&mut Baseline` and waits.
+    let cache = unsafe { &*holder.cast::<Cache>() };
+    cache.find(ram, key).map_or(std::ptr::null(), |id| cache.code(id))
 }

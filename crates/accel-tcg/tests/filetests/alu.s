@@ -18,6 +18,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0xd
 #       js refused
 #     1000 add rax,rbx
@@ -49,13 +50,9 @@
 #       mov [gpr.r13],r13
 #     1028 cmp r12,r9
 #       cmp r10,r9
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 102b
-# insns: 13 guest, 24 host, 5 cold, 120 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp unlinked@102b
+# insns: 13 guest, 21 host, 11 cold, 141 bytes
 # after:
 #   13 instructions
 #   rax=0x8000000000000000

@@ -12,6 +12,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x7
 #       js refused
 #     1000 lock cmpxchg [rdi],rbx
@@ -104,7 +105,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #       jmp block 1021
-# insns: 7 guest, 79 host, 29 cold, 558 bytes
+# insns: 7 guest, 80 host, 29 cold, 566 bytes
 # after:
 #   7 instructions
 #   rax=0x0

@@ -17,6 +17,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0xc
 #       js refused
 #     1000 bsf rsi,rax
@@ -63,7 +64,7 @@
 #     L0:
 #       movbe eax,[r13]
 #       jmp block 103b
-# insns: 12 guest, 33 host, 10 cold, 214 bytes
+# insns: 12 guest, 34 host, 10 cold, 222 bytes
 # after:
 #   12 instructions
 #   rax=0xebfe0000

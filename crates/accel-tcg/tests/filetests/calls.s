@@ -68,6 +68,7 @@
 #     100e jmp 0x1014
 #       jmp block 1014
 #   block 1010:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1010 add rax,rax
@@ -94,11 +95,12 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L1:
 #       lea r12,[r12+0x8]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
@@ -108,7 +110,7 @@
 #       js refused
 #     1014 nop
 #       jmp block 1015
-# insns: 9 guest, 78 host, 46 cold, 625 bytes
+# insns: 9 guest, 79 host, 49 cold, 646 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   18 instructions

@@ -23,11 +23,12 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L0:
 #       mov [scratch],r14
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
@@ -36,7 +37,7 @@
 #       cmp r13,0xff8
 #       ja write_slow8@0
 #       add r13,[tlb0.host+r14]
-#     L0:
+#     L1:
 #       mov r14,[rip_base]
 #       lea r14,[r14+0x2]
 #       mov [r13],r14
@@ -65,15 +66,16 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L1:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 2 guest, 56 host, 22 cold, 388 bytes
+# insns: 2 guest, 56 host, 28 cold, 414 bytes
 # after:
 #   5 instructions
 #   rax=0x1

@@ -8,6 +8,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x3
 #       js refused
 #     1000 add rax,rcx
@@ -35,7 +36,7 @@
 #     unlinked@1008:
 #       mov r14d,unlinked@1008
 #       jmp exit
-# insns: 3 guest, 11 host, 7 cold, 79 bytes
+# insns: 3 guest, 12 host, 7 cold, 87 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   3000 instructions

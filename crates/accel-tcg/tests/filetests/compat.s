@@ -14,6 +14,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x6
 #       js refused
 #     1000 add eax,[ebx+0x4]
@@ -86,7 +87,7 @@
 #       js refused
 #     100b nop
 #       jmp block 100c
-# insns: 9 guest, 57 host, 33 cold, 473 bytes
+# insns: 9 guest, 58 host, 33 cold, 481 bytes
 # after:
 #   7 instructions
 #   rcx=0x78

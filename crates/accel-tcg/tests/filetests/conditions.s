@@ -14,6 +14,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x9
 #       js refused
 #     1000 cmp rax,rbx
@@ -58,7 +59,7 @@
 #       test byte ptr [flags+1],0x40
 #       cmove ebp,[r13]
 #       jmp block 101e
-# insns: 9 guest, 33 host, 13 cold, 228 bytes
+# insns: 9 guest, 34 host, 13 cold, 236 bytes
 # after:
 #   9 instructions
 #   rcx=0x1

@@ -9,6 +9,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1000 add rax,rbx
@@ -32,12 +33,8 @@
 #       mov rcx,[r13]
 #     100d sub rax,0x1
 #       sub rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 1011
+#       mov dword ptr [owed],0x80000001
+#       jmp unlinked@1011
 # cold:
 #   block 1000:
 #     read_slow8@2:
@@ -51,9 +48,16 @@
 #       mov r14d,refused
 #       jmp exit
 #     unlinked@1011:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 1011
+#     unlinked@1011:
 #       mov r14d,unlinked@1011
 #       jmp exit
-# insns: 4 guest, 24 host, 9 cold, 153 bytes
+# insns: 4 guest, 21 host, 15 cold, 174 bytes
 # exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 14

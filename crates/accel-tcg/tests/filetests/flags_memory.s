@@ -14,6 +14,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x9
 #       js refused
 #     1000 cmp rax,0x1
@@ -80,7 +81,7 @@
 #       test byte ptr [flags+1],0x40
 #       cmove rbp,rcx
 #       jmp block 101e
-# insns: 9 guest, 53 host, 21 cold, 378 bytes
+# insns: 9 guest, 54 host, 21 cold, 386 bytes
 # after:
 #   9 instructions
 #   rcx=0x5

@@ -10,6 +10,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1000 cmp rax,rbx
@@ -26,14 +27,10 @@
 #       mov rcx,[r13]
 #     1006 sub rax,0x1
 #       sub rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     100a je 0x100c
-#       je block 100c
-#       jmp block 100c
+#       mov dword ptr [owed],0x80000001
+#       je unlinked@100c
+#       jmp unlinked@100c
 #   block 100c:
 #       sub r11d,0x1
 #       js refused
@@ -58,8 +55,22 @@
 #       mov r14d,refused
 #       jmp exit
 #     unlinked@100c:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 100c
+#     unlinked@100c:
 #       mov r14d,unlinked@100c
 #       jmp exit
+#     unlinked@100c:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 100c
 #     unlinked@100c:
 #       mov r14d,unlinked@100c
 #       jmp exit
@@ -72,7 +83,7 @@
 #     unlinked@100d:
 #       mov r14d,unlinked@100d
 #       jmp exit
-# insns: 5 guest, 22 host, 22 cold, 207 bytes
+# insns: 5 guest, 19 host, 34 cold, 248 bytes
 # exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 14

@@ -46,17 +46,14 @@
 #       mov r13,handler 1
 #       call helper
 #   block 1008:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x1
 #       js refused
 #     1008 add rbx,0x2
 #       add rbx,0x2
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 100c
-# insns: 5 guest, 39 host, 12 cold, 257 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp unlinked@100c
+# insns: 5 guest, 36 host, 18 cold, 278 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   5 instructions

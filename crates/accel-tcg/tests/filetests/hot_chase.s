@@ -8,6 +8,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x3
 #       js refused
 #     1000 mov rbx,[rbx]
@@ -22,15 +23,11 @@
 #       mov rbx,[r13]
 #     1003 sub ecx,0x1
 #       sub ecx,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1006 jne 0x1000
-#       jne block 1000
-#       jmp block 1008
-# insns: 3 guest, 18 host, 11 cold, 144 bytes
+#       mov dword ptr [owed],0x80000001
+#       jne unlinked@1000
+#       jmp unlinked@1008
+# insns: 3 guest, 15 host, 23 cold, 185 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   18 instructions

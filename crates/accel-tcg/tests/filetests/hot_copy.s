@@ -10,6 +10,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x5
 #       js refused
 #     1000 mov rax,[rsi+rcx*8-0x8]
@@ -36,15 +37,11 @@
 #       mov [r13],rax
 #     100d sub rcx,0x1
 #       sub rcx,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1011 jne 0x1000
-#       jne block 1000
-#       jmp block 1013
-# insns: 5 guest, 27 host, 23 cold, 248 bytes
+#       mov dword ptr [owed],0x80000001
+#       jne unlinked@1000
+#       jmp unlinked@1013
+# insns: 5 guest, 24 host, 35 cold, 289 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   40 instructions

@@ -23,6 +23,7 @@ done:
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x7
 #       js refused
 #     1000 xor eax,eax
@@ -80,15 +81,16 @@ done:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@6
+#       jne find@6
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@6
+#       jne find@6
+#     L2:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 7 guest, 56 host, 15 cold, 324 bytes
+# insns: 7 guest, 57 host, 18 cold, 345 bytes
 # after:
 #   40 instructions
 #   rax=0x6

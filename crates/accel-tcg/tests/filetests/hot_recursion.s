@@ -46,6 +46,7 @@ end:
 #     1005 jmp 0x102f
 #       jmp block 102f
 #   block 1007:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x5
 #       js refused
 #     1007 push rbx
@@ -65,14 +66,10 @@ end:
 #       mov eax,0x1
 #     1010 cmp rdi,0x2
 #       cmp rdi,0x2
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1014 jb 0x102d
-#       jb block 102d
-#       jmp block 1016
+#       mov dword ptr [owed],0x80000001
+#       jb unlinked@102d
+#       jmp unlinked@1016
 #   block 1016:
 #       sub r11d,0x2
 #       js refused
@@ -123,6 +120,7 @@ end:
 #       lea r12,[r12-0x8]
 #       jmp block 1007
 #   block 1029:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1029 pop rdx
@@ -171,11 +169,12 @@ end:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@3
+#       jne find@3
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@3
+#       jne find@3
+#     L3:
 #       lea r12,[r12+0x8]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
@@ -211,11 +210,12 @@ end:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L2:
 #       lea r12,[r12+0x8]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
@@ -225,7 +225,7 @@ end:
 #       js refused
 #     102f nop
 #       jmp block 1030
-# insns: 19 guest, 165 host, 86 cold, 1324 bytes
+# insns: 19 guest, 163 host, 104 cold, 1399 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   1858 instructions

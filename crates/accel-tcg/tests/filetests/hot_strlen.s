@@ -10,18 +10,16 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1000 xor eax,eax
 #       xor eax,eax
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1002 jmp 0x1008
-#       jmp block 1008
+#       mov dword ptr [owed],0x80000001
+#       jmp unlinked@1008
 #   block 1004:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x3
 #       js refused
 #     1004 add rax,0x1
@@ -45,6 +43,7 @@
 #       jne block 1004
 #       jmp block 100e
 #   block 1008:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1008 cmp byte ptr [rdi+rax],0x0
@@ -65,7 +64,7 @@
 #     100c jne 0x1004
 #       jne block 1004
 #       jmp block 100e
-# insns: 7 guest, 44 host, 35 cold, 376 bytes
+# insns: 7 guest, 43 host, 41 cold, 413 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   19 instructions

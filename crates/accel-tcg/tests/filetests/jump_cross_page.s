@@ -24,7 +24,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #     1ff3 je 0x2005
-#       jne L0
+#       jne L1
 #       mov r13,[rip_base]
 #       lea r13,[r13+0x1005]
 #       mov r14d,r13d
@@ -34,15 +34,16 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-#     L0:
+#     L1:
 #       jmp block 1ff5
 #   block 1ff5:
 #       sub r11d,0x1
@@ -57,25 +58,27 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     2000 add rax,rcx
 #       add rax,rcx
+#     2003 jmp 0x1ff0
 #       mov r13,rax
 #       lahf
 #       seto al
 #       mov [flags],ax
 #       mov rax,r13
-#     2003 jmp 0x1ff0
 #       mov r13,[rip_base]
 #       lea r13,[r13-0x10]
 #       mov r14d,r13d
@@ -85,11 +88,12 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
@@ -98,7 +102,7 @@
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 75 host, 28 cold, 471 bytes
+# insns: 6 guest, 76 host, 37 cold, 518 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

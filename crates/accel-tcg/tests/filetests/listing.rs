@@ -77,7 +77,12 @@ pub fn list(program: &Program, key: Key) -> Listing {
             .into_iter()
             .nth(translation.offsets.len() - 2);
         left.extend(last.iter().flat_map(followers));
-        let block = Block::new(std::mem::take(translation), address, guest[..window].to_vec(), key);
+        let block = Block::new(
+            std::mem::take(translation),
+            address,
+            guest[..window].to_vec(),
+            key,
+        );
         blocks.insert(address, Some(block));
     }
     for (address, block) in &blocks {

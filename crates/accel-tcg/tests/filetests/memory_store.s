@@ -13,6 +13,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x8
 #       js refused
 #     1000 mov [rbx],rax
@@ -112,7 +113,7 @@
 #     L7:
 #       xchg [r13],eax
 #       jmp block 101f
-# insns: 8 guest, 83 host, 37 cold, 654 bytes
+# insns: 8 guest, 84 host, 37 cold, 662 bytes
 # after:
 #   8 instructions
 #   rax=0x0

@@ -32,6 +32,7 @@
 #       lea r12d,[r12-0x4]
 #       jmp block 1015
 #   block 1005:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1005 add eax,[ebx+ecx*4]
@@ -82,6 +83,7 @@
 #     1013 jmp 0x1018
 #       jmp block 1018
 #   block 1015:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x2
 #       js refused
 #     1015 xor esi,esi
@@ -108,11 +110,12 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L1:
 #       lea r12d,[r12+0x4]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
@@ -123,7 +126,7 @@
 #     1018 lea edi,[ebx-0x9004]
 #       lea edi,[rbx-0x9004]
 #       jmp block 101e
-# insns: 9 guest, 90 host, 49 cold, 732 bytes
+# insns: 9 guest, 92 host, 52 cold, 761 bytes
 # after:
 #   9 instructions
 #   rdx=0x77

@@ -10,6 +10,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x4
 #       js refused
 #     1000 add ax,cx
@@ -40,7 +41,7 @@
 #       mov rax,r13
 #       mov r14d,unlinked@100a
 #       jmp exit
-# insns: 5 guest, 24 host, 8 cold, 146 bytes
+# insns: 5 guest, 25 host, 8 cold, 154 bytes
 # after:
 #   13 instructions
 #   rax=0x123a

@@ -34,13 +34,9 @@
 #       mov ecx,0x5
 #     1010 add rax,0x1
 #       add rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 1014
-# insns: 6 guest, 21 host, 11 cold, 165 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp unlinked@1014
+# insns: 6 guest, 17 host, 17 cold, 178 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   11 instructions

@@ -10,6 +10,7 @@
 
 # host:
 #   block 1000:
+#       mov dword ptr [owed],0x0
 #       sub r11d,0x5
 #       js refused
 #     1000 add rax,rbx
@@ -48,7 +49,7 @@
 #     1007 mov r9d,ss
 #       movzx r9d,word ptr [ss.selector]
 #       jmp block 100a
-# insns: 5 guest, 32 host, 11 cold, 234 bytes
+# insns: 5 guest, 33 host, 11 cold, 242 bytes
 # after:
 #   5 instructions
 #   rax=0x3

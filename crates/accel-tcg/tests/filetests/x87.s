@@ -18,10 +18,10 @@
 #       test byte ptr [vectors],0x8
 #       je engage8@0
 #     L0:
-#       mov r13,[rip_base]
-#       mov [x87.base],r13
 #       fld1
 #       mov dword ptr [x87.at],0x1e8
+#       mov r13,[rip_base]
+#       mov [x87.base],r13
 #     1002 fld qword ptr [rbx]
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
@@ -49,8 +49,6 @@
 #       test byte ptr [vectors],0x8
 #       je engage8@5
 #     L2:
-#       mov r13,[rip_base]
-#       mov [x87.base],r13
 #       lea r13,[rbx+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
@@ -79,7 +77,7 @@
 #       lea r13,[rbx+0x10]
 #       mov [x87.data],r13
 #       jmp block 1010
-# insns: 7 guest, 55 host, 23 cold, 468 bytes
+# insns: 7 guest, 53 host, 23 cold, 457 bytes
 # after:
 #   7 instructions
 #   x87 status=0x20

@@ -22,11 +22,8 @@ pub(super) struct Facts {
 }
 
 /// By code; the second is that of the form with a memory operand. `None` in a cell: nothing executes it.
-static TABLE: LazyLock<Vec<[OnceLock<Option<Box<Facts>>>; 2]>> = LazyLock::new(|| {
-    Code::values()
-        .map(|_| [const { OnceLock::new() }; 2])
-        .collect()
-});
+static TABLE: LazyLock<Vec<[OnceLock<Option<Box<Facts>>>; 2]>> =
+    LazyLock::new(|| Code::values().map(|_| [const { OnceLock::new() }; 2]).collect());
 
 /// The facts about an instruction; none if no CPU model has it.
 pub(super) fn of(raw: &Instruction) -> Option<&'static Facts> {

@@ -7,7 +7,9 @@ use iced_x86::{CpuidFeature, Instruction};
 /// What a CPU must have to know the instruction; none if no CPU does.
 pub fn needed(raw: &Instruction) -> Option<Features> {
     let mut features = raw.cpuid_features().iter();
-    features.try_fold(Features::empty(), |all, &feature| Some(all | needed_for(feature)?))
+    features.try_fold(Features::empty(), |all, &feature| {
+        Some(all | needed_for(feature)?)
+    })
 }
 
 fn needed_for(feature: CpuidFeature) -> Option<Features> {

@@ -45,6 +45,7 @@ pub(super) mod alu {
     pub const ADD: u8 = 0;
     pub const AND: u8 = 4;
     pub const SUB: u8 = 5;
+    pub const XOR: u8 = 6;
     pub const CMP: u8 = 7;
 }
 

@@ -1,10 +1,11 @@
 //! One block: decode, choose rows, plan flags, emit, with the tables that link it and that say where it was left.
 
-use super::asm::{Asm, Rm, alu, cc};
+use super::asm::{Asm, Rm, alu, cc, env, op32};
 use super::encoding::Encoding;
-use super::env::Key;
+use super::env::{Key, at};
 use super::host::Host;
 use super::memory::Cold;
+use super::owed::{self, Owed, Taker};
 use super::plan::{self, Held};
 use super::regs::LEFT;
 use super::rows::{self, Row};
@@ -28,6 +29,17 @@ pub struct Link {
     pub stub: u32,
     /// Offset of the target from the page of the block's first byte.
     pub target: i32,
+    /// If the block owes flags there: what stores them before the block behind the link is entered.
+    pub settles: Option<Settles>,
+}
+
+/// Code that stores the flags that a block owes at one of its links.
+#[derive(Clone, Copy, Debug)]
+pub struct Settles {
+    /// Where it starts: where the link goes unless the block behind it takes what is owed.
+    pub start: u32,
+    /// Position of the rel32 of the jump at its end.
+    pub jump: u32,
 }
 
 /// Host code for a block, not yet placed.
@@ -44,6 +56,12 @@ pub struct Translation {
     /// What helper calls point at; must live as long as the code.
     #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
+    /// Where it is entered with owed flags.
+    pub open: u32,
+    /// Whether it may be.
+    pub taker: Option<Taker>,
+    /// The flags that it owes at links that settle.
+    pub owed: Option<Owed>,
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
     pub refuse: u32,
@@ -138,7 +156,12 @@ impl Translator {
         if items.is_empty() {
             return None;
         }
-        plan::plan(items);
+        let owing = if key.flat_code && key.bits != 16 {
+            owed::owed(items)
+        } else {
+            None
+        };
+        plan::plan(items, owing.map(|(n, _)| n));
         let last = std::mem::take(&mut self.last);
         let mut emitter = Emitter {
             asm: Asm::reuse(last.code),
@@ -155,6 +178,10 @@ impl Translator {
             offsets: emptied(last.offsets),
             helpers: emptied(last.helpers),
             count: items.len() as u8,
+            taker: Taker::of(items),
+            owed: owing.map(|(_, owed)| owed),
+            owes: false,
+            x87_based: false,
             marks: self.marks.then(|| emptied(last.marks)),
         };
         self.last = emitter.emit(items);
@@ -245,12 +272,23 @@ pub(super) struct Emitter {
     #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
+    taker: Option<Taker>,
+    owed: Option<Owed>,
+    /// `Env::owed` says that this block owes flags.
+    owes: bool,
+    /// `Env::x87_base` is the block's.
+    pub x87_based: bool,
     marks: Option<Vec<u32>>,
 }
 
 impl Emitter {
     fn emit(&mut self, items: &[Item]) -> Translation {
         let count = i32::from(self.count);
+        if self.taker.is_some() {
+            self.asm.op(op32(0xc7), 0, env(at::OWED));
+            self.asm.imm32(0);
+        }
+        let open = self.asm.at() as u32;
         self.asm.alu_imm(alu::SUB, Rm::Reg(LEFT), count, false);
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
@@ -271,12 +309,7 @@ impl Emitter {
         self.current = 0;
         self.exit(self.word(ExitKind::Entry));
         for n in 0..self.links.len() {
-            let stub = self.asm.at();
-            self.links[n].stub = stub as u32;
-            if let Some(at) = self.links[n].at {
-                self.asm.bind(at as usize, stub);
-            }
-            self.exit(exit_word(ExitKind::Link, self.id, n as u8));
+            self.emit_link(n);
         }
         let page_offset = self.page_offset;
         self.offsets
@@ -291,8 +324,49 @@ impl Emitter {
             links: std::mem::take(&mut self.links),
             offsets: std::mem::take(&mut self.offsets),
             helpers: std::mem::take(&mut self.helpers),
+            open,
+            taker: self.taker,
+            owed: self.owed,
             refuse,
             marks: self.marks.take().unwrap_or_default(),
+        }
+    }
+
+    /// Emits what a direct exit does while it is not linked, and what it owes.
+    fn emit_link(&mut self, n: usize) {
+        let start = self.asm.at();
+        let settles = self.links[n].settles.is_some().then(|| {
+            self.save_flags();
+            self.asm.jmp()
+        });
+        let stub = self.asm.at();
+        if let Some(jump) = settles {
+            self.asm.bind(jump, stub);
+            self.links[n].settles = Some(Settles {
+                start: start as u32,
+                jump: jump as u32,
+            });
+        }
+        self.links[n].stub = stub as u32;
+        if let Some(at) = self.links[n].at {
+            self.asm.bind(at as usize, start);
+        }
+        self.exit(exit_word(ExitKind::Link, self.id, n as u8));
+    }
+
+    /// Lets the links behind this owe the block's flags, if it has any to owe. The host's flags stay.
+    pub fn owe(&mut self) {
+        if self.owed.is_some() && !self.owes {
+            self.owes = true;
+            self.asm.op(op32(0xc7), 0, env(at::OWED));
+            self.asm.imm32(Owed::word(self.id) as i32);
+        }
+    }
+
+    /// Stores the flags that the block would owe: where it does not end in a link. The host's flags stay.
+    pub fn settle(&mut self) {
+        if self.owed.is_some() {
+            self.save_flags();
         }
     }
 
@@ -323,6 +397,7 @@ impl Emitter {
             at: at.map(|at| at as u32),
             stub: 0,
             target,
+            settles: (self.owes && at.is_some()).then_some(Settles { start: 0, jump: 0 }),
         });
         (self.links.len() - 1) as u8
     }

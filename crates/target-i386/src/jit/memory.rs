@@ -58,6 +58,8 @@ pub(super) enum ColdKind {
     },
     /// Leave with this exit word.
     Exit(u32),
+    /// The jump cache does not know the linear address: in S0, or, `entry`, in the entry at S1.
+    Find { entry: bool, site: u32, back: usize },
     /// The vector registers are not the guest's.
     Engage {
         /// Bits of `Env::vectors` that the instruction needs.
@@ -333,6 +335,17 @@ impl Emitter {
                     }
                 }
                 ColdKind::Exit(word) => self.exit(word),
+                ColdKind::Find { entry, site, back } => {
+                    if entry {
+                        let pc = std::mem::offset_of!(super::env::Jump, pc) as i32;
+                        self.asm.load(S0, Rm::Base(S1, pc));
+                    }
+                    self.asm.mov_imm(S1, u64::from(site));
+                    let call = self.asm.call();
+                    self.relocs.push((call, Thunk::Find));
+                    let jump = self.asm.jmp();
+                    self.asm.bind(jump, back);
+                }
                 ColdKind::Engage { need, site, back } => {
                     self.asm.mov_imm(S1, u64::from(site));
                     let call = self.asm.call();

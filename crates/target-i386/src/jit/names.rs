@@ -26,8 +26,9 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 18] = [
+const FIELDS: [(i32, i32, &str); 28] = [
     (at::LEFT, 4, "left"),
+    (at::OWED, 4, "owed"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
     (at::RIP_BASE, 8, "rip_base"),
@@ -45,6 +46,15 @@ const FIELDS: [(i32, i32, &str); 18] = [
     (at::MXCSR, 4, "mxcsr"),
     (at::control_flags(), 8, "rflags.control"),
     (at::cpl(), 1, "cpl"),
+    (at::CR4, 8, "cr4"),
+    (at::EFER, 8, "efer"),
+    (at::STAR, 8, "star"),
+    (at::LSTAR, 8, "lstar"),
+    (at::FMASK, 8, "fmask"),
+    (at::KERNEL_GS_BASE, 8, "kernel_gs_base"),
+    (at::MODE_MMU, 1, "mode.mmu"),
+    (at::MODE_FETCH, 1, "mode.fetch"),
+    (at::MODE_TAG, 4, "mode.tag"),
 ];
 
 /// The name of the place at a displacement from the environment register, `name` or `name+offset`.
@@ -74,9 +84,22 @@ pub fn place(displacement: i32) -> Option<String> {
         if displacement == at::seg_check(n) {
             return Some(format!("{name}.check"));
         }
-        if displacement == at::selector(n) {
-            return Some(format!("{name}.selector"));
+        for (at, part) in [
+            (at::selector(n), "selector"),
+            (at::descriptor_base(n), "hidden_base"),
+            (at::descriptor_limit(n), "limit"),
+            (at::descriptor_attr(n), "attr"),
+        ] {
+            if displacement == at {
+                return Some(format!("{name}.{part}"));
+            }
         }
+    }
+    if let Some(n) = [0, 2, 3]
+        .into_iter()
+        .find(|&n| at::control_register(n) == Some(displacement))
+    {
+        return Some(format!("cr{n}"));
     }
     for mmu in MmuIndex::all() {
         for (offset, word) in [
