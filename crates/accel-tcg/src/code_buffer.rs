@@ -171,8 +171,7 @@ impl CodeBuffer {
         );
         // SAFETY: inside this value's part of the writable mapping by the assertion; `code` is elsewhere.
         unsafe {
-            self.place(at)
-                .copy_from_nonoverlapping(code.as_ptr(), code.len());
+            self.place(at).copy_from_nonoverlapping(code.as_ptr(), code.len());
         }
         publish(self.place(at), self.base().wrapping_add(at), code.len());
     }

@@ -141,12 +141,15 @@ impl Execution {
                 let made = if optimize {
                     Baseline::with_regions(cpu, config.code_size, look.clone(), config.regions)
                 } else {
-                    Baseline::with_look(cpu, config.code_size, look.clone()).map(|baseline| (baseline, Ok(())))
+                    Baseline::with_look(cpu, config.code_size, look.clone())
+                        .map(|baseline| (baseline, Ok(())))
                 };
                 match made {
                     Ok((baseline, optimized)) => {
                         let fallback = optimized.err().map(|error| {
-                            format!("hot loops cannot be compiled ({error}); the baseline engine goes on without")
+                            format!(
+                                "hot loops cannot be compiled ({error}); the baseline engine goes on without"
+                            )
                         });
                         (Runs::Baseline(Box::new(baseline)), fallback)
                     }

@@ -1,9 +1,11 @@
 //! What all listings of code are made of: x86 instructions as text, and names for `perf`.
 
+#[cfg(target_arch = "x86_64")]
 use crate::Look;
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction, OpKind};
 
 /// Names code at `host` for `perf`, if it is to be named.
+#[cfg(target_arch = "x86_64")]
 pub(crate) fn name_code(look: &Look, host: u64, code: &[u8], name: &str) {
     if let Some(map) = &look.perf_map {
         map.add(host, code.len(), name);

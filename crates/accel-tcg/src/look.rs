@@ -24,7 +24,8 @@ pub struct Look {
     pub stats: bool,
     /// One guest instruction a block (`one-insn-per-tb=on`).
     pub one_insn: bool,
-    /// Restricts `in_asm`, `out_asm`, `clif`, `exec` and `cpu` to blocks and regions that begin there (linear addresses).
+    /// Restricts `in_asm`, `out_asm`, `clif`, `exec` and `cpu` to blocks and regions that begin there (linear
+    /// addresses).
     pub filter: AddressFilter,
     /// Names each block for `perf report`.
     pub perf_map: Option<Arc<PerfMap>>,
@@ -39,6 +40,7 @@ impl Look {
     }
 
     /// Whether blocks may be linked, and looked up by generated code itself.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn may_chain(&self) -> bool {
         !self.exec && !self.cpu && !self.nochain
     }

@@ -45,7 +45,10 @@ fn unindented(line: &str) -> String {
         Some((_, rest)) => rest.trim_start(),
         None => text,
     };
-    let inside = !text.is_empty() && !["block", "}", "function"].iter().any(|head| text.starts_with(head));
+    let inside = !text.is_empty()
+        && !["block", "}", "function"]
+            .iter()
+            .any(|head| text.starts_with(head));
     format!("{}{text}\n", if inside { "    " } else { "" })
 }
 

@@ -140,6 +140,10 @@ impl Baseline {
     /// What it has done so far.
     pub fn report(&self, cpu: &Vcpu) -> Report {
         let counters = self.cache.counters;
+        let name = match self.regions {
+            Some(_) => "optimizing",
+            None => "baseline",
+        };
         Report {
             translation: Some(Translation {
                 blocks: counters.blocks,
@@ -155,7 +159,7 @@ impl Baseline {
             }),
             regions: self.region_counters(),
             times: self.watch.times(),
-            ..Report::new(if self.regions.is_some() { "optimizing" } else { "baseline" }, cpu)
+            ..Report::new(name, cpu)
         }
     }
 

@@ -1,6 +1,6 @@
-//! The thread that compiles regions: one for a machine, with a [`Client`] for each vCPU. It sees copied bytes only: what
-//! it gets is lowered, compiled and placed, and the address goes back to the vCPU, which decides whether the region is
-//! still true. What a vCPU retires comes back here once no vCPU can be inside it.
+//! The thread that compiles regions: one for a machine, with a [`Client`] for each vCPU. It sees copied bytes only:
+//! what it gets is lowered, compiled and placed, and the address goes back to the vCPU, which decides whether the region
+//! is still true. What a vCPU retires comes back here once no vCPU can be inside it.
 
 #![allow(clippy::result_large_err)] // Cranelift's error is what it is
 
@@ -140,8 +140,7 @@ impl Worker {
             .module
             .declare_func_in_func(self.slow, &mut self.context.func);
         let config = self.module.target_config();
-        self.lowering
-            .lower(&region, &mut self.context.func, slow, config);
+        self.lowering.lower(&region, &mut self.context.func, slow, config);
         let id = self.module.declare_next(&clif::signature())?;
         let defined = self.module.define_function(id, &mut self.context);
         match (defined, self.module.address(id)) {

@@ -161,7 +161,12 @@ fn number(text: &str) -> Option<i32> {
         Some(digits) => i64::from_str_radix(digits, 16).ok()?,
         None => magnitude.parse().ok()?,
     };
-    i32::try_from(if text.starts_with('-') { -magnitude } else { magnitude }).ok()
+    i32::try_from(if text.starts_with('-') {
+        -magnitude
+    } else {
+        magnitude
+    })
+    .ok()
 }
 
 /// A function as text that is the same in every build and on every host.

@@ -193,9 +193,15 @@ mod tests {
         let counters = engine.counters();
         assert_eq!(counters.buffer, 4096);
         // The first ones are gone when their turn comes again.
-        assert!(counters.compiled > LOOPS && counters.entered >= 2 * LOOPS, "{counters:?}");
+        assert!(
+            counters.compiled > LOOPS && counters.entered >= 2 * LOOPS,
+            "{counters:?}"
+        );
         assert!(counters.code_bytes > 4 * counters.buffer, "{counters:?}");
-        assert!(counters.evicted > LOOPS && counters.reclaimed > LOOPS, "{counters:?}");
+        assert!(
+            counters.evicted > LOOPS && counters.reclaimed > LOOPS,
+            "{counters:?}"
+        );
         assert_eq!(counters.refused, 0);
     }
 

@@ -7,7 +7,7 @@
 //!
 //! A region is known by the RAM address of its entry and the mode. The table in front of that is tagged as jump caches
 //! are: an entry is good under the fetch tag it was made under. Regions come and go at the vCPU's boundary only; the
-//! code of those that go is used again once no vCPU can be inside it. When there is no room for a new one, the oldest go.
+//! room of those that go is used again once no vCPU can be inside. When there is none for a new one, the oldest go.
 #![allow(unsafe_code)] // enters generated code
 
 use super::compile::{Answer, Client, Compiled, Compiler, Ticket};
@@ -520,10 +520,9 @@ impl Regions {
         let before = cpu.icount;
         cpu.enter_region(slice.min(i32::MAX as u64) as i32);
         // SAFETY: the compiler thread made the function with this signature and placed it in executable memory, which
-        // `self.client` keeps mapped; its room is used again only when this vCPU has passed (`poll`) since the region was
-        // in `installed`.
-        let function: unsafe extern "C" fn(*mut Env) -> u64 =
-            unsafe { std::mem::transmute(region.code) };
+        // `self.client` keeps mapped; its room is used again only when this vCPU has passed (`poll`) since the region
+        // was in `installed`.
+        let function: unsafe extern "C" fn(*mut Env) -> u64 = unsafe { std::mem::transmute(region.code) };
         // SAFETY: made for the CPU's present mode and the bytes at its RIP (`at`); nobody else uses the CPU while this
         // thread holds `&mut Vcpu`.
         let exit = RegionExit::from_word(unsafe { function(cpu.jit_env()) });
@@ -532,4 +531,3 @@ impl Regions {
         Some(exit)
     }
 }
-

@@ -46,7 +46,10 @@ pub fn list(program: &Program, key: Key) -> Result<Vec<String>, String> {
         }
     }
     if let Some(line) = all.iter().find(|line| !is_named(line)) {
-        return Err(format!("target_i386::jit::names does not know what '{}' is", line.trim()));
+        return Err(format!(
+            "target_i386::jit::names does not know what '{}' is",
+            line.trim()
+        ));
     }
     let mut all = without_unused(all);
     all.push(format!("{cold} cold blocks"));

@@ -66,12 +66,18 @@ fn retired_code_makes_room_once_every_vcpu_has_passed() {
 fn listings_are_written_on_demand() {
     for wish in [
         Wish::default(),
-        Wish { clif: true, host: true },
+        Wish {
+            clif: true,
+            host: true,
+        },
     ] {
         let compiler = compiler(4096, wish);
         let mut client = compiler.client();
         client.compile(0, region());
-        let compiled = client.wait().and_then(|answer| answer.compiled).expect("compiled");
+        let compiled = client
+            .wait()
+            .and_then(|answer| answer.compiled)
+            .expect("compiled");
         assert_eq!(compiled.listing.is_some(), wish.any());
     }
 }

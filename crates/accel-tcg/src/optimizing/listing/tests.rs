@@ -88,9 +88,19 @@ fn host_code_between_the_guests_instructions() {
         out_asm: true,
         ..Look::default()
     });
-    let has = |part: &str| lines.iter().any(|(target, line)| target == "out_asm" && line.contains(part));
-    assert!(lines[0].1.starts_with(&format!("region 0 at {CODE:#x}: ")), "{lines:#?}");
-    assert!(has("of the guest") && has("add eax,3") && has(" ret"), "{lines:#?}");
+    let has = |part: &str| {
+        lines
+            .iter()
+            .any(|(target, line)| target == "out_asm" && line.contains(part))
+    };
+    assert!(
+        lines[0].1.starts_with(&format!("region 0 at {CODE:#x}: ")),
+        "{lines:#?}"
+    );
+    assert!(
+        has("of the guest") && has("add eax,3") && has(" ret"),
+        "{lines:#?}"
+    );
 }
 
 #[test]
@@ -118,7 +128,10 @@ fn perf_knows_regions() {
     let text = std::fs::read_to_string(&path).expect("written");
     let _ = std::fs::remove_file(&path);
     let name = format!(" region-{CODE:#x}");
-    assert!(text.lines().count() == 1 && text.trim_end().ends_with(&name), "{text}");
+    assert!(
+        text.lines().count() == 1 && text.trim_end().ends_with(&name),
+        "{text}"
+    );
 }
 
 #[test]
@@ -140,13 +153,22 @@ fn distances() {
 fn places_have_names() {
     let left = place(0).expect("the first field");
     for (text, expected) in [
-        ("v1 = load.i32 notrap aligned v0", format!("v1 = load.i32 notrap aligned v0+{left}")),
+        (
+            "v1 = load.i32 notrap aligned v0",
+            format!("v1 = load.i32 notrap aligned v0+{left}"),
+        ),
         (
             "store notrap aligned v2, v0  ; v2 = -4096",
             format!("store notrap aligned v2, v0+{left}  ; v2 = -4096"),
         ),
-        ("v1 = load.i64 notrap v9+8", "v1 = load.i64 notrap v9+8".to_owned()),
-        ("v1 = iadd v0, v2  ; v2 = -8", "v1 = iadd v0, v2  ; v2 = -8".to_owned()),
+        (
+            "v1 = load.i64 notrap v9+8",
+            "v1 = load.i64 notrap v9+8".to_owned(),
+        ),
+        (
+            "v1 = iadd v0, v2  ; v2 = -8",
+            "v1 = iadd v0, v2  ; v2 = -8".to_owned(),
+        ),
     ] {
         assert_eq!(named(text), expected);
     }
