@@ -2,7 +2,8 @@ use super::*;
 use crate::Report;
 use crate::optimizing::{Optimizing, RegionConfig};
 use crate::perf::PerfMap;
-use std::sync::{Arc, Mutex};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use target_i386::testbench::{CODE, Mode, TestBench};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -33,7 +34,7 @@ impl Subscriber for Lines {
         let mut message = Message(String::new());
         event.record(&mut message);
         let line = (event.metadata().target().to_owned(), message.0);
-        self.0.lock().expect("no panic").push(line);
+        self.0.lock().push(line);
     }
     fn enter(&self, _: &Id) {}
     fn exit(&self, _: &Id) {}
@@ -50,7 +51,7 @@ fn shown(look: Look) -> (Vec<(String, String)>, Report) {
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || engine.run(&mut bench.cpu, 3000));
     let report = engine.report(&bench.cpu);
-    (std::mem::take(&mut *lines.0.lock().expect("no panic")), report)
+    (std::mem::take(&mut *lines.0.lock()), report)
 }
 
 fn filter(text: &str) -> crate::AddressFilter {
