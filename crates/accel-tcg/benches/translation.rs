@@ -6,7 +6,9 @@
 //! insertion, and what is kept for invalidation. Links are made when code runs, and are not in it.
 
 use accel_tcg::baseline::Baseline;
-use accel_tcg::optimizing::compile::Compiler;
+use accel_tcg::code_buffer::CodeBuffer;
+use accel_tcg::optimizing::compile::{Client, Compiler};
+use accel_tcg::optimizing::listing::Wish;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use softmmu::{PAGE_SIZE, RamAddr};
 use std::hint::black_box;
@@ -195,34 +197,37 @@ fn regions(corpus: &Corpus) -> Vec<Region> {
     corpus.blocks.iter().filter_map(form).take(REGIONS).collect()
 }
 
-fn compile_all(compiler: &Compiler, regions: Vec<Region>) -> (usize, usize) {
+fn compile_all(compiler: &mut Client, regions: Vec<Region>) -> (usize, usize) {
     let (mut bytes, mut instructions) = (0, 0);
     for (n, region) in regions.into_iter().enumerate() {
         compiler.compile(n as u64, Box::new(region));
         if let Some(compiled) = compiler.wait().and_then(|answer| answer.compiled) {
             bytes += compiled.len;
             instructions += compiled.region.len();
-            compiler.forget(compiled.id);
+            compiler.retire(compiled.id);
+            compiler.pass();
         }
     }
     (bytes, instructions)
 }
 
 fn optimizing(c: &mut Criterion, corpus: &Corpus) {
-    let compiler = Compiler::new(BUFFER).expect("executable memory");
+    let buffer = CodeBuffer::new(BUFFER).expect("executable memory");
+    let compiler = Compiler::new(buffer, Wish::default()).expect("a thread");
+    let mut compiler = compiler.client();
     let instructions: usize = regions(corpus).iter().map(Region::len).sum();
     let mut group = c.benchmark_group("translation");
     group.throughput(Throughput::Elements(instructions as u64));
     group.sample_size(10);
     group.bench_function("optimizing", |b| {
-        let (bytes, compiled) = compile_all(&compiler, regions(corpus));
+        let (bytes, compiled) = compile_all(&mut compiler, regions(corpus));
         println!(
             "optimizing: {:.1} bytes an instruction",
             per(bytes as u64, compiled as u64)
         );
         b.iter_batched(
             || regions(corpus),
-            |regions| compile_all(&compiler, regions),
+            |regions| compile_all(&mut compiler, regions),
             BatchSize::PerIteration,
         )
     });

@@ -28,7 +28,7 @@ fn hot(code: &[u8]) -> String {
     let isa = accel_tcg::optimizing::compile::host_isa().expect("Cranelift knows this host");
     Lowering::default().lower(&region, &mut function, slow, isa.frontend_config());
     verify_function(&function, &*isa).expect("well-formed CLIF");
-    let text = function.display().to_string();
+    let text: String = function.display().to_string().lines().map(unindented).collect();
     text.split("\n\n")
         .filter(|block| block.starts_with("block") && !block.starts_with("block0"))
         .map(|block| block.trim_end_matches(['\n', '}']))
@@ -36,6 +36,20 @@ fn hot(code: &[u8]) -> String {
         .map(|block| block.lines().filter_map(shown).collect())
         .collect::<Vec<String>>()
         .join("\n")
+}
+
+/// A line without its source location, and without the room for one.
+fn unindented(line: &str) -> String {
+    let text = line.trim_start();
+    let text = match text.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
+        Some((_, rest)) => rest.trim_start(),
+        None => text,
+    };
+    let inside = !text.is_empty()
+        && !["block", "}", "function"]
+            .iter()
+            .any(|head| text.starts_with(head));
+    format!("{}{text}\n", if inside { "    " } else { "" })
 }
 
 /// A line of CLIF without what is nobody's business here: aliases, and where in the CPU things are.

@@ -83,11 +83,30 @@ impl Baseline {
     /// # Errors
     /// As [`Baseline::new`].
     pub fn with_look(cpu: &Vcpu, size: usize, look: Look) -> io::Result<Self> {
-        let cache = Cache::new(if look.perf_map.is_some() {
-            CodeBuffer::nameless(size)?
-        } else {
-            CodeBuffer::new(size)?
-        });
+        Ok(Self::in_buffer(cpu, CodeBuffer::for_look(size, &look)?, look))
+    }
+
+    /// The same, which has hot loops compiled by Cranelift, if that is possible; `size` is for all code. Behind it, why
+    /// it is not possible.
+    ///
+    /// # Errors
+    /// As [`Baseline::new`].
+    pub fn with_regions(
+        cpu: &Vcpu,
+        size: usize,
+        look: Look,
+        config: RegionConfig,
+    ) -> io::Result<(Self, io::Result<()>)> {
+        let buffer = CodeBuffer::for_look(size, &look)?;
+        let (blocks, rest) = buffer.split(size - size / optimizing::SHARE);
+        let regions = Regions::new(rest, config, look.clone());
+        let mut engine = Self::in_buffer(cpu, blocks, look);
+        let made = regions.map(|regions| engine.regions = Some(Box::new(regions)));
+        Ok((engine, made))
+    }
+
+    fn in_buffer(cpu: &Vcpu, buffer: CodeBuffer, look: Look) -> Self {
+        let cache = Cache::new(buffer);
         let (thunks, at) = cache.thunks();
         listing::show_thunks(&look, at, thunks);
         let mut translator = Translator::new(cpu.features);
@@ -97,7 +116,7 @@ impl Baseline {
         if look.out_asm {
             translator = translator.with_marks();
         }
-        Ok(Self {
+        Self {
             cache,
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
             translator,
@@ -110,26 +129,21 @@ impl Baseline {
             listed: look.at_translations(),
             watch: Stopwatch::new(look.stats),
             look,
-        })
-    }
-
-    /// Has hot loops compiled by Cranelift from now on, with `size` more bytes for their code.
-    ///
-    /// # Errors
-    /// The host has no executable memory to give.
-    pub fn optimize(&mut self, size: usize, config: RegionConfig) -> io::Result<()> {
-        self.regions = Some(Box::new(Regions::new(size, config)?));
-        Ok(())
+        }
     }
 
     /// What happened to regions so far.
     pub fn region_counters(&self) -> Option<RegionCounters> {
-        self.regions.as_ref().map(|regions| regions.counters)
+        self.regions.as_ref().map(|regions| regions.counters())
     }
 
     /// What it has done so far.
     pub fn report(&self, cpu: &Vcpu) -> Report {
         let counters = self.cache.counters;
+        let name = match self.regions {
+            Some(_) => "optimizing",
+            None => "baseline",
+        };
         Report {
             translation: Some(Translation {
                 blocks: counters.blocks,
@@ -143,8 +157,9 @@ impl Baseline {
                 misses: self.misses + cpu.jit.found,
                 interpreted: self.interpreted,
             }),
+            regions: self.region_counters(),
             times: self.watch.times(),
-            ..Report::new("baseline", cpu)
+            ..Report::new(name, cpu)
         }
     }
 
@@ -165,7 +180,13 @@ impl Baseline {
         // It sees single instructions and short tails.
         interpreter.keep_blocks_short();
         cpu.begin_run(budget);
+        if let Some(regions) = &mut self.regions {
+            regions.begin();
+        }
         let reason = self.run_blocks(cpu, &mut interpreter);
+        if let Some(regions) = &mut self.regions {
+            regions.end();
+        }
         cpu.put_interpreter(interpreter);
         cpu.publish_count();
         self.watch.ran(start);
@@ -298,8 +319,10 @@ impl Baseline {
         if optimizing::short(cpu, regions, n) {
             // Not the block: it would be linked.
             interpreter.block(cpu);
+            self.watch.mark(Part::Interpreter);
         } else {
-            optimizing::run_region(regions, cpu, interpreter, n);
+            self.watch.mark(Part::Lookup);
+            optimizing::run_region(regions, cpu, interpreter, n, &mut self.watch);
         }
         true
     }
@@ -412,7 +435,7 @@ impl Baseline {
         });
         cpu.enter_generated(slice, jump.rip_base, key);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
-        let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
+        let enter: unsafe extern "C" fn(*mut Env, u64) -> u32 =
             unsafe { std::mem::transmute(self.cache.enter()) };
         // SAFETY: the code is a live block's, made for the CPU's present mode (the key) and its TLB; nobody else uses
         // the CPU while this thread holds `&mut Vcpu`.

@@ -54,8 +54,9 @@ impl RegionExit {
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
+#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
+pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
     // Nine pushes and the return address leave the stack aligned to 16 bytes.
     std::arch::naked_asm!(
         "push rax",
@@ -78,6 +79,44 @@ pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
         "pop rdx",
         "pop rcx",
         "pop rax",
+        "ret",
+        slow = sym crate::jit::slow,
+        scratch = const at::SCRATCH,
+    )
+}
+
+/// The slow path of an access: see the one for x86-64. Procedure Call Standard for the Arm 64-bit Architecture, 6.1.
+///
+/// # Safety
+/// Called by generated code with its `Env`.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
+    std::arch::naked_asm!(
+        "stp x29, x30, [sp, #-160]!",
+        "mov x29, sp",
+        "stp x0, x1, [sp, #16]",
+        "stp x2, x3, [sp, #32]",
+        "stp x4, x5, [sp, #48]",
+        "stp x6, x7, [sp, #64]",
+        "stp x8, x9, [sp, #80]",
+        "stp x10, x11, [sp, #96]",
+        "stp x12, x13, [sp, #112]",
+        "stp x14, x15, [sp, #128]",
+        "stp x16, x17, [sp, #144]",
+        "bl {slow}",
+        "ldr x1, [sp, #16]",
+        "str x0, [x1, #{scratch}]",
+        "ldp x0, x1, [sp, #16]",
+        "ldp x2, x3, [sp, #32]",
+        "ldp x4, x5, [sp, #48]",
+        "ldp x6, x7, [sp, #64]",
+        "ldp x8, x9, [sp, #80]",
+        "ldp x10, x11, [sp, #96]",
+        "ldp x12, x13, [sp, #112]",
+        "ldp x14, x15, [sp, #128]",
+        "ldp x16, x17, [sp, #144]",
+        "ldp x29, x30, [sp], #160",
         "ret",
         slow = sym crate::jit::slow,
         scratch = const at::SCRATCH,

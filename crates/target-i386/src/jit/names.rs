@@ -26,7 +26,7 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 28] = [
+const FIELDS: &[(i32, i32, &str)] = &[
     (at::LEFT, 4, "left"),
     (at::SNAPSHOT, 8, "snapshot"),
     (at::OWED, 4, "owed"),
@@ -38,6 +38,7 @@ const FIELDS: [(i32, i32, &str); 28] = [
     (at::PENDING, 8, "pending"),
     (at::SCRATCH, 8, "scratch"),
     (at::SITE, 8, "site"),
+    (at::REGION_FLAGS, 24, "region_flags"),
     (at::X87_AT, 4, "x87.at"),
     (at::X87_SEGMENT, 1, "x87.segment"),
     (at::X87_BASE, 8, "x87.base"),
@@ -64,7 +65,7 @@ pub fn place(displacement: i32) -> Option<String> {
         0 => name.to_owned(),
         offset => format!("{name}+{offset}"),
     };
-    for (start, len, name) in FIELDS {
+    for &(start, len, name) in FIELDS {
         if within(start, len) {
             return Some(named(name, start));
         }

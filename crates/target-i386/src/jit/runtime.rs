@@ -1,4 +1,6 @@
 //! What generated code calls, and what it says when it leaves.
+//!
+//! Host code calls by the host's C convention: System V's on x86-64, which is the only one that rows and thunks emit.
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
 use super::env::{Env, Jump, Key};
@@ -92,7 +94,7 @@ pub(super) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+pub(crate) unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     let size = u64::from(how & 0xff);
@@ -122,7 +124,7 @@ pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(super) unsafe extern "sysv64" fn find(env: *mut Env, pc: u64) -> *const Jump {
+pub(super) unsafe extern "C" fn find(env: *mut Env, pc: u64) -> *const Jump {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     cpu.note_upper();
@@ -134,7 +136,7 @@ pub(super) unsafe extern "sysv64" fn find(env: *mut Env, pc: u64) -> *const Jump
 ///
 /// # Safety
 /// As `vcpu`; `helper` belongs to the block that runs.
-pub(super) unsafe extern "sysv64" fn helper(env: *mut Env, helper: *const Helper) -> u64 {
+pub(super) unsafe extern "C" fn helper(env: *mut Env, helper: *const Helper) -> u64 {
     // SAFETY: the caller's promises. A block's tables outlive its execution: they are dropped between runs.
     let (cpu, helper) = unsafe { (vcpu(env), &*helper) };
     cpu.run_helper(helper)

@@ -42,7 +42,7 @@ impl Thunk {
 pub struct Thunks {
     /// The code; position independent.
     pub code: Vec<u8>,
-    /// Offset of the entry: `extern "sysv64" fn(env: *mut Env, code: *const u8) -> u32`, which gives an exit word.
+    /// Offset of the entry: `extern "C" fn(env: *mut Env, code: *const u8) -> u32`, which gives an exit word.
     pub enter: usize,
     exit: usize,
     helper: usize,
