@@ -216,7 +216,10 @@ fn optimizing(c: &mut Criterion, corpus: &Corpus) {
     group.sample_size(10);
     group.bench_function("optimizing", |b| {
         let (bytes, compiled) = compile_all(&compiler, regions(corpus));
-        println!("optimizing: {:.1} bytes an instruction", per(bytes as u64, compiled as u64));
+        println!(
+            "optimizing: {:.1} bytes an instruction",
+            per(bytes as u64, compiled as u64)
+        );
         b.iter_batched(
             || regions(corpus),
             |regions| compile_all(&compiler, regions),

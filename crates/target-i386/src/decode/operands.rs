@@ -295,8 +295,13 @@ mod tests {
                 let high = matches!(iced, Register::AH | Register::CH | Register::DH | Register::BH);
                 let number = iced.full_register().number() as u8 + if high { HIGH_BYTE } else { 0 };
                 assert_eq!((ours.number, ours.size), (number, 1), "{name}");
-            } else if iced.is_gpr() || iced.is_segment_register() || iced.is_vector_register() && !iced.is_zmm()
-                || iced.is_cr() || iced.is_dr() || iced.is_st() || iced.is_mm()
+            } else if iced.is_gpr()
+                || iced.is_segment_register()
+                || iced.is_vector_register() && !iced.is_zmm()
+                || iced.is_cr()
+                || iced.is_dr()
+                || iced.is_st()
+                || iced.is_mm()
             {
                 assert_eq!(usize::from(ours.number), iced.number(), "{name}");
             }
