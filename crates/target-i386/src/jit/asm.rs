@@ -124,6 +124,45 @@ impl Piece<'_> {
     }
 }
 
+/// An [`Op`] as bytes, before and behind REX: a constant where the operation is one.
+#[derive(Clone, Copy)]
+struct Head {
+    prefixes: i32,
+    prefixes_len: u8,
+    opcode: i32,
+    opcode_len: u8,
+    w: bool,
+    low_bytes: bool,
+}
+
+impl Head {
+    #[inline(always)]
+    fn of(op: Op) -> Self {
+        let (mut prefixes, mut prefixes_len) = (0, 0);
+        for (stays, byte) in [(op.lock, 0xf0), (op.p66, 0x66), (op.rep != 0, op.rep)] {
+            if stays {
+                prefixes |= i32::from(byte) << (8 * prefixes_len);
+                prefixes_len += 1;
+            }
+        }
+        let code = i32::from(op.code);
+        let (opcode, opcode_len) = match op.map {
+            0 => (code, 1),
+            1 => (0x0f | code << 8, 2),
+            2 => (0x380f | code << 16, 3),
+            _ => (0x3a0f | code << 16, 3),
+        };
+        Self {
+            prefixes,
+            prefixes_len,
+            opcode,
+            opcode_len,
+            w: op.w,
+            low_bytes: op.low_bytes,
+        }
+    }
+}
+
 /// Code under construction.
 #[derive(Default)]
 pub(super) struct Asm {
@@ -172,20 +211,22 @@ impl Asm {
     }
 
     /// One instruction without its immediate. `reg` is a register number or an opcode extension.
+    #[inline(always)]
     pub fn op(&mut self, op: Op, reg: u8, rm: Rm) {
+        self.instruction(Head::of(op), reg, rm);
+    }
+
+    #[inline(never)]
+    fn instruction(&mut self, head: Head, reg: u8, rm: Rm) {
         self.piece(|piece| {
-            piece.byte_if(op.lock, 0xf0);
-            piece.byte_if(op.p66, 0x66);
-            piece.byte_if(op.rep != 0, op.rep);
             let (x, b) = extension(rm);
-            let rex = 0x40 | u8::from(op.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
+            let rex = 0x40 | u8::from(head.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
             // SPL, BPL, SIL and DIL need a prefix, however empty.
             let low = |n: u8| matches!(n, 4..=7);
-            let needed = op.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n)));
+            let needed = head.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n)));
+            piece.word(head.prefixes, head.prefixes_len.into());
             piece.byte_if(rex != 0x40 || needed, rex);
-            piece.byte_if(op.map != 0, 0x0f);
-            piece.byte_if(op.map > 1, if op.map == 2 { 0x38 } else { 0x3a });
-            piece.byte(op.code);
+            piece.word(head.opcode, head.opcode_len.into());
             piece.modrm(reg, rm);
         });
     }
