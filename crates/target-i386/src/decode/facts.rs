@@ -21,9 +21,12 @@ pub(super) struct Facts {
     pub x87: bool,
 }
 
-/// By code; the second is that of the form with a memory operand. `None` in a cell: nothing executes it.
-static TABLE: LazyLock<Vec<[OnceLock<Option<Box<Facts>>>; 2]>> =
-    LazyLock::new(|| Code::values().map(|_| [const { OnceLock::new() }; 2]).collect());
+/// What is known of a form so far; `None` inside: nothing executes it.
+type Cell = OnceLock<Option<Box<Facts>>>;
+
+/// By code; the second is the form with a memory operand.
+static TABLE: LazyLock<Vec<[Cell; 2]>> =
+    LazyLock::new(|| Code::values().map(|_| [const { Cell::new() }; 2]).collect());
 
 /// The facts about an instruction; none if no CPU model has it.
 pub(super) fn of(raw: &Instruction) -> Option<&'static Facts> {

@@ -59,70 +59,108 @@ pub(super) mod cc {
     pub const S: u8 = 8;
 }
 
-/// Up to eight bytes on their way into the code. They stay in a register: bytes stored one by one and then loaded as
-/// a whole would wait for each other.
-#[derive(Clone, Copy, Default)]
-struct Bytes {
-    value: u64,
-    bits: u32,
+/// More bytes than an instruction has, a power of two.
+const ROOM: usize = 16;
+
+/// An instruction on its way into the code: bytes are stored whether they stay or not, which spares branches.
+struct Piece<'a> {
+    bytes: &'a mut [u8; ROOM],
+    len: usize,
 }
 
-impl Bytes {
+impl Piece<'_> {
+    /// Adds `byte` if `stays`.
+    #[inline(always)]
+    fn byte_if(&mut self, stays: bool, byte: u8) {
+        self.bytes[self.len % ROOM] = byte;
+        self.len += usize::from(stays);
+    }
+
     #[inline(always)]
     fn byte(&mut self, byte: u8) {
-        self.value |= u64::from(byte) << self.bits;
-        self.bits += 8;
+        self.byte_if(true, byte);
     }
 
+    /// Adds the `len` lower bytes of `value`.
     #[inline(always)]
-    fn imm32(&mut self, value: i32) {
-        self.value |= u64::from(value as u32) << self.bits;
-        self.bits += 32;
+    fn word(&mut self, value: i32, len: usize) {
+        if let Some(to) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *to = value.to_le_bytes();
+        }
+        self.len += len;
     }
 
-    fn displacement(&mut self, mode: u8, disp: i32) {
-        match mode {
-            0 => {}
-            1 => self.byte(disp as u8),
-            _ => self.imm32(disp),
+    /// ModRM, and what follows it.
+    #[inline(always)]
+    fn modrm(&mut self, reg: u8, rm: Rm) {
+        let reg = (reg & 7) << 3;
+        match rm {
+            Rm::Reg(n) => self.byte(0xc0 | reg | n & 7),
+            Rm::Base(base, disp) => {
+                // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
+                let (mode, len) = displacement_mode(disp, base & 7 == 5);
+                self.byte(mode << 6 | reg | base & 7);
+                self.byte_if(base & 7 == RSP, 0x24);
+                self.word(disp, len);
+            }
+            Rm::Index(base, index, shift, disp) => {
+                debug_assert!(index != RSP, "RSP cannot be an index");
+                let sib = shift << 6 | (index & 7) << 3;
+                match base {
+                    Some(base) => {
+                        let (mode, len) = displacement_mode(disp, base & 7 == 5);
+                        self.byte(mode << 6 | reg | 4);
+                        self.byte(sib | base & 7);
+                        self.word(disp, len);
+                    }
+                    None => {
+                        self.byte(reg | 4);
+                        self.byte(sib | 5);
+                        self.word(disp, 4);
+                    }
+                }
+            }
         }
     }
 }
 
-/// ModRM, and what follows it.
-fn modrm(reg: u8, rm: Rm) -> (u8, Bytes) {
-    let reg = (reg & 7) << 3;
-    let mut rest = Bytes::default();
-    let first = match rm {
-        Rm::Reg(n) => 0xc0 | reg | n & 7,
-        Rm::Base(base, disp) => {
-            // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
-            let mode = displacement_mode(disp, base & 7 == 5);
-            if base & 7 == RSP {
-                rest.byte(0x24);
-            }
-            rest.displacement(mode, disp);
-            mode << 6 | reg | base & 7
-        }
-        Rm::Index(base, index, shift, disp) => {
-            debug_assert!(index != RSP, "RSP cannot be an index");
-            let sib = shift << 6 | (index & 7) << 3;
-            match base {
-                Some(base) => {
-                    let mode = displacement_mode(disp, base & 7 == 5);
-                    rest.byte(sib | base & 7);
-                    rest.displacement(mode, disp);
-                    mode << 6 | reg | 4
-                }
-                None => {
-                    rest.byte(sib | 5);
-                    rest.imm32(disp);
-                    reg | 4
-                }
+/// An [`Op`] as bytes, before and behind REX: a constant where the operation is one.
+#[derive(Clone, Copy)]
+struct Head {
+    prefixes: i32,
+    prefixes_len: u8,
+    opcode: i32,
+    opcode_len: u8,
+    w: bool,
+    low_bytes: bool,
+}
+
+impl Head {
+    #[inline(always)]
+    fn of(op: Op) -> Self {
+        let (mut prefixes, mut prefixes_len) = (0, 0);
+        for (stays, byte) in [(op.lock, 0xf0), (op.p66, 0x66), (op.rep != 0, op.rep)] {
+            if stays {
+                prefixes |= i32::from(byte) << (8 * prefixes_len);
+                prefixes_len += 1;
             }
         }
-    };
-    (first, rest)
+        let code = i32::from(op.code);
+        let (opcode, opcode_len) = match op.map {
+            0 => (code, 1),
+            1 => (0x0f | code << 8, 2),
+            2 => (0x380f | code << 16, 3),
+            _ => (0x3a0f | code << 16, 3),
+        };
+        Self {
+            prefixes,
+            prefixes_len,
+            opcode,
+            opcode_len,
+            w: op.w,
+            low_bytes: op.low_bytes,
+        }
+    }
 }
 
 /// Code under construction.
@@ -159,47 +197,38 @@ impl Asm {
         self.bytes(&value.to_le_bytes());
     }
 
-    /// Appends both: a copy of fixed length, of which some stays.
+    /// Appends what `fill` puts together.
     #[inline(always)]
-    fn append(&mut self, first: Bytes, second: Bytes) {
-        let all = u128::from(first.value) | u128::from(second.value) << first.bits;
-        let end = self.code.len() + ((first.bits + second.bits) / 8) as usize;
-        self.code.extend_from_slice(&all.to_le_bytes());
-        self.code.truncate(end);
+    fn piece(&mut self, fill: impl FnOnce(&mut Piece)) {
+        let at = self.code.len();
+        self.code.extend_from_slice(&[0; ROOM]);
+        if let Some(bytes) = self.code[at..].first_chunk_mut() {
+            let mut piece = Piece { bytes, len: 0 };
+            fill(&mut piece);
+            let end = at + piece.len;
+            self.code.truncate(end);
+        }
     }
 
     /// One instruction without its immediate. `reg` is a register number or an opcode extension.
+    #[inline(always)]
     pub fn op(&mut self, op: Op, reg: u8, rm: Rm) {
-        // Seven bytes at most, and ModRM.
-        let mut first = Bytes::default();
-        if op.lock {
-            first.byte(0xf0);
-        }
-        if op.p66 {
-            first.byte(0x66);
-        }
-        if op.rep != 0 {
-            first.byte(op.rep);
-        }
-        let (x, b) = extension(rm);
-        let rex = 0x40 | u8::from(op.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
-        // SPL, BPL, SIL and DIL need a prefix, however empty.
-        let low = |n: u8| matches!(n, 4..=7);
-        if rex != 0x40 || op.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n))) {
-            first.byte(rex);
-        }
-        if op.map != 0 {
-            first.byte(0x0f);
-        }
-        match op.map {
-            0 | 1 => {}
-            2 => first.byte(0x38),
-            _ => first.byte(0x3a),
-        }
-        first.byte(op.code);
-        let (modrm, rest) = modrm(reg, rm);
-        first.byte(modrm);
-        self.append(first, rest);
+        self.instruction(Head::of(op), reg, rm);
+    }
+
+    #[inline(never)]
+    fn instruction(&mut self, head: Head, reg: u8, rm: Rm) {
+        self.piece(|piece| {
+            let (x, b) = extension(rm);
+            let rex = 0x40 | u8::from(head.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
+            // SPL, BPL, SIL and DIL need a prefix, however empty.
+            let low = |n: u8| matches!(n, 4..=7);
+            let needed = head.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n)));
+            piece.word(head.prefixes, head.prefixes_len.into());
+            piece.byte_if(rex != 0x40 || needed, rex);
+            piece.word(head.opcode, head.opcode_len.into());
+            piece.modrm(reg, rm);
+        });
     }
 
     /// A VEX instruction without its immediate: `map` 1..=3, `pp` 0..=3 for none, 66, F3, F2.
@@ -207,14 +236,13 @@ impl Asm {
     pub fn vex(&mut self, map: u8, pp: u8, w: bool, l: bool, code: u8, reg: u8, vvvv: u8, rm: Rm) {
         let (x, b) = extension(rm);
         let not = |bit: u8, at: u32| (bit & 1 ^ 1) << at;
-        let mut first = Bytes::default();
-        first.byte(0xc4);
-        first.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
-        first.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
-        first.byte(code);
-        let (modrm, rest) = modrm(reg, rm);
-        first.byte(modrm);
-        self.append(first, rest);
+        self.piece(|piece| {
+            piece.byte(0xc4);
+            piece.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
+            piece.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
+            piece.byte(code);
+            piece.modrm(reg, rm);
+        });
     }
 
     /// `mov dst, src`, all 64 bits.
@@ -245,13 +273,11 @@ impl Asm {
     /// `dst = value`, in the shortest form that leaves flags alone.
     pub fn mov_imm(&mut self, dst: u8, value: u64) {
         if let Ok(value) = u32::try_from(value) {
-            let mut all = Bytes::default();
-            if dst >= 8 {
-                all.byte(0x41);
-            }
-            all.byte(0xb8 | dst & 7);
-            all.imm32(value as i32);
-            self.append(all, Bytes::default());
+            self.piece(|piece| {
+                piece.byte_if(dst >= 8, 0x41);
+                piece.byte(0xb8 | dst & 7);
+                piece.word(value as i32, 4);
+            });
         } else if let Ok(value) = i32::try_from(value as i64) {
             self.op(op64(0xc7), 0, Rm::Reg(dst));
             self.imm32(value);
@@ -343,12 +369,12 @@ fn extension(rm: Rm) -> (u8, u8) {
     }
 }
 
-/// ModRM.mod for a displacement.
-fn displacement_mode(disp: i32, needed: bool) -> u8 {
+/// ModRM.mod for a displacement, and how many bytes follow.
+fn displacement_mode(disp: i32, needed: bool) -> (u8, usize) {
     match i8::try_from(disp) {
-        Ok(0) if !needed => 0,
-        Ok(_) => 1,
-        Err(_) => 2,
+        Ok(0) if !needed => (0, 0),
+        Ok(_) => (1, 1),
+        Err(_) => (2, 4),
     }
 }
 
