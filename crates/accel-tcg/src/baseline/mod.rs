@@ -23,7 +23,7 @@ use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
-use target_i386::jit::{Env, Exit, ExitKind, Finder, Jump, Key, Translator};
+use target_i386::jit::{Env, Exit, ExitKind, Finder, Jump, Key, Owed, Translator};
 use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
@@ -172,6 +172,13 @@ impl Baseline {
         reason
     }
 
+    /// Finds or makes the code for the CPU's next instruction, as if it were to be entered; false if the interpreter has
+    /// to run it. For benches.
+    pub fn prepare(&mut self, cpu: &mut Vcpu) -> bool {
+        cpu.jit_key()
+            .is_some_and(|key| self.look_up(cpu, key, false).is_some())
+    }
+
     fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
         // The direct exit through which generated code was just left.
         let mut link = None;
@@ -231,6 +238,12 @@ impl Baseline {
             self.watch.mark(Part::Generated);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
+            if block.shows_flags_of_entry(exit)
+                && let Some(debtor) = Owed::debtor(cpu.jit.owed)
+                && let Some(owed) = self.cache.block(debtor).owed()
+            {
+                cpu.jit.flags = owed.make(&cpu.state.gpr);
+            }
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
             let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);
             match exit.kind {
@@ -365,8 +378,7 @@ impl Baseline {
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let mut translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
-        let marks = std::mem::take(&mut translation.marks);
+        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
         let id = self.cache.insert(ram, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
@@ -378,7 +390,7 @@ impl Baseline {
                 key,
                 guest: window,
                 offsets: &self.cache.block(id).offsets,
-                marks: &marks,
+                marks: &translation.marks,
                 host,
                 code: &code,
                 thunks,

@@ -353,8 +353,51 @@ impl Generator<'_> {
         }
     }
 
+    /// What compilers put before branches: a comparison or an operation between registers, or with a constant.
+    fn set_flags(&mut self) {
+        // ADD, OR, AND, SUB, XOR, CMP, TEST; the stack pointer is neither.
+        let opcode = self
+            .rng
+            .pick(&[0x00u8, 0x08, 0x20, 0x28, 0x30, 0x38, 0x38, 0x84, 0x84]);
+        let registers: &[u8] = if self.long() {
+            &[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13]
+        } else {
+            &[0, 1, 2, 3, 5, 6, 7]
+        };
+        let (to, from) = (self.rng.pick(registers), self.rng.pick(registers));
+        let wide = self.rng.below(4) != 0;
+        let rex = 0x40 | u8::from(self.rng.one_in(2)) << 3;
+        let mut bytes = Vec::new();
+        if opcode != 0x84 && self.rng.one_in(2) {
+            if self.long() {
+                bytes.push(rex | to >> 3);
+            }
+            let constant = self.rng.below(5) as u8;
+            bytes.extend([
+                0x80 | u8::from(wide) * 3,
+                0xc0 | opcode | to & 7,
+                constant.wrapping_sub(2),
+            ]);
+        } else {
+            if self.long() {
+                bytes.push(rex | from >> 3 << 2 | to >> 3);
+            }
+            bytes.extend([opcode | u8::from(wide), 0xc0 | (from & 7) << 3 | to & 7]);
+        }
+        let raw = instructions::decoded(&bytes, self.kind.bits(), self.at);
+        self.try_out(&Candidate {
+            raw,
+            bytes,
+            immediate: false,
+        });
+    }
+
     /// A conditional jump over a sequence.
     fn forward(&mut self, length: usize, depth: u32) {
+        if self.rng.one_in(2) {
+            self.set_flags();
+        }
+        self.room(4);
         let condition = self.rng.below(16) as u8;
         let from = self.branch(&[0x0f, 0x80 | condition]);
         self.sequence(length, depth + 1);
@@ -374,13 +417,17 @@ impl Generator<'_> {
         let top = self.at;
         self.sequence(length, depth + 1);
         self.room(3);
-        // dec register; jnz top
-        let mut dec = Vec::new();
+        // dec register, sub register, 1 or add register, -1; jnz top
+        let mut count = Vec::new();
         if register > 7 {
-            dec.push(0x41);
+            count.push(0x41);
         }
-        dec.extend([0xff, 0xc8 | register & 7]);
-        self.emit(&dec);
+        match self.rng.below(3) {
+            0 => count.extend([0xff, 0xc8 | register & 7]),
+            1 => count.extend([0x83, 0xe8 | register & 7, 1]),
+            _ => count.extend([0x83, 0xc0 | register & 7, 0xff]),
+        }
+        self.emit(&count);
         let rel = top.wrapping_sub(self.at + 2) as i64;
         if i8::try_from(rel).is_ok() && self.rng.one_in(2) {
             self.emit(&[0x75, rel as u8]);

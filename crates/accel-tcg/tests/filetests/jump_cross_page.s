@@ -13,7 +13,7 @@
 
 # host:
 #   block 1ff0:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1ff0 dec rcx
 #       bt dword ptr [flags],0x8
@@ -46,7 +46,7 @@
 #     L1:
 #       jmp block 1ff5
 #   block 1ff5:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1ff5 jmp 0x2000
 #       mov r13,[rip_base]
@@ -68,16 +68,17 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2000:
-#       sub dword ptr [left],0x2
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x2
 #       js refused
 #     2000 add rax,rcx
 #       add rax,rcx
+#     2003 jmp 0x1ff0
 #       mov r13,rax
 #       lahf
 #       seto al
 #       mov [flags],ax
 #       mov rax,r13
-#     2003 jmp 0x1ff0
 #       mov r13,[rip_base]
 #       lea r13,[r13-0x10]
 #       mov r14d,r13d
@@ -97,11 +98,11 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 75 host, 37 cold, 512 bytes
+# insns: 6 guest, 76 host, 37 cold, 518 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

@@ -49,7 +49,7 @@ pub struct Listing {
 
 /// Lists the blocks of `program` that direct branches and the ends of blocks lead to.
 pub fn list(program: &Program, key: Key) -> Listing {
-    let translator = Translator::with_host(Features::all(), program.host).with_marks();
+    let mut translator = Translator::with_host(Features::all(), program.host).with_marks();
     let mut listing = Listing::default();
     // None: the interpreter's.
     let mut blocks: BTreeMap<u64, Option<Block>> = BTreeMap::new();
@@ -77,7 +77,12 @@ pub fn list(program: &Program, key: Key) -> Listing {
             .into_iter()
             .nth(translation.offsets.len() - 2);
         left.extend(last.iter().flat_map(followers));
-        let block = Block::new(translation, address, guest[..window].to_vec(), key);
+        let block = Block::new(
+            std::mem::take(translation),
+            address,
+            guest[..window].to_vec(),
+            key,
+        );
         blocks.insert(address, Some(block));
     }
     for (address, block) in &blocks {

@@ -55,21 +55,92 @@ pub(super) mod cc {
     pub const B: u8 = 2;
     pub const Z: u8 = 4;
     pub const NZ: u8 = 5;
+    pub const A: u8 = 7;
     pub const S: u8 = 8;
+}
+
+/// Up to eight bytes on their way into the code. They stay in a register: bytes stored one by one and then loaded as
+/// a whole would wait for each other.
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    value: u64,
+    bits: u32,
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.value |= u64::from(byte) << self.bits;
+        self.bits += 8;
+    }
+
+    #[inline(always)]
+    fn imm32(&mut self, value: i32) {
+        self.value |= u64::from(value as u32) << self.bits;
+        self.bits += 32;
+    }
+
+    fn displacement(&mut self, mode: u8, disp: i32) {
+        match mode {
+            0 => {}
+            1 => self.byte(disp as u8),
+            _ => self.imm32(disp),
+        }
+    }
+}
+
+/// ModRM, and what follows it.
+fn modrm(reg: u8, rm: Rm) -> (u8, Bytes) {
+    let reg = (reg & 7) << 3;
+    let mut rest = Bytes::default();
+    let first = match rm {
+        Rm::Reg(n) => 0xc0 | reg | n & 7,
+        Rm::Base(base, disp) => {
+            // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
+            let mode = displacement_mode(disp, base & 7 == 5);
+            if base & 7 == RSP {
+                rest.byte(0x24);
+            }
+            rest.displacement(mode, disp);
+            mode << 6 | reg | base & 7
+        }
+        Rm::Index(base, index, shift, disp) => {
+            debug_assert!(index != RSP, "RSP cannot be an index");
+            let sib = shift << 6 | (index & 7) << 3;
+            match base {
+                Some(base) => {
+                    let mode = displacement_mode(disp, base & 7 == 5);
+                    rest.byte(sib | base & 7);
+                    rest.displacement(mode, disp);
+                    mode << 6 | reg | 4
+                }
+                None => {
+                    rest.byte(sib | 5);
+                    rest.imm32(disp);
+                    reg | 4
+                }
+            }
+        }
+    };
+    (first, rest)
 }
 
 /// Code under construction.
 #[derive(Default)]
 pub(super) struct Asm {
-    pub code: Vec<u8>,
+    code: Vec<u8>,
 }
 
 impl Asm {
-    /// With room for what `insns` guest instructions usually become.
-    pub fn with_room(insns: usize) -> Self {
-        Self {
-            code: Vec::with_capacity(64 + 96 * insns),
-        }
+    /// Empty, in the memory of `buffer`.
+    pub fn reuse(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { code: buffer }
+    }
+
+    /// The code.
+    pub fn into_code(self) -> Vec<u8> {
+        self.code
     }
 
     pub fn at(&self) -> usize {
@@ -88,30 +159,47 @@ impl Asm {
         self.bytes(&value.to_le_bytes());
     }
 
+    /// Appends both: a copy of fixed length, of which some stays.
+    #[inline(always)]
+    fn append(&mut self, first: Bytes, second: Bytes) {
+        let all = u128::from(first.value) | u128::from(second.value) << first.bits;
+        let end = self.code.len() + ((first.bits + second.bits) / 8) as usize;
+        self.code.extend_from_slice(&all.to_le_bytes());
+        self.code.truncate(end);
+    }
+
     /// One instruction without its immediate. `reg` is a register number or an opcode extension.
     pub fn op(&mut self, op: Op, reg: u8, rm: Rm) {
+        // Seven bytes at most, and ModRM.
+        let mut first = Bytes::default();
         if op.lock {
-            self.byte(0xf0);
+            first.byte(0xf0);
         }
         if op.p66 {
-            self.byte(0x66);
+            first.byte(0x66);
         }
         if op.rep != 0 {
-            self.byte(op.rep);
+            first.byte(op.rep);
         }
         let (x, b) = extension(rm);
         let rex = 0x40 | u8::from(op.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
-        if rex != 0x40 || op.low_bytes {
-            self.byte(rex);
+        // SPL, BPL, SIL and DIL need a prefix, however empty.
+        let low = |n: u8| matches!(n, 4..=7);
+        if rex != 0x40 || op.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n))) {
+            first.byte(rex);
+        }
+        if op.map != 0 {
+            first.byte(0x0f);
         }
         match op.map {
-            0 => {}
-            1 => self.byte(0x0f),
-            2 => self.bytes(&[0x0f, 0x38]),
-            _ => self.bytes(&[0x0f, 0x3a]),
+            0 | 1 => {}
+            2 => first.byte(0x38),
+            _ => first.byte(0x3a),
         }
-        self.byte(op.code);
-        self.modrm(reg, rm);
+        first.byte(op.code);
+        let (modrm, rest) = modrm(reg, rm);
+        first.byte(modrm);
+        self.append(first, rest);
     }
 
     /// A VEX instruction without its immediate: `map` 1..=3, `pp` 0..=3 for none, 66, F3, F2.
@@ -119,52 +207,14 @@ impl Asm {
     pub fn vex(&mut self, map: u8, pp: u8, w: bool, l: bool, code: u8, reg: u8, vvvv: u8, rm: Rm) {
         let (x, b) = extension(rm);
         let not = |bit: u8, at: u32| (bit & 1 ^ 1) << at;
-        self.byte(0xc4);
-        self.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
-        self.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
-        self.byte(code);
-        self.modrm(reg, rm);
-    }
-
-    fn modrm(&mut self, reg: u8, rm: Rm) {
-        let reg = (reg & 7) << 3;
-        match rm {
-            Rm::Reg(n) => self.byte(0xc0 | reg | n & 7),
-            Rm::Base(base, disp) => {
-                // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
-                let mode = displacement_mode(disp, base & 7 == 5);
-                self.byte(mode << 6 | reg | base & 7);
-                if base & 7 == RSP {
-                    self.byte(0x24);
-                }
-                self.displacement(mode, disp);
-            }
-            Rm::Index(base, index, shift, disp) => {
-                debug_assert!(index != RSP, "RSP cannot be an index");
-                let sib = shift << 6 | (index & 7) << 3;
-                match base {
-                    Some(base) => {
-                        let mode = displacement_mode(disp, base & 7 == 5);
-                        self.byte(mode << 6 | reg | 4);
-                        self.byte(sib | base & 7);
-                        self.displacement(mode, disp);
-                    }
-                    None => {
-                        self.byte(reg | 4);
-                        self.byte(sib | 5);
-                        self.imm32(disp);
-                    }
-                }
-            }
-        }
-    }
-
-    fn displacement(&mut self, mode: u8, disp: i32) {
-        match mode {
-            0 => {}
-            1 => self.byte(disp as u8),
-            _ => self.imm32(disp),
-        }
+        let mut first = Bytes::default();
+        first.byte(0xc4);
+        first.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
+        first.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
+        first.byte(code);
+        let (modrm, rest) = modrm(reg, rm);
+        first.byte(modrm);
+        self.append(first, rest);
     }
 
     /// `mov dst, src`, all 64 bits.
@@ -195,11 +245,13 @@ impl Asm {
     /// `dst = value`, in the shortest form that leaves flags alone.
     pub fn mov_imm(&mut self, dst: u8, value: u64) {
         if let Ok(value) = u32::try_from(value) {
+            let mut all = Bytes::default();
             if dst >= 8 {
-                self.byte(0x41);
+                all.byte(0x41);
             }
-            self.byte(0xb8 | dst & 7);
-            self.imm32(value as i32);
+            all.byte(0xb8 | dst & 7);
+            all.imm32(value as i32);
+            self.append(all, Bytes::default());
         } else if let Ok(value) = i32::try_from(value as i64) {
             self.op(op64(0xc7), 0, Rm::Reg(dst));
             self.imm32(value);
@@ -238,22 +290,19 @@ impl Asm {
 
     /// `jmp rel32` to nowhere yet; the position of its displacement.
     pub fn jmp(&mut self) -> usize {
-        self.byte(0xe9);
-        self.imm32(0);
+        self.bytes(&[0xe9, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// `call rel32` to nowhere yet; the position of its displacement.
     pub fn call(&mut self) -> usize {
-        self.byte(0xe8);
-        self.imm32(0);
+        self.bytes(&[0xe8, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// `jcc rel32` to nowhere yet; the position of its displacement.
     pub fn jcc(&mut self, condition: u8) -> usize {
-        self.bytes(&[0x0f, 0x80 | condition]);
-        self.imm32(0);
+        self.bytes(&[0x0f, 0x80 | condition, 0, 0, 0, 0]);
         self.at() - 4
     }
 

@@ -25,6 +25,7 @@ fn in_page(target: i64) -> Option<i32> {
 impl Emitter {
     /// Goes to `target` in the same page, by a jump that can be linked.
     fn jump_in_page(&mut self, target: i32) {
+        self.owe();
         let at = self.asm.jmp();
         self.link(Some(at), target);
     }
@@ -34,6 +35,7 @@ impl Emitter {
         match in_page(i64::from(target)) {
             Some(target) if self.key.flat_code => self.jump_in_page(target),
             _ => {
+                self.settle();
                 let n = self.link(None, target);
                 let word = exit_word(ExitKind::Link, self.id(), n);
                 if self.key.flat_code && self.key.bits != 16 {
@@ -121,6 +123,7 @@ impl Emitter {
         match in_page(target) {
             Some(target) => self.jump_in_page(target),
             None => {
+                self.settle();
                 self.address_of_target(target);
                 self.jump_to_address();
             }
@@ -174,6 +177,7 @@ pub(super) fn jcc(emitter: &mut Emitter, item: &Item) {
     let to = target(emitter, item);
     match in_page(to) {
         Some(to) => {
+            emitter.owe();
             let at = emitter.asm.jcc(condition);
             emitter.link(Some(at), to);
         }

@@ -56,6 +56,9 @@ pub struct Env {
     pub flags: u16,
     /// Whether vector registers and MXCSR are the guest's, and what may run on them: bits of `vector_state`.
     pub vectors: u8,
+    /// Which block owes the status flags, as [`Owed::debtor`](super::Owed::debtor) reads it; told only where a block
+    /// that takes owed flags was left.
+    pub owed: u32,
     /// RIP of the current block less its offset in the page (of its linear address).
     pub rip_base: u64,
     /// The fetch tags in force: of linear addresses with bit 63 clear, and set.
@@ -113,6 +116,7 @@ pub(crate) mod at {
     use super::*;
     pub const LEFT: i32 = offset_of!(Env, left) as i32;
     pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
+    pub const OWED: i32 = offset_of!(Env, owed) as i32;
     pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
     pub const TAGS: i32 = offset_of!(Env, tags) as i32;
     pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;

@@ -26,8 +26,9 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 26] = [
+const FIELDS: [(i32, i32, &str); 27] = [
     (at::LEFT, 4, "left"),
+    (at::OWED, 4, "owed"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
     (at::RIP_BASE, 8, "rip_base"),
@@ -103,7 +104,7 @@ pub fn place(displacement: i32) -> Option<String> {
         for (offset, word) in [
             (layout::READ, "read"),
             (layout::WRITE, "write"),
-            (layout::ADDEND, "addend"),
+            (layout::HOST, "host"),
         ] {
             if displacement == at::tlb(mmu) + offset as i32 {
                 return Some(format!("tlb{}.{word}", mmu.raw()));

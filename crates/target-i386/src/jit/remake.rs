@@ -20,7 +20,7 @@ fn bit(register: Register) -> u32 {
 }
 
 /// General registers that the instruction may change.
-fn changed(item: &Item) -> u32 {
+pub(super) fn changed(item: &Item) -> u32 {
     const RAX: u32 = 1 << 0;
     const RCX: u32 = 1 << 1;
     const RDX: u32 = 1 << 2;
@@ -47,14 +47,14 @@ fn changed(item: &Item) -> u32 {
         }
         Mnemonic::Xchg | Mnemonic::Xadd => operand(0) | operand(1),
         Mnemonic::Cmpxchg => RAX | operand(0),
-        // RCX: string comparisons of SSE4.2.
-        _ if raw.op_count() > 0 => operand(0) | RCX,
+        Mnemonic::Pcmpestri | Mnemonic::Pcmpistri | Mnemonic::Vpcmpestri | Mnemonic::Vpcmpistri => RCX,
+        _ if raw.op_count() > 0 => operand(0),
         _ => 0,
     }
 }
 
 /// Registers from which the instruction's flags can be made again, if they can.
-fn sources(raw: &Instruction) -> Option<u32> {
+pub(super) fn sources(raw: &Instruction) -> Option<u32> {
     let register = |n: u32| {
         let high = |r: Register| matches!(r, Register::AH | Register::CH | Register::DH | Register::BH);
         let r = raw.op_register(n);

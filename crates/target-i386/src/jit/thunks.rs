@@ -5,7 +5,7 @@
 
 use super::asm::{Asm, Rm, alu, cc, env, op32, op64};
 use super::env::at;
-use super::regs::{ENV, RAX, RDI, RSP, S0, S1, pinned};
+use super::regs::{ENV, LEFT, RAX, RDI, RSP, S0, S1, pinned};
 use super::runtime;
 use super::vector_state;
 
@@ -116,7 +116,7 @@ impl Thunks {
             at
         });
         Self {
-            code: asm.code,
+            code: asm.into_code(),
             enter,
             exit,
             helper,
@@ -174,18 +174,20 @@ fn emit_leave(asm: &mut Asm) {
     asm.byte(0xc3);
 }
 
-/// Guest registers to `CpuState`.
+/// Guest registers to `CpuState`, and the count.
 fn save(asm: &mut Asm) {
     for (guest, host) in pinned() {
         asm.store(env(at::gpr(guest)), host);
     }
+    asm.op(op32(0x89), LEFT, env(at::LEFT));
 }
 
-/// Guest registers from `CpuState`.
+/// Guest registers from `CpuState`, and the count.
 fn load(asm: &mut Asm) {
     for (guest, host) in pinned() {
         asm.load(host, env(at::gpr(guest)));
     }
+    asm.op(op32(0x8b), LEFT, env(at::LEFT));
 }
 
 /// Calls a Rust function with the stack 8 bytes off, as it is inside a thunk that was called.
