@@ -4,7 +4,9 @@
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
 use super::env::{Env, Jump, Key};
+use crate::flags::bit;
 use crate::mem::{Privilege, canonical};
+use crate::vcpu::attention;
 use crate::{Fault, Insn, Vcpu, interrupt, paging};
 use softmmu::tlb::{Access, Probe};
 use softmmu::{GuestVirt, PAGE_SIZE};
@@ -174,10 +176,22 @@ impl Vcpu {
         }
         if helper.leave && !self.leave && self.jit.left >= 0 {
             self.refresh_attention();
+            // RF (IRET sets it) covers the next instruction alone, and there is a key only while no breakpoint is armed:
+            // it goes when that instruction starts, as in `single`. That is now, if the budget has room for it.
+            let resumes = self.attention == attention::RESUME && self.jit.left > 0;
+            if resumes {
+                self.attention = 0;
+            }
             if self.is_quiet()
                 && let Some(code) = self.next_code()
             {
+                if resumes {
+                    self.state.flags.put(bit::RF, false);
+                }
                 return code;
+            }
+            if resumes {
+                self.attention = attention::RESUME;
             }
         }
         u64::from(helper.word)
