@@ -74,7 +74,9 @@ fn intermediate_code_between_the_guests_instructions() {
     };
     let next = format!("-- guest {:#x}:", CODE + 3);
     assert!(at("function u0:0(i64) -> i64 system_v {") < at("block0(v0: i64):"));
-    assert!(at("v0+gpr.rax") < at("add eax,0x3") && at("add eax,0x3") < at(&next));
+    // Constants of later instructions may stand before it.
+    let last = lines.iter().rposition(|(_, line)| line.contains(&next));
+    assert!(at("v0+gpr.rax") < at("add eax,0x3") && Some(at("add eax,0x3")) < last);
     assert!(lines.iter().all(|(target, _)| target == "clif"));
     let counters = report.regions.expect("it has some");
     assert_eq!((counters.compiled, counters.instructions), (1, 3));
@@ -99,8 +101,9 @@ fn host_code_between_the_guests_instructions() {
         lines[0].1.starts_with(&format!("region 0 at {CODE:#x}: ")),
         "{lines:#?}"
     );
+    // What Cranelift rewrites is nobody's: the addition is.
     assert!(
-        has("of the guest") && has("add eax,0x3") && has(" ret"),
+        has("of the guest") && has("inc ecx") && has(" ret"),
         "{lines:#?}"
     );
 }
