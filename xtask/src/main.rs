@@ -29,7 +29,7 @@ cargo xtask CHORE
 
   boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
               boots a Debian kernel to a busybox shell (fetches both; no root needed)
-  test        all checks: format, lints, unit, doc, loom and boot tests
+  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, boot tests
   boot-test [NAME] [--long] [--reprise FILE]
               the boot tests whose name contains NAME; with --long more rounds of those that check
               self-modifying code and memory, and some that take too long for every day

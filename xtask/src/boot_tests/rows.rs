@@ -83,7 +83,7 @@ impl Row {
 }
 
 /// RAM of guests that are weighed: the default.
-pub const RAM_MIB: u64 = 128;
+pub const RAM_MIB: u64 = 512;
 
 /// Prints what the rows look for, then ends as `END` on the kernel command line says.
 const REPORT: &str = "\
@@ -141,13 +141,13 @@ pub const ROWS: &[Row] = &[
     Row { name: "cloud in a cache of 1 MiB", guest: Guest::Linux(Flavour::Cloud, REPORT), options: &["-accel", "tcg,tb-size=1"],
           steps: &[Expect("clocksource tsc"), SUM], ..Row::PLAIN },
     Row { name: "churn", guest: Guest::Tests(Flavour::Cloud, &[Part("churn", 50_000, 1_000_000)]), time: Time::Host, options: &["-accel", "tcg,tb-size=4"],
-          steps: &[Expect("churn: warm"), Weigh, Send("\r"), Expect("churn: done"), Flat(1024), Send("\r"), PASSED], ..Row::PLAIN },
+          steps: &[Expect("churn: warm"), Weigh, Send("\r"), Expect("churn: done"), Flat(2048), Send("\r"), PASSED], ..Row::PLAIN },
     Row { name: "churn in a large cache", guest: Guest::Tests(Flavour::Cloud, &[Part("churn", 0, 1_000_000)]), time: Time::Host,
           steps: &[Expect("churn: warm"), Weigh, Send("\r"), Expect("churn: done"), Flat(4096), Send("\r"), PASSED], long: true, ..Row::PLAIN },
 
     // A guest's own code, rewritten.
     Row { name: "jit", guest: Guest::Tests(Flavour::Cloud, JIT), steps: &[PASSED], ..Row::PLAIN },
-    Row { name: "jit in a cache of 1 MiB", guest: Guest::Tests(Flavour::Cloud, JIT), options: &["-accel", "tcg,tb-size=1"],
+    Row { name: "jit in a cache of 1 MiB", guest: Guest::Tests(Flavour::Cloud, JIT_IN_PLACE), options: &["-accel", "tcg,tb-size=1"],
           steps: &[PASSED], ..Row::PLAIN },
     Row { name: "jit in the optimizing engine", guest: Guest::Tests(Flavour::Cloud, JIT), options: &["-accel", "tcg,engine=optimizing"],
           steps: &[PASSED], ..Row::PLAIN },
@@ -169,6 +169,7 @@ const JIT: &[Part] = &[
     Part("cross-mapped", 200, 5000),
     Part("from-files", 100, 2000),
 ];
+const JIT_IN_PLACE: &[Part] = &[Part("jit", 200, 20_000), Part("self-patching", 200, 20_000)];
 const PROBES: &[Part] = &[
     Part("kprobes", 2, 50),
     Part("uprobes", 10, 500),
