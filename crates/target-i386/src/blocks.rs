@@ -27,6 +27,9 @@ const JUMP_BITS: u32 = 12;
 const MAX_TOTAL: usize = 640 << 10;
 /// Blocks (dead ones included) kept before everything is forgotten.
 const MAX_BLOCKS: usize = 256 << 10;
+/// Dead blocks kept before everything is forgotten, if they are more than the live ones: a guest that makes and drops
+/// code for ever must not grow the process.
+const MAX_DEAD: usize = 16 << 10;
 
 /// Index of a block; never reused until everything is forgotten.
 pub(crate) type BlockId = u32;
@@ -67,6 +70,8 @@ pub(crate) struct BlockCache {
     by_ram: AddressMap<BlockId>,
     by_page: AddressMap<Vec<BlockId>>,
     total: usize,
+    /// Blocks that are empty because their bytes were written.
+    dead: usize,
     /// Most instructions in a block.
     pub max_insns: usize,
     writes: Vec<(RamAddr, u32)>,
@@ -90,6 +95,7 @@ impl BlockCache {
             by_ram: AddressMap::default(),
             by_page: AddressMap::default(),
             total: 0,
+            dead: 0,
             max_insns: MAX_INSNS,
             writes: Vec::new(),
             scratch: Vec::with_capacity(MAX_INSNS),
@@ -157,7 +163,8 @@ impl BlockCache {
     }
 
     fn build(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr) -> Result<Found, Fault> {
-        if self.total >= MAX_TOTAL || self.blocks.len() >= MAX_BLOCKS {
+        let mostly_dead = self.dead >= MAX_DEAD && self.dead > self.blocks.len() / 2;
+        if self.total >= MAX_TOTAL || self.blocks.len() >= MAX_BLOCKS || mostly_dead {
             self.forget_all();
         }
         // Watched before it is read: a write from now on is queued.
@@ -324,6 +331,7 @@ impl BlockCache {
     fn bury(&mut self, id: BlockId) {
         let block = &mut self.blocks[id as usize];
         self.total -= block.insns.len();
+        self.dead += usize::from(!block.insns.is_empty());
         block.insns = Box::default();
     }
 
@@ -335,6 +343,7 @@ impl BlockCache {
         self.blocks.clear();
         self.jumps.fill(Jump::NONE);
         self.total = 0;
+        self.dead = 0;
     }
 }
 
@@ -457,5 +466,28 @@ impl Vcpu {
             real_like: !self.mode.protected || self.mode.v86,
             features: self.features,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::gpr;
+    use crate::testbench::{Mode, TestBench};
+
+    #[test]
+    fn dead_blocks_do_not_pile_up() {
+        let mut bench = TestBench::new(Mode::Protected32);
+        for n in 0..MAX_DEAD as u32 * 3 {
+            // mov eax, n; jmp $
+            let mut code = vec![0xb8];
+            code.extend(n.to_le_bytes());
+            code.extend([0xeb, 0xfe]);
+            bench.code(&code);
+            bench.run(2);
+            assert_eq!(bench.cpu.state.gpr[gpr::RAX], u64::from(n));
+        }
+        let blocks = bench.cpu.blocks.as_ref().expect("kept between runs").blocks.len();
+        assert!(blocks <= MAX_DEAD + 16, "{blocks} blocks for one that lives");
     }
 }
