@@ -2,9 +2,15 @@
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
 use crate::Vcpu;
+use super::plan::{GROUPS, STREAMS};
 use crate::flags::Flags;
 use crate::jit::Env;
 use crate::jit::env::at;
+use softmmu::tlb::Access;
+use softmmu::{GuestVirt, PAGE_SIZE};
+
+/// Pages that a region relies on at once.
+pub(crate) const PAGES: usize = STREAMS + GROUPS;
 
 /// Why a region was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +85,54 @@ pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
         "pop rcx",
         "pop rax",
         "ret",
-        slow = sym crate::jit::slow,
+        slow = sym fill,
         scratch = const at::SCRATCH,
     )
 }
 
+/// The baseline's slow path, and null as well if a page that the region relies on is not any more what it was.
+///
+/// # Safety
+/// Called by generated code with its `Env`.
+unsafe extern "sysv64" fn fill(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    let host = unsafe { crate::jit::slow(env, addr, how) };
+    // SAFETY: as above; the other reference is gone.
+    let cpu = unsafe { crate::jit::vcpu(env) };
+    if cpu.pages_stand() {
+        host
+    } else {
+        std::ptr::null_mut()
+    }
+}
+
+/// Most instructions of one stay in a region: no register that moves in steps gets 2^62 far in it (see `pages`).
+const LONGEST: i32 = 1 << 24;
+
+/// No page: in `Env::pages`.
+const NO_PAGE: u64 = u64::MAX;
+
 impl Vcpu {
+    /// Whether the TLB still has what `Env::pages` says.
+    fn pages_stand(&self) -> bool {
+        let mmu = self.mode.mmu;
+        self.jit.pages.iter().all(|&[word, addend]| {
+            let access = if word & 1 == 0 { Access::Read } else { Access::Write };
+            let page = word & !1;
+            word == NO_PAGE
+                || self
+                    .tlb
+                    .plain_host(mmu, GuestVirt(page), PAGE_SIZE, access)
+                    .is_some_and(|host| host as u64 == page.wrapping_add(addend))
+        })
+    }
+
     /// Prepares to enter a region for up to `slice` instructions. Whatever the entry, flags are words in `Env`.
     #[inline]
     pub fn enter_region(&mut self, slice: i32) {
         let base = self.state.rip.wrapping_sub(self.code_address() & 0xfff);
+        let slice = slice.min(LONGEST);
+        self.jit.pages = [[NO_PAGE, 0]; PAGES];
         self.jit.left = slice;
         self.jit.count_base = self.icount.wrapping_add(slice as u64);
         self.jit.rip_base = base;

@@ -24,6 +24,47 @@ pub(super) enum Known {
     Bits { cf: Value, of: Value, result: Value },
 }
 
+impl Known {
+    /// What it is made of.
+    pub fn values(self) -> Vec<Value> {
+        match self {
+            Self::Logic { result } => vec![result],
+            Self::Add { a, b, result } | Self::Sub { a, b, result } => vec![a, b, result],
+            Self::Step { cf, result, .. } => vec![cf, result],
+            Self::Bits { cf, of, result } => vec![cf, of, result],
+        }
+    }
+
+    /// The same of other values, as many as there are [`values`](Self::values).
+    pub fn with_values(self, values: &[Value]) -> Self {
+        let mut left = values.iter().copied();
+        let mut next = |old| left.next().unwrap_or(old);
+        match self {
+            Self::Logic { result } => Self::Logic { result: next(result) },
+            Self::Add { a, b, result } => Self::Add {
+                a: next(a),
+                b: next(b),
+                result: next(result),
+            },
+            Self::Sub { a, b, result } => Self::Sub {
+                a: next(a),
+                b: next(b),
+                result: next(result),
+            },
+            Self::Step { up, cf, result } => Self::Step {
+                up,
+                cf: next(cf),
+                result: next(result),
+            },
+            Self::Bits { cf, of, result } => Self::Bits {
+                cf: next(cf),
+                of: next(of),
+                result: next(result),
+            },
+        }
+    }
+}
+
 /// ZF and SF and PF depend on the result, CF and OF are values of their own.
 struct Parts {
     zf: Value,

@@ -37,8 +37,7 @@ impl Lower<'_> {
     /// Operand `op` as something to be written (and read); memory is probed for writing.
     fn destination(&mut self, item: &Item, op: u32, size: usize) -> Place {
         if item.raw.op_kind(op) == OpKind::Memory {
-            let addr = self.address(item);
-            Place::Host(self.probe(addr, size, Access::Write))
+            Place::Host(self.operand_host(item, size, Access::Write))
         } else {
             Place::Register(item.insn.reg[op as usize & 3])
         }
@@ -48,8 +47,7 @@ impl Lower<'_> {
     fn source(&mut self, item: &Item, op: u32, size: usize) -> Value {
         match item.raw.op_kind(op) {
             OpKind::Memory => {
-                let addr = self.address(item);
-                let host = self.probe(addr, size, Access::Read);
+                let host = self.operand_host(item, size, Access::Read);
                 self.load(int(size), host)
             }
             OpKind::Register => self.register(item.insn.reg[op as usize & 3], size),
@@ -330,7 +328,7 @@ pub(super) fn push(lower: &mut Lower<'_>, item: &Item) {
     let size = usize::from(lower.key.stack);
     let value = lower.source(item, 0, size);
     let addr = lower.stack_address(-(size as i64));
-    let host = lower.probe(addr, size, Access::Write);
+    let host = lower.stack_host(item, addr, size, Access::Write);
     lower.store(value, host);
     lower.set_gpr(4, addr);
 }
@@ -339,7 +337,7 @@ pub(super) fn push(lower: &mut Lower<'_>, item: &Item) {
 pub(super) fn pop(lower: &mut Lower<'_>, item: &Item) {
     let size = usize::from(lower.key.stack);
     let addr = lower.stack_address(0);
-    let host = lower.probe(addr, size, Access::Read);
+    let host = lower.stack_host(item, addr, size, Access::Read);
     let value = lower.load(int(size), host);
     let above = lower.stack_address(size as i64);
     lower.set_gpr(4, above);

@@ -2,6 +2,8 @@
 
 use super::exit::{RegionExit, RegionExitKind};
 use super::flags::Known;
+use super::pages::{Kept, Unchecked};
+use super::plan::{Bundle, Plan};
 use super::region::{Block, End, Item, Region, Target};
 use super::rows;
 use crate::insn::HIGH_BYTE;
@@ -15,6 +17,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use iced_x86::{InstructionInfoFactory, OpAccess};
+use std::rc::Rc;
 
 /// The signature of a region: `extern "sysv64" fn(env: *mut Env) -> u64`.
 pub fn signature() -> Signature {
@@ -56,6 +59,7 @@ impl Lowering {
         let words = std::array::from_fn(|_| builder.declare_var(I64));
         let left = builder.declare_var(I32);
         let (used, written) = registers(region);
+        let plan = Rc::new(Plan::new(region));
         let mut lower = Lower {
             b: builder,
             env,
@@ -68,8 +72,13 @@ impl Lowering {
             slow,
             offset: 0,
             rest: 0,
+            plan: plan.clone(),
+            kept: Vec::new(),
+            unchecked: Unchecked::default(),
+            cold: false,
         };
         lower.enter(used);
+        lower.keep_nothing(&plan.streams);
         let blocks: Vec<ir::Block> = region.blocks.iter().map(|_| lower.b.create_block()).collect();
         lower.b.ins().jump(blocks[region.entry], &[]);
         let mut leaves: Vec<Option<Known>> = vec![None; blocks.len()];
@@ -81,7 +90,7 @@ impl Lowering {
                 [from] if from < n && n != region.entry => leaves[from],
                 _ => None,
             };
-            lower.block(block, &blocks);
+            lower.block(block, &plan.bundles[n], &blocks);
             leaves[n] = lower.known;
         }
         lower.b.seal_all_blocks();
@@ -145,9 +154,16 @@ pub(super) struct Lower<'a> {
     pub known: Option<Known>,
     slow: FuncRef,
     /// Offset of the current instruction in its page.
-    offset: i32,
+    pub offset: i32,
     /// Instructions of the current block from this one on.
     rest: i64,
+    pub plan: Rc<Plan>,
+    /// By stream.
+    pub kept: Vec<Kept>,
+    /// Of the bundle that is being lowered.
+    pub unchecked: Unchecked,
+    /// On the path for failed checks.
+    pub cold: bool,
 }
 
 /// The type of an operand of `size` bytes.
@@ -196,7 +212,7 @@ impl Lower<'_> {
         self.b.def_var(self.left, left);
     }
 
-    fn block(&mut self, block: &Block, blocks: &[ir::Block]) {
+    fn block(&mut self, block: &Block, bundles: &[Bundle], blocks: &[ir::Block]) {
         self.offset = i32::from(block.offset);
         let count = block.items.len() as i64;
         if count > 0 {
@@ -210,10 +226,17 @@ impl Lower<'_> {
             self.leave_if(short, RegionExitKind::Budget);
             self.b.def_var(self.left, rest);
         }
-        for (n, item) in block.items.iter().enumerate() {
-            self.offset = i32::from(item.offset);
-            self.rest = count - n as i64;
-            (item.row)(self, item);
+        let mut n = 0;
+        let mut bundles = bundles.iter().peekable();
+        while let Some(item) = block.items.get(n) {
+            let rest = count - n as i64;
+            if let Some(bundle) = bundles.next_if(|bundle| bundle.first == n) {
+                self.bundle(bundle, &block.items[n..=bundle.last], rest);
+                n = bundle.last + 1;
+            } else {
+                self.item(item, rest);
+                n += 1;
+            }
         }
         match block.end {
             End::Go(Target::Block(to)) => {
@@ -252,6 +275,13 @@ impl Lower<'_> {
         }
     }
 
+    /// Lowers an instruction; `rest` is the number of instructions from it to the end of the block.
+    pub fn item(&mut self, item: &Item, rest: i64) {
+        self.offset = i32::from(item.offset);
+        self.rest = rest;
+        (item.row)(self, item);
+    }
+
     /// The CLIF block for a target; with the target itself if that block has still to be filled.
     fn target(&mut self, target: Target, blocks: &[ir::Block]) -> (ir::Block, Option<Target>) {
         match target {
@@ -270,8 +300,10 @@ impl Lower<'_> {
         self.b.set_cold_block(out);
         self.b.ins().brif(cold, out, &[], on, &[]);
         self.b.switch_to_block(out);
+        self.b.seal_block(out);
         self.leave(kind);
         self.b.switch_to_block(on);
+        self.b.seal_block(on);
     }
 
     /// Leaves behind the block for an offset from the page's start.
