@@ -55,7 +55,7 @@ fn registers_and_compare() {
     check(
         &[0x48, 0x01, 0xd8, 0x48, 0x39, 0xc8, 0x72, 0xf8],
         expect![[r#"
-            block1(v21: i32, v46: i64, v47: i64, v48: i64, v49: i64, v50: i64, v51: i64):
+            block1(v21: i32, v26: i64, v27: i64, v28: i64, v29: i64):
                 v22 = iconst.i32 3
                 v23 = isub v21, v22  ; v22 = 3
                 v24 = iconst.i32 0
@@ -63,12 +63,12 @@ fn registers_and_compare() {
                 brif v25, block2, block3
 
             block3:
-                v34 = iadd.i64 v32, v33
-                v35 = iconst.i64 2
-                v37 = isub v34, v36
-                v38 = iconst.i64 3
-                v39 = icmp ult v34, v36
-                brif v39, block1(v23, v34, v38, v37, v34, v33, v36), block4  ; v38 = 3
+                v32 = iadd.i64 v26, v31
+                v33 = iconst.i64 2
+                v35 = isub v32, v34
+                v36 = iconst.i64 3
+                v37 = icmp ult v32, v34
+                brif v37, block1(v23, v32, v36, v35, v32), block4  ; v36 = 3
         "#]],
     );
 }
@@ -79,53 +79,44 @@ fn load() {
     check(
         &[0x48, 0x03, 0x46, 0x08, 0xff, 0xc9, 0x75, 0xf8],
         expect![[r#"
-            block1(v21: i32, v88: i64, v89: i64, v90: i64, v91: i64, v92: i64, v93: i64):
-                v22 = iconst.i32 3
-                v23 = isub v21, v22  ; v22 = 3
-                v24 = iconst.i32 0
-                v25 = icmp slt v23, v24  ; v24 = 0
-                brif v25, block2, block3
+            block1(v24: i32, v29: i64, v30: i64, v31: i64, v32: i64, v33: i64, v39: i64, v43: i64):
+                v25 = iconst.i32 3
+                v26 = isub v24, v25  ; v25 = 3
+                v27 = iconst.i32 0
+                v28 = icmp slt v26, v27  ; v27 = 0
+                brif v28, block2, block3
 
             block3:
-                v35 = iconst.i64 8
-                v36 = iadd.i64 v34, v35  ; v35 = 8
-                v37 = iconst.i64 7
-                v38 = iconst.i64 0x7fe0
-                v39 = ushr v36, v37  ; v37 = 7
-                v40 = band v39, v38  ; v38 = 0x7fe0
-                v41 = iadd.i64 v0, v40
-                v42 = load.i64 notrap aligned v41
-                v43 = iconst.i64 7
-                v44 = iadd v36, v43  ; v43 = 7
-                v45 = iconst.i64 -4096
-                v46 = band v44, v45  ; v45 = -4096
-                v47 = icmp eq v46, v42
-                brif v47, block4, block5
+                v36 = iconst.i64 8
+                v37 = iadd.i64 v35, v36  ; v36 = 8
+                v40 = isub v37, v39
+                v41 = iconst.i64 4088
+                v42 = icmp ugt v40, v41  ; v41 = 4088
+                brif v42, block5, block4
 
             block4:
-                v49 = load.i64 notrap aligned v41
-                v50 = iadd.i64 v36, v49
-                jump block6(v50)
+                v44 = iadd.i64 v37, v43
+                jump block6(v44, v39, v43)
 
-            block6(v48: i64):
-                v62 = load.i64 notrap v48
-                v63 = iadd.i64 v33, v62
-                v64 = iconst.i64 2
-                v66 = ireduce.i32 v65
-                v67 = iconst.i32 1
-                v68 = icmp ult v63, v33
-                v69 = isub v66, v67  ; v67 = 1
-                v70 = uextend.i64 v69
-                v71 = iconst.i64 8197
-                v72 = uextend.i64 v69
-                v73 = uextend.i64 v68
-                v74 = iconst.i32 0x7fff_ffff
-                v75 = icmp eq v69, v74  ; v74 = 0x7fff_ffff
-                v76 = iconst.i32 0
-                v77 = icmp eq v69, v76  ; v76 = 0
-                v78 = iconst.i32 0
-                v79 = icmp slt v69, v78  ; v78 = 0
-                brif v77, block8, block1(v87, v63, v70, v71, v72, v73, v94)  ; v71 = 8197
+            block6(v38: i64, v92: i64, v93: i64):
+                v65 = load.i64 notrap v38
+                v66 = iadd.i64 v29, v65
+                v67 = iconst.i64 2
+                v69 = ireduce.i32 v30
+                v70 = iconst.i32 1
+                v71 = icmp ult v66, v29
+                v72 = isub v69, v70  ; v70 = 1
+                v73 = uextend.i64 v72
+                v74 = iconst.i64 8197
+                v75 = uextend.i64 v72
+                v76 = uextend.i64 v71
+                v77 = iconst.i32 0x7fff_ffff
+                v78 = icmp eq v72, v77  ; v77 = 0x7fff_ffff
+                v79 = iconst.i32 0
+                v80 = icmp eq v72, v79  ; v79 = 0
+                v81 = iconst.i32 0
+                v82 = icmp slt v72, v81  ; v81 = 0
+                brif v80, block10, block1(v26, v66, v73, v74, v75, v76, v92, v93)  ; v74 = 8197
         "#]],
     );
 }
