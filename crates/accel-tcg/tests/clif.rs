@@ -55,20 +55,25 @@ fn registers_and_compare() {
     check(
         &[0x48, 0x01, 0xd8, 0x48, 0x39, 0xc8, 0x72, 0xf8],
         expect![[r#"
-            block1(v21: i32, v26: i64, v27: i64, v28: i64, v29: i64):
-                v22 = iconst.i32 3
-                v23 = isub v21, v22  ; v22 = 3
-                v24 = iconst.i32 0
-                v25 = icmp slt v23, v24  ; v24 = 0
-                brif v25, block2, block3
+            block1(v18: i32, v23: i64):
+                v19 = iconst.i32 3
+                v20 = isub v18, v19  ; v19 = 3
+                v21 = iconst.i32 0
+                v22 = icmp slt v20, v21  ; v21 = 0
+                brif v22, block2, block3
 
             block3:
-                v32 = iadd.i64 v26, v31
-                v33 = iconst.i64 2
-                v35 = isub v32, v34
-                v36 = iconst.i64 3
-                v37 = icmp ult v32, v34
-                brif v37, block1(v23, v32, v36, v35, v32), block4  ; v36 = 3
+                v26 = iadd.i64 v23, v25
+                v28 = isub v26, v27
+                v29 = icmp ult v26, v27
+                brif v29, block4, block5
+
+            block4:
+                v30 = iconst.i64 3
+                store notrap aligned v30, v0
+                store.i64 notrap aligned v28, v0
+                store.i64 notrap aligned v26, v0
+                jump block1(v20, v26)
         "#]],
     );
 }
@@ -79,44 +84,49 @@ fn load() {
     check(
         &[0x48, 0x03, 0x46, 0x08, 0xff, 0xc9, 0x75, 0xf8],
         expect![[r#"
-            block1(v24: i32, v29: i64, v30: i64, v31: i64, v32: i64, v33: i64, v39: i64, v43: i64):
-                v25 = iconst.i32 3
-                v26 = isub v24, v25  ; v25 = 3
-                v27 = iconst.i32 0
-                v28 = icmp slt v26, v27  ; v27 = 0
-                brif v28, block2, block3
+            block1(v23: i32, v28: i64, v29: i64, v35: i64, v39: i64):
+                v24 = iconst.i32 3
+                v25 = isub v23, v24  ; v24 = 3
+                v26 = iconst.i32 0
+                v27 = icmp slt v25, v26  ; v26 = 0
+                brif v27, block2, block3
 
             block3:
-                v36 = iconst.i64 8
-                v37 = iadd.i64 v35, v36  ; v36 = 8
-                v40 = isub v37, v39
-                v41 = iconst.i64 4088
-                v42 = icmp ugt v40, v41  ; v41 = 4088
-                brif v42, block5, block4
+                v32 = iconst.i64 8
+                v33 = iadd.i64 v31, v32  ; v32 = 8
+                v36 = isub v33, v35
+                v37 = iconst.i64 4088
+                v38 = icmp ugt v36, v37  ; v37 = 4088
+                brif v38, block5, block4
 
             block4:
-                v44 = iadd.i64 v37, v43
-                jump block6(v44, v39, v43)
+                v40 = iadd.i64 v33, v39
+                jump block6(v40, v35, v39)
 
-            block6(v38: i64, v92: i64, v93: i64):
-                v65 = load.i64 notrap v38
-                v66 = iadd.i64 v29, v65
-                v67 = iconst.i64 2
-                v69 = ireduce.i32 v30
-                v70 = iconst.i32 1
-                v71 = icmp ult v66, v29
-                v72 = isub v69, v70  ; v70 = 1
-                v73 = uextend.i64 v72
-                v74 = iconst.i64 8197
-                v75 = uextend.i64 v72
-                v76 = uextend.i64 v71
-                v77 = iconst.i32 0x7fff_ffff
-                v78 = icmp eq v72, v77  ; v77 = 0x7fff_ffff
-                v79 = iconst.i32 0
-                v80 = icmp eq v72, v79  ; v79 = 0
-                v81 = iconst.i32 0
-                v82 = icmp slt v72, v81  ; v81 = 0
-                brif v80, block10, block1(v26, v66, v73, v74, v75, v76, v92, v93)  ; v74 = 8197
+            block6(v34: i64, v84: i64, v85: i64):
+                v61 = load.i64 notrap v34
+                v62 = iadd.i64 v28, v61
+                v64 = ireduce.i32 v29
+                v65 = iconst.i32 1
+                v66 = icmp ult v62, v28
+                v67 = isub v64, v65  ; v65 = 1
+                v68 = uextend.i64 v67
+                v69 = iconst.i32 0x7fff_ffff
+                v70 = icmp eq v67, v69  ; v69 = 0x7fff_ffff
+                v71 = iconst.i32 0
+                v72 = icmp eq v67, v71  ; v71 = 0
+                v73 = iconst.i32 0
+                v74 = icmp slt v67, v73  ; v73 = 0
+                brif v72, block10, block11
+
+            block11:
+                v80 = iconst.i64 8197
+                v81 = uextend.i64 v67
+                v82 = uextend.i64 v66
+                store notrap aligned v80, v0
+                store notrap aligned v81, v0
+                store notrap aligned v82, v0
+                jump block1(v78, v62, v68, v84, v85)
         "#]],
     );
 }

@@ -1,8 +1,8 @@
 //! Into a region and out of it: what the run loop prepares, and what it takes over.
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
-use crate::Vcpu;
 use super::plan::{GROUPS, STREAMS};
+use crate::Vcpu;
 use crate::flags::Flags;
 use crate::jit::Env;
 use crate::jit::env::at;
@@ -52,16 +52,16 @@ impl RegionExit {
     }
 }
 
-/// The slow path of an access, as the baseline's: the host address of `addr`, or null to leave before the instruction,
-/// in `Env::scratch`. `how` is the size in bytes, with bit 8 for writes.
+/// The slow path of an access, as the baseline's, of the address in `Env::scratch`; leaves the host address there, or
+/// null to leave before the instruction. The low half of `Env::site` is the size in bytes, with bit 8 for writes.
 ///
-/// Keeps all general registers, so that a region need not save its own around a call that is hardly ever made. It does
+/// Arguments in registers would have to be moved there across everything that lives in a loop. It keeps all general registers, so that a region need not save its own around a call that is hardly ever made. It does
 /// *not* keep vector registers: regions have no values in them.
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
 #[unsafe(naked)]
-pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
+pub unsafe extern "sysv64" fn slow(env: *mut Env) {
     // Nine pushes and the return address leave the stack aligned to 16 bytes.
     std::arch::naked_asm!(
         "push rax",
@@ -73,6 +73,8 @@ pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
         "push r10",
         "push r11",
         "push rdi",
+        "mov rsi, [rdi + {scratch}]",
+        "mov edx, [rdi + {site}]",
         "call {slow}",
         "pop rdi",
         "mov [rdi + {scratch}], rax",
@@ -87,6 +89,7 @@ pub unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) {
         "ret",
         slow = sym fill,
         scratch = const at::SCRATCH,
+        site = const at::SITE,
     )
 }
 
@@ -117,7 +120,11 @@ impl Vcpu {
     fn pages_stand(&self) -> bool {
         let mmu = self.mode.mmu;
         self.jit.pages.iter().all(|&[word, addend]| {
-            let access = if word & 1 == 0 { Access::Read } else { Access::Write };
+            let access = if word & 1 == 0 {
+                Access::Read
+            } else {
+                Access::Write
+            };
             let page = word & !1;
             word == NO_PAGE
                 || self

@@ -186,7 +186,6 @@ fn carrying(lower: &mut Lower<'_>, item: &Item, size: usize, place: Option<Place
     let aux = lower.b.ins().bor(top, adjust);
     let raw = lower.constant(I64, super::exit::word::RAW as i64);
     lower.define([raw, extended, aux]);
-    lower.known = None;
 }
 
 /// INC, DEC, NEG, NOT.

@@ -109,11 +109,7 @@ impl Lower<'_> {
         let pages = self.constant(I64, -(PAGE_SIZE as i64));
         let page = self.b.ins().band(last, pages);
         let hit = self.b.ins().icmp(IntCC::Equal, page, tag);
-        let (quick, miss, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
+        let (quick, miss, on) = (self.new_block(), self.new_block(), self.new_block());
         self.b.set_cold_block(miss);
         self.b.append_block_param(on, I64);
         self.b.ins().brif(hit, quick, &[], miss, &[]);
@@ -143,7 +139,7 @@ impl Lower<'_> {
             Access::Write => 1 << 8,
         };
         let host = self.call_slow(addr, size as u32 | bit);
-        let out = self.b.create_block();
+        let out = self.new_block();
         self.b.set_cold_block(out);
         self.b.ins().brif(host, on, &[BlockArg::Value(host)], out, &[]);
         self.b.switch_to_block(out);

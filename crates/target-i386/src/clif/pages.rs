@@ -6,10 +6,10 @@
 //! checks themselves never fill: where one fails, the instructions run with a probe for each access, in order.
 //!
 //! A kept page is compared by `lowest byte - page <= PAGE_SIZE - span`, which holds only if all of the span is in the
-//! page. Before its first check a stream has a page that no address of it comes near: its registers move in steps of
-//! less than 2^31, `enter_region` allows 2^24 instructions, so that 2^63 away is far enough.
+//! page. Before its first check a stream has a page that no address of it comes near: half the address space away, chosen
+//! anew whenever one of its registers is changed by anything but a step. Steps are less than 2^31, and `enter_region`
+//! allows 2^24 instructions.
 
-use super::flags::Known;
 use super::lower::Lower;
 use super::memory::Access;
 use super::plan::{Bundle, Form, Group, Member, Stream};
@@ -72,14 +72,33 @@ impl Lower<'_> {
                 page: self.b.declare_var(I64),
                 addend: self.b.declare_var(I64),
             };
-            let here = self.form_address(stream.form, 0);
-            let far = self.constant(I64, i64::MIN);
-            let nowhere = self.b.ins().bxor(here, far);
+            let nowhere = self.nowhere(stream.form);
             self.b.def_var(kept.page, nowhere);
             let zero = self.constant(I64, 0);
             self.b.def_var(kept.addend, zero);
             self.kept.push(kept);
         }
+    }
+
+    /// No page, as far as can be from the form's addresses. Bit 0 is set, which it is not in a page.
+    fn nowhere(&mut self, form: Form) -> Value {
+        let here = self.form_address(form, 0);
+        let far = self.constant(I64, i64::MIN);
+        let nowhere = self.b.ins().bxor(here, far);
+        let one = self.constant(I64, 1);
+        self.b.ins().bor(nowhere, one)
+    }
+
+    /// A register of a stream is not any more where it was: if there is no page, that has to be far from the new place.
+    pub fn replaced(&mut self, stream: usize) {
+        let form = self.plan.streams[stream].form;
+        let nowhere = self.nowhere(form);
+        let variable = self.kept[stream].page;
+        let page = self.b.use_var(variable);
+        let one = self.constant(I64, 1);
+        let none = self.b.ins().band(page, one);
+        let page = self.b.ins().select(none, nowhere, page);
+        self.b.def_var(variable, page);
     }
 
     /// The linear address that a form has now, plus a displacement.
@@ -177,11 +196,7 @@ impl Lower<'_> {
     /// The host address of `size` bytes at `addr`, by the page that stream `n` keeps.
     pub fn probe_kept(&mut self, n: usize, addr: Value, size: usize, access: Access) -> Value {
         let kept = self.kept[n];
-        let (quick, miss, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
+        let (quick, miss, on) = (self.new_block(), self.new_block(), self.new_block());
         self.b.set_cold_block(miss);
         self.b.append_block_param(on, I64);
         self.compare_kept(kept, addr, size as i64, quick, miss);
@@ -195,7 +210,7 @@ impl Lower<'_> {
         self.b.switch_to_block(miss);
         self.b.seal_block(miss);
         let looked = self.look(addr, size as i64, access);
-        let (found, fill) = (self.b.create_block(), self.b.create_block());
+        let (found, fill) = (self.new_block(), self.new_block());
         self.b.set_cold_block(found);
         self.b.set_cold_block(fill);
         self.b.ins().brif(looked.hit, found, &[], fill, &[]);
@@ -228,7 +243,7 @@ impl Lower<'_> {
     /// Checks a group; goes to `cold` if there is no telling without a fill.
     fn check(&mut self, group: &Group, cold: Block) -> Checked {
         let addr = self.form_address(group.form, group.lowest);
-        let on = self.b.create_block();
+        let on = self.new_block();
         let Some(n) = group.stream else {
             let looked = self.look(addr, group.span, group.access);
             self.b.ins().brif(looked.hit, on, &[], cold, &[]);
@@ -244,7 +259,7 @@ impl Lower<'_> {
             };
         };
         let kept = self.kept[n];
-        let (miss, found) = (self.b.create_block(), self.b.create_block());
+        let (miss, found) = (self.new_block(), self.new_block());
         self.b.set_cold_block(miss);
         self.b.set_cold_block(found);
         self.compare_kept(kept, addr, group.span, on, miss);
@@ -272,14 +287,14 @@ impl Lower<'_> {
     /// Lowers the instructions of a bundle, which are `items`, with and without checks. `rest` is the number of
     /// instructions from the first one to the end of the block.
     pub fn bundle(&mut self, bundle: &Bundle, items: &[Item], rest: i64) {
-        let cold = self.b.create_block();
+        let cold = self.new_block();
         self.b.set_cold_block(cold);
         let groups = bundle
             .groups
             .iter()
             .map(|group| self.check(group, cold))
             .collect();
-        let before = self.known;
+        let before = self.status;
         self.unchecked = Unchecked {
             members: bundle.members.clone(),
             groups,
@@ -288,31 +303,33 @@ impl Lower<'_> {
             self.item(item, rest - n as i64);
         }
         self.unchecked = Unchecked::default();
-        let known = self.known;
-        let join = self.b.create_block();
-        // What only the path without checks has computed reaches the join as a parameter.
-        let values = known.map_or_else(Vec::new, Known::values);
-        for &value in &values {
+        let status = self.status;
+        let join = self.new_block();
+        // What only one of the paths has computed reaches the join as a parameter.
+        for value in status.values() {
             let ty = self.b.func.dfg.value_type(value);
             self.b.append_block_param(join, ty);
         }
-        let arguments = |values: &[Value]| values.iter().map(|&value| value.into()).collect::<Vec<BlockArg>>();
-        self.b.ins().jump(join, &arguments(&values));
+        self.join(join);
 
         self.b.switch_to_block(cold);
         self.b.seal_block(cold);
-        self.known = before;
+        self.status = before;
         self.cold = true;
         for (n, item) in items.iter().enumerate() {
             self.item(item, rest - n as i64);
         }
         self.cold = false;
-        let values = self.known.map_or_else(Vec::new, Known::values);
-        self.b.ins().jump(join, &arguments(&values));
+        self.join(join);
 
         self.b.switch_to_block(join);
         self.b.seal_block(join);
-        self.known = known.map(|known| known.with_values(self.b.block_params(join)));
+        self.status = status.with_values(self.b.block_params(join));
+    }
+
+    fn join(&mut self, join: Block) {
+        let arguments: Vec<BlockArg> = self.status.values().into_iter().map(BlockArg::Value).collect();
+        self.b.ins().jump(join, &arguments);
     }
 
     /// The host address of the memory operand of an instruction; leaves before it if there is none.
@@ -321,7 +338,12 @@ impl Lower<'_> {
             return host;
         }
         let addr = self.address(item);
-        self.probe_by(self.plan.stream_of(item, None, access), addr, size, access)
+        self.probe_by(
+            self.plan.stream_of(self.block, item, None, access),
+            addr,
+            size,
+            access,
+        )
     }
 
     /// The same of the stack access of an instruction, at `addr`.
@@ -329,7 +351,9 @@ impl Lower<'_> {
         if let Some(host) = self.checked(true, size, access) {
             return host;
         }
-        let stream = self.plan.stream_of(item, Some(self.key.stack), access);
+        let stream = self
+            .plan
+            .stream_of(self.block, item, Some(self.key.stack), access);
         self.probe_by(stream, addr, size, access)
     }
 

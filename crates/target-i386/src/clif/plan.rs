@@ -7,11 +7,11 @@
 //! Accesses whose addresses differ by constants form a group: one check that the bytes from the lowest to the highest
 //! lie in one page is enough for all of them. A bundle is the stretch of a block from the first to the last access of
 //! groups that overlap; `pages` checks all its groups at its start and lowers it twice, once without checks, and once
-//! for when a check fails. A form whose registers only move in steps over the whole region visits few pages, one after
-//! the other: a [`Stream`], whose last page is kept from one check to the next.
+//! for when a check fails. A form whose registers only move in steps while some loop goes round visits few pages, one
+//! after the other: a [`Stream`], whose last page is kept from one check to the next.
 
 use super::memory::Access;
-use super::region::{Block, Item, Region};
+use super::region::{Block, End, Item, Region, Target};
 use crate::insn::{MemOperand, NO_REG, RIP_BASE, seg};
 use iced_x86::{InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
@@ -66,10 +66,14 @@ impl Form {
 }
 
 /// Addresses of which the last page is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Stream {
     pub form: Form,
     pub access: Access,
+    /// By block: whether it is in a loop that moves the form's registers in steps, or not at all.
+    steady: Vec<bool>,
+    /// Offsets of instructions that do anything else to them.
+    replaced: Vec<u16>,
 }
 
 /// Accesses that one check is for.
@@ -191,7 +195,10 @@ fn effects(item: &Item, bits: u32, factory: &mut InstructionInfoFactory) -> Vec<
             found.push((4, Effect::Moves(wide as i64)));
             None
         }
-        _ if raw.op_count() == 0 || raw.op0_kind() != OpKind::Register || raw.op0_register().size() != wide => {
+        _ if raw.op_count() == 0
+            || raw.op0_kind() != OpKind::Register
+            || raw.op0_register().size() != wide =>
+        {
             None
         }
         Mnemonic::Inc => Some(1),
@@ -237,61 +244,105 @@ impl Plan {
         let mut factory = InstructionInfoFactory::new();
         let mut plan = Self::default();
         plan.find_streams(region, &mut factory);
-        for block in &region.blocks {
-            let bundles = plan.bundles_of(block, region, &mut factory);
+        for n in 0..region.blocks.len() {
+            let bundles = plan.bundles_of(n, region, &mut factory);
             plan.bundles.push(bundles);
         }
         plan
     }
 
-    /// The forms that are used most among those whose registers only move in steps.
+    /// The forms that are used most among those whose registers move in steps where they are used.
     fn find_streams(&mut self, region: &Region, factory: &mut InstructionInfoFactory) {
-        let mut replaced = [false; 16];
-        let items = || region.blocks.iter().flat_map(|block| &block.items);
-        for item in items() {
-            for (n, effect) in effects(item, region.key.bits, factory) {
-                replaced[n] |= matches!(effect, Effect::Replaces);
+        // Block, offset and register of what is no step.
+        let mut replaced: Vec<(usize, u16, usize)> = Vec::new();
+        for (n, block) in region.blocks.iter().enumerate() {
+            for item in &block.items {
+                for (register, effect) in effects(item, region.key.bits, factory) {
+                    if matches!(effect, Effect::Replaces) {
+                        replaced.push((n, item.offset, register));
+                    }
+                }
             }
         }
         let mut counts: Vec<(Stream, usize)> = Vec::new();
-        for item in items() {
-            for (form, _, _, access, _) in accesses(item, region.key.stack, factory) {
-                if form.registers().any(|n| replaced[n]) {
-                    continue;
-                }
-                let stream = Stream { form, access };
-                match counts.iter_mut().find(|(known, _)| *known == stream) {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((stream, 1)),
+        for (n, block) in region.blocks.iter().enumerate() {
+            for item in &block.items {
+                for (form, _, _, access, _) in accesses(item, region.key.stack, factory) {
+                    let known = counts
+                        .iter_mut()
+                        .find(|(known, _)| (known.form, known.access) == (form, access));
+                    if let Some((stream, count)) = known {
+                        *count += usize::from(stream.steady[n]);
+                        continue;
+                    }
+                    let of_form = || {
+                        replaced
+                            .iter()
+                            .filter(|(.., n)| form.registers().any(|of| of == *n))
+                    };
+                    let broken: Vec<usize> = of_form().map(|&(block, ..)| block).collect();
+                    let steady = steady(region, &broken);
+                    let count = usize::from(steady[n]);
+                    let stream = Stream {
+                        form,
+                        access,
+                        steady,
+                        replaced: of_form().map(|&(_, offset, _)| offset).collect(),
+                    };
+                    counts.push((stream, count));
                 }
             }
         }
+        counts.retain(|&(_, count)| count > 0);
         counts.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-        self.streams = counts.into_iter().take(STREAMS).map(|(stream, _)| stream).collect();
+        self.streams = counts
+            .into_iter()
+            .take(STREAMS)
+            .map(|(stream, _)| stream)
+            .collect();
     }
 
-    /// The stream that an access belongs to.
-    pub fn stream(&self, form: Form, access: Access) -> Option<usize> {
+    /// The stream that an access in a block belongs to.
+    fn stream(&self, block: usize, form: Form, access: Access) -> Option<usize> {
         self.streams
             .iter()
-            .position(|&stream| stream == Stream { form, access })
+            .position(|stream| (stream.form, stream.access) == (form, access) && stream.steady[block])
     }
 
     /// The stream of the memory operand, or of the stack access, of an instruction.
-    pub fn stream_of(&self, item: &Item, stack: Option<u8>, access: Access) -> Option<usize> {
+    pub fn stream_of(&self, block: usize, item: &Item, stack: Option<u8>, access: Access) -> Option<usize> {
         let form = stack.map_or_else(|| Form::of(item.insn.mem), Form::stack);
-        self.stream(form, access)
+        self.stream(block, form, access)
     }
 
-    fn bundles_of(&self, block: &Block, region: &Region, factory: &mut InstructionInfoFactory) -> Vec<Bundle> {
+    /// The streams of which the instruction at an offset replaces a register.
+    pub fn replaced_at(&self, offset: u16) -> impl Iterator<Item = usize> {
+        self.streams
+            .iter()
+            .enumerate()
+            .filter_map(move |(n, stream)| stream.replaced.contains(&offset).then_some(n))
+    }
+
+    fn bundles_of(&self, at: usize, region: &Region, factory: &mut InstructionInfoFactory) -> Vec<Bundle> {
+        let block = &region.blocks[at];
         let (found, before) = walk(block, region, factory);
         let mut groups: Vec<Vec<&Found>> = Vec::new();
         for access in &found {
             let joins = |group: &&mut Vec<&Found>| {
                 let first = group[0];
-                let lowest = group.iter().map(|other| other.at).min().unwrap_or(0).min(access.at);
+                let lowest = group
+                    .iter()
+                    .map(|other| other.at)
+                    .min()
+                    .unwrap_or(0)
+                    .min(access.at);
                 let end = |access: &Found| access.at + access.size as i64;
-                let highest = group.iter().map(|other| end(other)).max().unwrap_or(0).max(end(access));
+                let highest = group
+                    .iter()
+                    .map(|other| end(other))
+                    .max()
+                    .unwrap_or(0)
+                    .max(end(access));
                 first.form == access.form && first.versions == access.versions && highest - lowest <= REACH
             };
             match groups.iter_mut().find(joins) {
@@ -346,15 +397,49 @@ impl Plan {
                 access,
                 lowest: lowest - moved(form, &before[bundle.first]),
                 span: end.unwrap_or(lowest) - lowest,
-                stream: self.stream(form, access),
+                stream: self.stream(at, form, access),
             });
         }
         bundles
     }
 }
 
+/// Which blocks are in a loop without any of the blocks of `broken`.
+fn steady(region: &Region, broken: &[usize]) -> Vec<bool> {
+    let next = |n: usize| {
+        let targets = match region.blocks[n].end {
+            End::Go(to) => [to, Target::Interpret],
+            End::Branch { taken, next } => [taken, next],
+            End::Stop(_) => [Target::Interpret; 2],
+        };
+        targets.into_iter().filter_map(|target| match target {
+            Target::Block(to) if !broken.contains(&to) => Some(to),
+            _ => None,
+        })
+    };
+    let reaches_itself = |start: usize| {
+        let mut seen = vec![false; region.blocks.len()];
+        let mut stack = vec![start];
+        while let Some(n) = stack.pop() {
+            for to in next(n) {
+                if !std::mem::replace(&mut seen[to], true) {
+                    stack.push(to);
+                }
+            }
+        }
+        seen[start]
+    };
+    (0..region.blocks.len())
+        .map(|n| !broken.contains(&n) && reaches_itself(n))
+        .collect()
+}
+
 fn versions(form: Form, registers: &Registers) -> [u32; 2] {
-    [form.base, form.index].map(|n| registers.get(usize::from(n)).map_or(0, |register| register.version))
+    [form.base, form.index].map(|n| {
+        registers
+            .get(usize::from(n))
+            .map_or(0, |register| register.version)
+    })
 }
 
 /// How far the address has moved since its registers got their versions.
@@ -364,7 +449,11 @@ fn moved(form: Form, registers: &Registers) -> i64 {
 }
 
 /// The accesses of a block, and the registers before each instruction.
-fn walk(block: &Block, region: &Region, factory: &mut InstructionInfoFactory) -> (Vec<Found>, Vec<Registers>) {
+fn walk(
+    block: &Block,
+    region: &Region,
+    factory: &mut InstructionInfoFactory,
+) -> (Vec<Found>, Vec<Registers>) {
     let mut registers = Registers::default();
     let (mut found, mut before) = (Vec::new(), Vec::new());
     for (n, item) in block.items.iter().enumerate() {

@@ -41,6 +41,6 @@ mod x87;
 pub use block::{Link, Translation, Translator};
 pub use env::{Env, Jump, Key};
 pub use host::Host;
-pub(crate) use runtime::{slow, vcpu};
 pub use runtime::{Exit, ExitKind, Helper};
+pub(crate) use runtime::{slow, vcpu};
 pub use thunks::{Thunk, Thunks};
