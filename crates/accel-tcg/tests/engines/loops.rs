@@ -72,7 +72,10 @@ fn instruction(kind: Kind, key: Key, rng: &mut Rng) -> Vec<u8> {
         if long && !rng.one_in(3) {
             code.push(0x40 | rng.below(16) as u8);
         }
-        if rng.one_in(4) {
+        if rng.one_in(40) {
+            // MOVBE
+            code.extend([0x0f, 0x38, 0xf0 | rng.below(2) as u8]);
+        } else if rng.one_in(4) {
             code.extend([0x0f, rng.pick(OPCODES_0F)]);
         } else {
             code.push(rng.pick(OPCODES));

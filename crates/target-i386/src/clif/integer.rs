@@ -253,6 +253,42 @@ pub(super) fn multiply(lower: &mut Lower<'_>, item: &Item) {
     );
 }
 
+/// MUL, and IMUL with one operand, of 32 or 64 bits: flags as of the other IMUL.
+pub(super) fn wide_multiply(lower: &mut Lower<'_>, item: &Item) {
+    let size = size_of(item);
+    let b = lower.source(item, 0, size);
+    let a = lower.register(0, size);
+    let low = lower.b.ins().imul(a, b);
+    let (high, fits) = if item.raw.mnemonic() == Mnemonic::Mul {
+        (lower.b.ins().umulhi(a, b), lower.sized(size, 0))
+    } else {
+        let top = lower.sized(size, 8 * size as u64 - 1);
+        let high = lower.b.ins().smulhi(a, b);
+        (high, lower.b.ins().sshr(low, top))
+    };
+    let over = lower.b.ins().icmp(IntCC::NotEqual, high, fits);
+    lower.set_register(0, size, low);
+    lower.set_register(2, size, high);
+    let one = lower.constant(I64, 1);
+    lower.set_flags(
+        8,
+        Known::Bits {
+            cf: over,
+            of: over,
+            result: one,
+        },
+    );
+}
+
+/// MOVBE.
+pub(super) fn mov_swapped(lower: &mut Lower<'_>, item: &Item) {
+    let size = size_of(item);
+    let place = lower.destination(item, 0, size);
+    let value = lower.source(item, 1, size);
+    let turned = lower.b.ins().bswap(value);
+    lower.write_place(place, size, turned);
+}
+
 /// SHL, SHR, SAR by an immediate or by CL.
 pub(super) fn shift(lower: &mut Lower<'_>, item: &Item) {
     let size = size_of(item);
