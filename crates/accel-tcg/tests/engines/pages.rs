@@ -71,7 +71,7 @@ fn kept_pages_agree() {
         let mut low = vec![0; LOW as usize];
         scratch.ram.read(0, &mut low).expect("in RAM");
         for (n, byte) in low[DATA as usize..DATA_END as usize].iter_mut().enumerate() {
-            *byte = (n * 7 >> 3) as u8;
+            *byte = ((n * 7) >> 3) as u8;
         }
         let start = CODE + 0x800;
         low[start as usize..][..code.len()].copy_from_slice(code);
