@@ -10,7 +10,7 @@ mod clock;
 mod emulators;
 mod guest;
 mod measure;
-mod memory;
+pub mod memory;
 mod page;
 mod programs;
 mod report;

@@ -1,129 +1,49 @@
-//! Boot tests: real guests, what is typed at them, and what must come back. One row per test.
+//! Boot tests: real guests, what is typed at them, and what must come back.
 //!
-//! Counted time (`-icount …,sleep=off`) makes a boot independent of the host's load; rows marked `Host` run on
-//! host time, once per kernel.
+//! Each of the [`rows`] becomes a command line for the emulator, which runs with its console on pipes; the row's steps
+//! talk to it, and watch its memory.
 
+mod rows;
+
+use crate::bench::memory;
 use crate::console::Console;
-use crate::guests::{Flavour, Guests};
-use crate::{multiboot, progress};
+use crate::guests::Guests;
+use crate::{c_program, multiboot, progress};
 use anyhow::{Context, Result, bail};
-use std::path::Path;
+use rows::{Guest, KILLED, Part, RAM_MIB, ROWS, Row, Step, Time};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// Which guest a row boots.
-#[derive(Clone, Copy)]
-enum Guest {
-    /// A Debian kernel with an initramfs whose process 1 is this script.
-    Linux(Flavour, &'static str),
-    /// The kernel's `vmlinux`, unpacked from the bzImage, entered by PVH.
-    Pvh(Flavour, &'static str),
-    /// memtest86+ of this architecture.
-    Memtest(&'static str),
-    /// A multiboot program that writes 21h to port F4h.
-    Multiboot,
-    /// No `-kernel`: the guest that is built into the emulator.
-    Embedded,
-}
-
-/// Clock of a row.
-#[derive(Clone, Copy, PartialEq)]
-enum Time {
-    /// Instructions.
-    Counted,
-    /// Instructions, in two runs that must agree in every byte and digest.
-    CountedTwice,
-    /// The host's.
-    Host,
-}
-
-/// One step of a conversation with the console.
-#[derive(Clone, Copy)]
-enum Step {
-    Expect(&'static str),
-    Send(&'static str),
-}
-use Step::{Expect, Send};
-
-struct Row {
-    name: &'static str,
-    guest: Guest,
-    time: Time,
-    append: &'static str,
-    options: &'static [&'static str],
-    steps: &'static [Step],
-    status: i32,
-}
-
-/// Prints what the rows look for, then ends as `END` on the kernel command line says.
-const REPORT: &str = "\
-#!/bin/sh
-/bin/busybox --install -s /bin
-export PATH=/bin:/sbin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-echo \"machine $(uname -m)\"
-echo \"clocksource $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)\"
-echo \"memory $(($(sed -n 's/MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo) / 1024)) MiB\"
-echo \"avx2 $(grep -c avx2 /proc/cpuinfo)\"
-echo \"sum $(seq 1 1000 | md5sum)\"
-case \"$(cat /proc/cmdline)\" in
-*end=reboot*) reboot -f ;;
-*end=shell*) exec setsid cttyhack sh ;;
-*) poweroff -f ;;
-esac
-sleep 1000
-";
-
-const SUM: Step = Expect("sum 53d025127ae99ab79e8502aae2d9bea6");
-const NO_APIC: &str = "nokaslr noapic nolapic acpi=off end=reboot";
-
-#[rustfmt::skip]
-const ROWS: &[Row] = &[
-    Row { name: "cloud", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::CountedTwice, append: "", options: &[],
-          steps: &[Expect("machine x86_64"), Expect("clocksource tsc"), Expect("avx2 1"), SUM], status: 0 },
-    Row { name: "cloud on host time", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Host, append: "end=shell", options: &["-m", "4G"],
-          steps: &[Expect("clocksource tsc"), Expect("memory 39"), SUM, Expect("# "), Send("echo $((6*7))\r"), Expect("42"), Send("poweroff -f\r")], status: 0 },
-    Row { name: "cloud reboots", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Counted, append: "end=reboot", options: &["-cpu", "max,-avx2"],
-          steps: &[Expect("avx2 0"), SUM, Expect("Linux version"), Expect("machine x86_64")], status: KILLED },
-    Row { name: "cloud without acpi and apic", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Counted, append: NO_APIC, options: &["-no-reboot"],
-          steps: &[SUM], status: 0 },
-    Row { name: "cloud by PVH", guest: Guest::Pvh(Flavour::Cloud, REPORT), time: Time::Counted, append: "", options: &[],
-          steps: &[Expect("machine x86_64"), SUM], status: 0 },
-    Row { name: "generic", guest: Guest::Linux(Flavour::Generic, REPORT), time: Time::Counted, append: "", options: &[],
-          steps: &[Expect("clocksource tsc"), SUM], status: 0 },
-    Row { name: "generic on host time without acpi and apic", guest: Guest::Linux(Flavour::Generic, REPORT), time: Time::Host, append: NO_APIC, options: &["-no-reboot"],
-          steps: &[SUM], status: 0 },
-    Row { name: "686-pae", guest: Guest::Linux(Flavour::Pae, REPORT), time: Time::Counted, append: "", options: &[],
-          steps: &[Expect("machine i686"), Expect("clocksource tsc"), SUM], status: 0 },
-    Row { name: "686-pae on host time without acpi and apic", guest: Guest::Linux(Flavour::Pae, REPORT), time: Time::Host, append: NO_APIC, options: &["-no-reboot", "-cpu", "pentium3,+pae"],
-          steps: &[Expect("machine i686"), SUM], status: 0 },
-    Row { name: "memtest86+ x64", guest: Guest::Memtest("x64"), time: Time::Counted, append: "console=ttyS0,115200", options: &["-m", "32"],
-          steps: &[Expect("Memtest86+"), Expect("#5  [Moving inversions, random pattern]"), Expect("Errors: 0 ")], status: KILLED },
-    Row { name: "memtest86+ ia32", guest: Guest::Memtest("ia32"), time: Time::Counted, append: "console=ttyS0,115200", options: &["-m", "32"],
-          steps: &[Expect("Memtest86+"), Expect("#5  [Moving inversions, random pattern]"), Expect("Errors: 0 ")], status: KILLED },
-    Row { name: "multiboot", guest: Guest::Multiboot, time: Time::Counted, append: "", options: &["-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
-          steps: &[], status: 0x43 },
-    Row { name: "embedded guest", guest: Guest::Embedded, time: Time::Counted, append: "", options: &[],
-          steps: &[Expect("> "), Send("help\r"), Expect("poweroff"), Send("poweroff\r")], status: 0 },
-];
-
-/// Status of rows that end when their steps are done, not by themselves.
-const KILLED: i32 = -1;
 
 /// Host time after which a row counts as hung.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// Runs all rows whose name contains `filter`, two at a time.
+/// Which rows, and how much of them.
+#[derive(Default)]
+pub struct Options {
+    /// Rows whose name contains this.
+    pub filter: String,
+    /// Long counts, and rows that take long.
+    pub long: bool,
+    /// A built emulator, instead of building this tree's.
+    pub reprise: Option<PathBuf>,
+}
+
+/// Runs the rows that `options` ask for, two at a time.
 ///
 /// # Errors
 /// A guest cannot be had, or a row fails.
-pub fn run(workspace: &Path, reprise: &Path, filter: &str) -> Result<()> {
-    let rows: Vec<&Row> = ROWS.iter().filter(|row| row.name.contains(filter)).collect();
+pub fn run(workspace: &Path, reprise: &Path, options: &Options) -> Result<()> {
+    let wanted = |row: &&Row| row.name.contains(&options.filter) && (options.long || !row.long);
+    let rows: Vec<&Row> = ROWS.iter().filter(wanted).collect();
     let guests = Guests::open(workspace)?;
+    let tests = guests.file("guest-tests");
+    if rows.iter().any(|row| matches!(row.guest, Guest::Tests(..))) {
+        c_program::compile(&workspace.join("xtask/guest-tests"), &tests, &[])?;
+    }
     let commands = rows
         .iter()
-        .map(|row| command(&guests, row))
+        .map(|row| command(&guests, &tests, row, options.long))
         .collect::<Result<Vec<_>>>()?;
     let bar = progress::bar(rows.len() as u64);
     let next = AtomicUsize::new(0);
@@ -160,7 +80,7 @@ pub fn run(workspace: &Path, reprise: &Path, filter: &str) -> Result<()> {
     Ok(())
 }
 
-fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
+fn command(guests: &Guests, tests: &Path, row: &Row, long: bool) -> Result<Vec<String>> {
     let mut args: Vec<String> = vec!["-nographic".into(), "-monitor".into(), "none".into()];
     if row.time != Time::Host {
         args.extend(["-icount".into(), "shift=1,sleep=off".into()]);
@@ -177,6 +97,16 @@ fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
             let initrd = guests.initramfs(flavour, "report", init)?;
             args.extend(["-initrd".into(), initrd.to_string_lossy().into_owned()]);
             append = format!("console=ttyS0 panic=-1 {append}");
+        }
+        Guest::Tests(flavour, parts) => {
+            kernel = Some(guests.kernel(flavour)?);
+            let initrd = guests.bare_initramfs("guest-tests", &std::fs::read(tests)?)?;
+            args.extend(["-initrd".into(), initrd.to_string_lossy().into_owned()]);
+            // What is behind `--` goes to process 1. Messages would come between its lines.
+            append = format!("console=ttyS0 panic=-1 loglevel=4 {append} --");
+            for Part(name, count, long_count) in parts {
+                append.push_str(&format!(" {name} {}", if long { long_count } else { count }));
+            }
         }
         Guest::Multiboot => kernel = Some(guests.write("exit.elf", &multiboot::exit_kernel(0xf4, 0x21))?),
         Guest::Memtest(arch) => kernel = Some(guests.memtest(arch)?),
@@ -197,10 +127,19 @@ fn command(guests: &Guests, row: &Row) -> Result<Vec<String>> {
 /// One run; everything printed, if the row runs to its end.
 fn converse(reprise: &Path, args: &[String], row: &Row) -> Result<String> {
     let mut console = Console::start(reprise, args, LIMIT)?;
+    let mut weight = None;
     for step in row.steps {
         match step {
-            Expect(text) => console.expect(text)?,
-            Send(text) => console.send(text)?,
+            Step::Expect(text) => console.expect(text)?,
+            Step::Send(text) => console.send(text)?,
+            Step::Weigh => weight = Some(weigh(&console)?),
+            Step::Flat(most) => {
+                let (before, after) = (weight.context("nothing was weighed")?, weigh(&console)?);
+                let grown = after.saturating_sub(before);
+                if grown > *most {
+                    bail!("memory grew by {grown} KiB, from {before} to {after}; {most} were allowed");
+                }
+            }
         }
     }
     if row.status == KILLED {
@@ -211,6 +150,11 @@ fn converse(reprise: &Path, args: &[String], row: &Row) -> Result<String> {
         bail!("exit status {status}, not {}\n{output}", row.status);
     }
     Ok(output)
+}
+
+/// The most memory that the emulator has had, without guest RAM, in KiB.
+fn weigh(console: &Console) -> Result<u64> {
+    memory::beyond_guest(console.pid(), RAM_MIB << 10).context("no guest RAM found in /proc")
 }
 
 /// Runs a row twice and compares every byte printed and the digests of CPU, memory and devices at the end.

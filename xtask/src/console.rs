@@ -63,6 +63,11 @@ impl Console {
         })
     }
 
+    /// Process id of the emulator.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `text` appears after the last match.
     ///
     /// # Errors

@@ -117,6 +117,24 @@ impl Guests {
         Ok(archive)
     }
 
+    /// An initramfs with one static program as process 1, and nothing else.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn bare_initramfs(&self, name: &str, init: &[u8]) -> Result<PathBuf> {
+        let mut archive = Archive::default();
+        for dir in ["dev", "proc", "sys", "tmp"] {
+            archive.directory(dir);
+        }
+        archive.char_device("dev/console", 5, 1).program("init", init);
+        self.write(&format!("initramfs-{name}.cpio"), &archive.finish())
+    }
+
+    /// Where a file of that name would be in `guests/`.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// The packages that guests are made of.
     pub fn packages(&self) -> &Apt {
         &self.apt

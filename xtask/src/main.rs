@@ -7,6 +7,7 @@ mod bench;
 mod bless;
 mod boot;
 mod boot_tests;
+mod c_program;
 mod console;
 mod cpio;
 mod guests;
@@ -29,8 +30,9 @@ cargo xtask CHORE
   boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
               boots a Debian kernel to a busybox shell (fetches both; no root needed)
   test        all checks: format, lints, unit, doc, loom and boot tests
-  boot-test [NAME]
-              the boot tests whose name contains NAME
+  boot-test [NAME] [--long] [--reprise FILE]
+              the boot tests whose name contains NAME; with --long more rounds of those that check
+              self-modifying code and memory, and some that take too long for every day
   bench [--runs N] [--only NAME,NAME] [--family NAME,NAME] [--reprise-args TEXT] [--reprise FILE]
         [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS] [--cpu-time]
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
@@ -78,12 +80,12 @@ fn run() -> Result<()> {
         "test" => test::test(workspace),
         "tidy" => tidy::tidy(workspace),
         "boot-test" => {
-            let filter = args.next()?.map_or(Ok(String::new()), |arg| match arg {
-                Value(name) => Ok(name.string()?),
-                other => Err(anyhow::Error::from(other.unexpected())),
-            })?;
-            let reprise = boot::build(workspace, true)?;
-            boot_tests::run(workspace, &reprise, &filter)
+            let options = boot_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            boot_tests::run(workspace, &reprise, &options)
         }
         "bench" => bench::bench(workspace, &bench_options(&mut args)?),
         "bless" => {
@@ -101,6 +103,19 @@ fn run() -> Result<()> {
         }
         other => bail!("no chore '{other}'\n\n{HELP}"),
     }
+}
+
+fn boot_test_options(args: &mut lexopt::Parser) -> Result<boot_tests::Options> {
+    let mut options = boot_tests::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("long") => options.long = true,
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Value(name) => options.filter = name.string()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
 }
 
 fn boot_options(args: &mut lexopt::Parser) -> Result<boot::Options> {

@@ -34,7 +34,7 @@ pub fn test(workspace: &Path) -> Result<()> {
     }
     step("boot tests", || {
         let reprise = boot::build(workspace, true)?;
-        boot_tests::run(workspace, &reprise, "")
+        boot_tests::run(workspace, &reprise, &boot_tests::Options::default())
     })?;
     println!("all checks passed");
     Ok(())

@@ -1,6 +1,7 @@
 /* What the workloads share: each is a function from an iteration count to a checksum of its results. The count and
  * nothing else decides the checksum, so that it is the same in any emulator and on the host. */
 #pragma once
+#include "random.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,15 +28,6 @@ static inline uint64_t bits(double value)
 {
     union { double d; uint64_t u; } both = { value };
     return both.u;
-}
-
-/* xorshift64*: the same numbers everywhere; the state must not be 0. */
-static inline uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * 0x2545f4914f6cdd1du;
 }
 
 /* Ends the program with a message: a workload that cannot do its work must not look fast. */

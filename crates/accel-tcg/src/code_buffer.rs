@@ -1,7 +1,8 @@
 //! Memory for generated code: the same pages mapped twice. Code is written through one mapping and executed
 //! through the other, and no mapping is ever both writable and executable.
-#![allow(unsafe_code)] // maps memory, and writes code through the writable mapping
+#![allow(unsafe_code)] // maps memory, writes code through the writable mapping, and makes it visible to fetches
 
+use crate::Look;
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use rustix::mm::{
     MapFlags, MprotectFlags, MremapFlags, ProtFlags, mmap, mmap_anonymous, mprotect, mremap, munmap,
@@ -10,17 +11,28 @@ use rustix::process::{Resource, getrlimit};
 use std::ffi::c_void;
 use std::io;
 use std::ptr::null_mut;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A buffer for generated code.
-pub struct CodeBuffer {
+/// Both mappings. Whoever executes code, or has parts of the buffer, holds it.
+pub struct Mapping {
     writable: *mut u8,
     executable: *const u8,
     len: usize,
 }
 
-// SAFETY: the mappings belong to this value alone and are not tied to a thread.
-unsafe impl Send for CodeBuffer {}
+// SAFETY: the mappings belong to this value alone and are not tied to a thread; it changes nothing in them.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+/// A buffer for generated code, or a part of one: no two values have bytes in common.
+pub struct CodeBuffer {
+    mapping: Arc<Mapping>,
+    /// Where it begins in the mappings.
+    start: usize,
+    len: usize,
+}
 
 impl CodeBuffer {
     /// A buffer of `len` bytes, rounded up to whole pages. Pages cost memory once they are written.
@@ -87,12 +99,50 @@ impl CodeBuffer {
         }
     }
 
+    /// What code goes into if this is wanted to be seen of it.
+    ///
+    /// # Errors
+    /// As [`CodeBuffer::new`].
+    pub fn for_look(len: usize, look: &Look) -> io::Result<Self> {
+        if look.perf_map.is_some() {
+            Self::nameless(len)
+        } else {
+            Self::new(len)
+        }
+    }
+
     fn of(writable: *mut c_void, executable: *mut c_void, len: usize) -> Self {
         Self {
-            writable: writable.cast(),
-            executable: executable.cast_const().cast(),
+            mapping: Arc::new(Mapping {
+                writable: writable.cast(),
+                executable: executable.cast_const().cast(),
+                len,
+            }),
+            start: 0,
             len,
         }
+    }
+
+    /// Two buffers of this one: the first has up to `at` bytes, rounded down to whole pages.
+    pub fn split(self, at: usize) -> (Self, Self) {
+        let at = at.min(self.len) & !4095;
+        let behind = Self {
+            mapping: Arc::clone(&self.mapping),
+            start: self.start + at,
+            len: self.len - at,
+        };
+        (Self { len: at, ..self }, behind)
+    }
+
+    /// What keeps the code mapped, whatever becomes of this value.
+    pub fn mapping(&self) -> Arc<Mapping> {
+        Arc::clone(&self.mapping)
+    }
+
+    /// Where `at` is written.
+    fn place(&self, at: usize) -> *mut u8 {
+        debug_assert!(at <= self.len);
+        self.mapping.writable.wrapping_add(self.start + at)
     }
 
     /// Bytes.
@@ -107,7 +157,7 @@ impl CodeBuffer {
 
     /// Where the code is executed from.
     pub fn base(&self) -> *const u8 {
-        self.executable
+        self.mapping.executable.wrapping_add(self.start)
     }
 
     /// Copies `code` to `at`.
@@ -119,12 +169,11 @@ impl CodeBuffer {
             at <= self.len && code.len() <= self.len - at,
             "code beyond the end of its buffer"
         );
-        // SAFETY: inside the writable mapping by the assertion; `code` is elsewhere.
+        // SAFETY: inside this value's part of the writable mapping by the assertion; `code` is elsewhere.
         unsafe {
-            self.writable
-                .add(at)
-                .copy_from_nonoverlapping(code.as_ptr(), code.len());
+            self.place(at).copy_from_nonoverlapping(code.as_ptr(), code.len());
         }
+        publish(self.place(at), self.base().wrapping_add(at), code.len());
     }
 
     /// Replaces the four bytes at `at`, in one store if they are aligned.
@@ -133,9 +182,10 @@ impl CodeBuffer {
     /// If they lie outside.
     pub fn patch(&mut self, at: usize, value: u32) {
         if at.is_multiple_of(4) && at + 4 <= self.len {
-            // SAFETY: inside the writable mapping, which is page-aligned, and aligned in it.
-            let word = unsafe { AtomicU32::from_ptr(self.writable.add(at).cast()) };
+            // SAFETY: inside this part of the writable mapping, which is page-aligned, and aligned in it.
+            let word = unsafe { AtomicU32::from_ptr(self.place(at).cast()) };
             word.store(value, Ordering::Release);
+            publish(self.place(at), self.base().wrapping_add(at), 4);
         } else {
             self.write(at, &value.to_le_bytes());
         }
@@ -154,19 +204,65 @@ impl CodeBuffer {
     pub fn bytes(&self, at: usize, len: usize) -> Vec<u8> {
         let len = len.min(self.len.saturating_sub(at));
         let mut bytes = vec![0; len];
-        // SAFETY: inside the mapping by the line above.
+        // SAFETY: inside this part of the mapping by the line above.
         unsafe {
             bytes
                 .as_mut_ptr()
-                .copy_from_nonoverlapping(self.writable.add(at.min(self.len)), len)
+                .copy_from_nonoverlapping(self.place(at.min(self.len)), len)
         };
         bytes
     }
 }
 
-impl Drop for CodeBuffer {
+/// Makes `len` bytes that were written through one mapping visible to instruction fetches through the other. A thread
+/// that executes them has to [`serialize`] besides.
+#[cfg(target_arch = "x86_64")]
+fn publish(_written: *const u8, _executed: *const u8, _len: usize) {
+    // Caches are coherent (SDM vol. 3A, 13.6).
+}
+
+/// Makes this processor fetch anew what another thread wrote as code (SDM vol. 3A, 8.1.3).
+#[cfg(target_arch = "x86_64")]
+pub fn serialize() {
+    std::arch::x86_64::__cpuid(0);
+}
+
+/// Makes `len` bytes that were written through one mapping visible to instruction fetches through the other. A thread
+/// that executes them has to [`serialize`] besides. Arm ARM, B2.4.4.
+#[cfg(target_arch = "aarch64")]
+fn publish(written: *const u8, executed: *const u8, len: usize) {
+    let types: usize;
+    // SAFETY: reads the cache type register, which Linux lets programs read.
+    unsafe { std::arch::asm!("mrs {}, ctr_el0", out(reg) types, options(nomem, nostack)) };
+    let line = |shift: usize| 4usize << (types >> shift & 15);
+    let lines = |start: *const u8, line: usize| {
+        let start = start as usize;
+        (start & !(line - 1)..start + len).step_by(line)
+    };
+    for at in lines(written, line(16)) {
+        // SAFETY: cleans a cache line, which changes no memory.
+        unsafe { std::arch::asm!("dc cvau, {}", in(reg) at, options(nostack)) };
+    }
+    // SAFETY: a barrier.
+    unsafe { std::arch::asm!("dsb ish", options(nostack)) };
+    for at in lines(executed, line(0)) {
+        // SAFETY: drops a line of instructions, which are fetched again.
+        unsafe { std::arch::asm!("ic ivau, {}", in(reg) at, options(nostack)) };
+    }
+    // SAFETY: barriers.
+    unsafe { std::arch::asm!("dsb ish", "isb", options(nostack)) };
+}
+
+/// Makes this processor fetch anew what another thread wrote as code.
+#[cfg(target_arch = "aarch64")]
+pub fn serialize() {
+    // SAFETY: a barrier.
+    unsafe { std::arch::asm!("isb", options(nostack)) };
+}
+
+impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: both were mapped by `new` with this length, and whoever runs code holds the buffer.
+        // SAFETY: both were mapped by `CodeBuffer` with this length, and nobody holds a part or runs code any more.
         unsafe {
             let _ = munmap(self.writable.cast(), self.len);
             let _ = munmap(self.executable.cast_mut().cast(), self.len);
@@ -196,6 +292,28 @@ mod tests {
         buffer.patch(101, 7);
         assert_eq!(function(), 7);
         assert_eq!(buffer.bytes(100, 2), [0xb8, 7]);
+    }
+
+    #[test]
+    fn parts_are_apart_and_keep_their_memory() {
+        let (mut first, mut second) = CodeBuffer::new(5 * 4096).unwrap().split(2 * 4096 + 17);
+        assert_eq!((first.len(), second.len()), (2 * 4096, 3 * 4096));
+        assert_eq!(second.base(), first.base().wrapping_add(first.len()));
+        first.write(first.len() - 2, &[1, 2]);
+        second.write(0, &[3, 4]);
+        second.patch(4, 9);
+        assert_eq!(first.bytes(first.len() - 2, 9), [1, 2]);
+        drop(first);
+        assert_eq!(second.bytes(0, 5), [3, 4, 0, 0, 9]);
+        let (all, none) = second.split(usize::MAX);
+        assert_eq!((all.len(), none.is_empty()), (3 * 4096, true));
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond the end")]
+    fn a_part_does_not_write_into_the_next() {
+        let (mut first, _second) = CodeBuffer::new(2 * 4096).unwrap().split(4096);
+        first.write(4095, &[1, 2]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 use crate::baseline::Baseline;
 use crate::interpreter::Interpreting;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use crate::optimizing::{Optimizing, RegionConfig};
 use crate::{Look, Report};
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub enum Engine {
     #[cfg(target_arch = "x86_64")]
     Optimizing,
     /// The interpreter, with hot loops compiled by Cranelift.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     InterpreterOptimizing,
 }
 
@@ -30,7 +30,9 @@ impl Default for Engine {
     fn default() -> Self {
         #[cfg(target_arch = "x86_64")]
         return Self::Baseline;
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        return Self::InterpreterOptimizing;
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         Self::Interpreter
     }
 }
@@ -42,7 +44,9 @@ pub struct UnknownEngine(String);
 
 #[cfg(target_arch = "x86_64")]
 const HAVE: &str = "interp, baseline, optimizing, interp+optimizing and auto";
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+const HAVE: &str = "interp, interp+optimizing and auto";
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const HAVE: &str = "interp and auto";
 
 impl FromStr for Engine {
@@ -57,7 +61,7 @@ impl FromStr for Engine {
             "baseline" => Ok(Self::Baseline),
             #[cfg(target_arch = "x86_64")]
             "optimizing" => Ok(Self::Optimizing),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             "interp+optimizing" => Ok(Self::InterpreterOptimizing),
             _ => Err(UnknownEngine(name.to_owned())),
         }
@@ -72,7 +76,7 @@ pub struct ExecutionConfig {
     /// Bytes for generated code (`tb-size=`, which counts MiB).
     pub code_size: usize,
     /// When loops are compiled, if the engine does that.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub regions: RegionConfig,
 }
 
@@ -81,14 +85,14 @@ impl Default for ExecutionConfig {
         Self {
             engine: Engine::default(),
             code_size: 64 << 20,
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             regions: RegionConfig::default(),
         }
     }
 }
 
 /// Why there is no generated code.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn without(error: &std::io::Error) -> String {
     format!("no memory for generated code ({error}); the guest is interpreted, which is slower")
 }
@@ -104,7 +108,7 @@ enum Runs {
     #[cfg(target_arch = "x86_64")]
     Baseline(Box<Baseline>),
     /// Interpreter and regions.
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     Optimizing(Box<Optimizing>),
 }
 
@@ -119,29 +123,32 @@ impl Execution {
     pub fn with_look(cpu: &Vcpu, config: ExecutionConfig, look: Look) -> Self {
         let (runs, fallback) = match config.engine {
             Engine::Interpreter => (Runs::Interpreter(Interpreting::new(look)), None),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             // Regions have no line for each block.
             Engine::InterpreterOptimizing if look.at_executions() => {
                 (Runs::Interpreter(Interpreting::new(look)), None)
             }
-            #[cfg(target_arch = "x86_64")]
-            Engine::InterpreterOptimizing => match Optimizing::new(config.code_size, config.regions) {
-                Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
-                Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
-            },
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            Engine::InterpreterOptimizing => {
+                match Optimizing::with_look(config.code_size, config.regions, look.clone()) {
+                    Ok(optimizing) => (Runs::Optimizing(Box::new(optimizing)), None),
+                    Err(error) => (Runs::Interpreter(Interpreting::new(look)), Some(without(&error))),
+                }
+            }
             #[cfg(target_arch = "x86_64")]
             Engine::Baseline | Engine::Optimizing => {
                 let optimize = config.engine == Engine::Optimizing && !look.at_executions();
-                match Baseline::with_look(cpu, config.code_size, look.clone()) {
-                    Ok(mut baseline) => {
-                        let optimized = if optimize {
-                            baseline.optimize(config.code_size, config.regions)
-                        } else {
-                            Ok(())
-                        };
+                let made = if optimize {
+                    Baseline::with_regions(cpu, config.code_size, look.clone(), config.regions)
+                } else {
+                    Baseline::with_look(cpu, config.code_size, look.clone())
+                        .map(|baseline| (baseline, Ok(())))
+                };
+                match made {
+                    Ok((baseline, optimized)) => {
                         let fallback = optimized.err().map(|error| {
                             format!(
-                                "no memory for optimized code ({error}); the baseline engine goes on without"
+                                "hot loops cannot be compiled ({error}); the baseline engine goes on without"
                             )
                         });
                         (Runs::Baseline(Box::new(baseline)), fallback)
@@ -165,7 +172,7 @@ impl Execution {
             Runs::Interpreter(interpreter) => interpreter.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]
             Runs::Baseline(baseline) => baseline.run(cpu, budget),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             Runs::Optimizing(optimizing) => optimizing.run(cpu, budget),
         }
     }
@@ -176,8 +183,8 @@ impl Execution {
             Runs::Interpreter(interpreter) => interpreter.report(cpu),
             #[cfg(target_arch = "x86_64")]
             Runs::Baseline(baseline) => baseline.report(cpu),
-            #[cfg(target_arch = "x86_64")]
-            Runs::Optimizing(_) => Report::new("interp+optimizing", cpu),
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            Runs::Optimizing(optimizing) => optimizing.report(cpu),
         }
     }
 }

@@ -6,14 +6,17 @@
 
 #[cfg(target_arch = "x86_64")]
 pub mod baseline;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod code_buffer;
 mod counted;
 mod cpu_thread;
 mod dfilter;
 mod engine;
 mod interpreter;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod listing;
 mod look;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod optimizing;
 pub mod perf;
 pub mod stats;

@@ -12,6 +12,8 @@ pub struct Look {
     pub in_asm: bool,
     /// Host code of each block.
     pub out_asm: bool,
+    /// Intermediate code of each region that is compiled.
+    pub clif: bool,
     /// Each execution of a block. Nothing is linked then: every block is entered by the run loop.
     pub exec: bool,
     /// Registers before each execution of a block. Nothing is linked then.
@@ -22,7 +24,8 @@ pub struct Look {
     pub stats: bool,
     /// One guest instruction a block (`one-insn-per-tb=on`).
     pub one_insn: bool,
-    /// Restricts `in_asm`, `out_asm`, `exec` and `cpu` to blocks that begin there (linear addresses).
+    /// Restricts `in_asm`, `out_asm`, `clif`, `exec` and `cpu` to blocks and regions that begin there (linear
+    /// addresses).
     pub filter: AddressFilter,
     /// Names each block for `perf report`.
     pub perf_map: Option<Arc<PerfMap>>,
@@ -37,8 +40,14 @@ impl Look {
     }
 
     /// Whether blocks may be linked, and looked up by generated code itself.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn may_chain(&self) -> bool {
         !self.exec && !self.cpu && !self.nochain
+    }
+
+    /// Whether anybody wants to know of each region.
+    pub(crate) fn at_regions(&self) -> bool {
+        self.clif || self.at_translations()
     }
 
     /// Whether anybody wants to know of each translation.

@@ -46,7 +46,8 @@ impl PerfMap {
 const MARK: usize = 4096;
 /// "JiTD" as a number in the host's byte order.
 const MAGIC: u32 = 0x4a69_5444;
-const EM_X86_64: u32 = 62;
+/// ELF's number of the host's processor.
+const MACHINE: u32 = if cfg!(target_arch = "aarch64") { 183 } else { 62 };
 const JIT_CODE_LOAD: u32 = 0;
 const JIT_CODE_CLOSE: u32 = 3;
 
@@ -132,7 +133,7 @@ fn now() -> u64 {
 
 fn header() -> Vec<u8> {
     const SIZE: u32 = 40;
-    let words = [MAGIC, 1, SIZE, EM_X86_64, 0, std::process::id()];
+    let words = [MAGIC, 1, SIZE, MACHINE, 0, std::process::id()];
     let mut bytes: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
     bytes.extend(now().to_ne_bytes());
     // Flags: the times are no TSC values.

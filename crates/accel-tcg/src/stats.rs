@@ -22,6 +22,8 @@ pub enum Part {
     Generated,
     /// The interpreter.
     Interpreter,
+    /// Regions, with what they call.
+    Regions,
 }
 
 /// Measures a run loop.
@@ -45,7 +47,7 @@ pub struct Times {
     /// Translating.
     pub translation: i64,
     /// In the measured rounds, by [`Part`].
-    pub parts: [i64; 4],
+    pub parts: [i64; 5],
 }
 
 impl Stopwatch {
@@ -145,6 +147,37 @@ pub struct Translation {
     pub interpreted: u64,
 }
 
+/// Counts of an engine that compiles hot loops.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RegionCounters {
+    /// Regions compiled.
+    pub compiled: u64,
+    /// Guest instructions in them.
+    pub instructions: u64,
+    /// Bytes of their code.
+    pub code_bytes: u64,
+    /// Nanoseconds that the compiler took, on its own thread.
+    pub compile_time: i64,
+    /// Bytes for their code, of all vCPUs.
+    pub buffer: u64,
+    /// Loops that cannot be compiled.
+    pub refused: u64,
+    /// Installed.
+    pub installed: u64,
+    /// Not installed since the guest's bytes had changed.
+    pub stale: u64,
+    /// Dropped after writes.
+    pub invalidated: u64,
+    /// Dropped for room.
+    pub evicted: u64,
+    /// Of those that were dropped, the ones whose room can be used again.
+    pub reclaimed: u64,
+    /// Entered.
+    pub entered: u64,
+    /// Guest instructions executed in them.
+    pub executed: u64,
+}
+
 /// Kinds of exits in words, in the order of `ExitKind`.
 const EXITS: [&str; 5] = [
     "block refused (slice or budget at its end, or dead)",
@@ -165,6 +198,8 @@ pub struct Report {
     pub memory: MemoryCounts,
     /// If it translates.
     pub translation: Option<Translation>,
+    /// If it compiles hot loops.
+    pub regions: Option<RegionCounters>,
     /// If it was to measure.
     pub times: Option<Times>,
 }
@@ -217,12 +252,34 @@ impl fmt::Display for Report {
             row(&t.misses, "look-ups behind the jump cache")?;
             row(&t.interpreted, "blocks interpreted")?;
         }
+        if let Some(r) = &self.regions {
+            row(&r.compiled, "regions compiled")?;
+            row(&r.instructions, "guest instructions in them")?;
+            row(&r.code_bytes, "bytes of their host code")?;
+            row(
+                &format!("{:.1}", per(r.code_bytes, r.instructions)),
+                "bytes an instruction",
+            )?;
+            row(&r.buffer, "bytes of their code buffer")?;
+            row(&r.refused, "hot places that are no loop to be compiled")?;
+            row(&r.installed, "regions installed")?;
+            row(&r.stale, "regions dropped: written to before they were ready")?;
+            row(&r.invalidated, "regions dropped: invalidated by writes")?;
+            row(&r.evicted, "regions dropped: evicted by age")?;
+            row(&r.reclaimed, "dropped regions whose room was given back")?;
+            row(&r.entered, "entries into regions")?;
+            row(&r.executed, "instructions executed in regions")?;
+            row(
+                &format!("{:.1}", per(r.executed, r.entered)),
+                "instructions an entry",
+            )?;
+        }
         let MemoryCounts { fills, faults, slow } = self.memory;
         for (count, access) in fills.iter().zip(["reads", "writes", "fetches"]) {
             row(count, &format!("TLB misses, page walked: {access}"))?;
         }
         row(&faults, "page walks that ended in a fault")?;
-        if self.translation.is_some() {
+        if self.translation.is_some() || self.regions.is_some() {
             // Hits are found inline, where counting them would cost more than they do.
             row(&slow[0], "slow accesses of generated code: reads")?;
             row(&slow[1], "slow accesses of generated code: writes")?;
@@ -242,28 +299,46 @@ impl Report {
             parts,
         } = *times;
         writeln!(f, "{:>13.3} s   in the run loop", run as f64 / 1e9)?;
-        let Some(counts) = &self.translation else {
+        if self.translation.is_none() && self.regions.is_none() {
             return Ok(());
-        };
+        }
         let share = |ns: f64| 100.0 * ns / (run.max(1) as f64);
-        let translated = counts.instructions.max(1) as f64;
-        writeln!(
-            f,
-            "{:>13.1} %   translation, {:.2} us an instruction",
-            share(translation as f64),
-            translation as f64 / 1e3 / translated
-        )?;
+        let each = |ns: i64, instructions: u64| ns as f64 / 1e3 / instructions.max(1) as f64;
+        if let Some(counts) = &self.translation {
+            writeln!(
+                f,
+                "{:>13.1} %   translation, {:.2} us an instruction",
+                share(translation as f64),
+                each(translation, counts.instructions)
+            )?;
+        }
         // The rest divides as the measured rounds did.
         let rest = (run - translation) as f64;
         let sum = parts.iter().sum::<i64>().max(1) as f64;
         for (part, name) in [
             (Part::Generated, "generated code and what it calls"),
+            (Part::Regions, "regions and what they call"),
             (Part::Interpreter, "interpreter"),
             (Part::Lookup, "block look-up"),
             (Part::Boundary, "boundaries: events, code writes"),
         ] {
             let ns = parts[part as usize] as f64 / sum * rest;
-            writeln!(f, "{:>13.1} %   {name} (sampled)", share(ns))?;
+            let missing = match part {
+                Part::Generated => self.translation.is_none(),
+                Part::Regions => self.regions.is_none(),
+                _ => false,
+            };
+            if !missing {
+                writeln!(f, "{:>13.1} %   {name} (sampled)", share(ns))?;
+            }
+        }
+        if let Some(regions) = &self.regions {
+            writeln!(
+                f,
+                "{:>13.3} s   compiling regions, on a thread of its own: {:.2} us an instruction",
+                regions.compile_time as f64 / 1e9,
+                each(regions.compile_time, regions.instructions)
+            )?;
         }
         Ok(())
     }
@@ -290,10 +365,20 @@ mod tests {
                 exits: [1, 2, 3, 4, 5],
                 ..Translation::default()
             }),
+            regions: Some(RegionCounters {
+                compiled: 3,
+                instructions: 20,
+                code_bytes: 1000,
+                compile_time: 40_000_000,
+                evicted: 2,
+                entered: 4,
+                executed: 10,
+                ..RegionCounters::default()
+            }),
             times: Some(Times {
                 run: 2_000_000_000,
                 translation: 500_000_000,
-                parts: [0, 10, 20, 10],
+                parts: [0, 10, 15, 10, 5],
             }),
         };
         let text = report.to_string();
@@ -307,13 +392,24 @@ mod tests {
             "              10  slow accesses of generated code: writes",
             "        2.000 s   in the run loop",
             "         25.0 %   translation, 10869.57 us an instruction",
-            "         37.5 %   generated code and what it calls (sampled)",
+            "         28.1 %   generated code and what it calls (sampled)",
+            "          9.4 %   regions and what they call (sampled)",
+            "               3  regions compiled",
+            "            50.0  bytes an instruction",
+            "               2  regions dropped: evicted by age",
+            "             2.5  instructions an entry",
+            "        0.040 s   compiling regions, on a thread of its own: 2000.00 us an instruction",
             "         18.8 %   block look-up (sampled)",
             "          0.0 %   boundaries: events, code writes (sampled)",
         ] {
             assert!(text.lines().any(|l| l == line), "{line:?} in\n{text}");
         }
-        assert!(!Report::default().to_string().contains("blocks"));
+        let plain = Report {
+            times: report.times,
+            ..Report::default()
+        }
+        .to_string();
+        assert!(!plain.contains("blocks") && !plain.contains("regions"), "{plain}");
     }
 
     #[test]

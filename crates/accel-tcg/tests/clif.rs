@@ -28,7 +28,7 @@ fn hot(code: &[u8]) -> String {
     let isa = accel_tcg::optimizing::compile::host_isa().expect("Cranelift knows this host");
     Lowering::default().lower(&region, &mut function, slow, isa.frontend_config());
     verify_function(&function, &*isa).expect("well-formed CLIF");
-    let text = function.display().to_string();
+    let text: String = function.display().to_string().lines().map(unindented).collect();
     text.split("\n\n")
         .filter(|block| block.starts_with("block") && !block.starts_with("block0"))
         .map(|block| block.trim_end_matches(['\n', '}']))
@@ -36,6 +36,20 @@ fn hot(code: &[u8]) -> String {
         .map(|block| block.lines().filter_map(shown).collect())
         .collect::<Vec<String>>()
         .join("\n")
+}
+
+/// A line without its source location, and without the room for one.
+fn unindented(line: &str) -> String {
+    let text = line.trim_start();
+    let text = match text.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
+        Some((_, rest)) => rest.trim_start(),
+        None => text,
+    };
+    let inside = !text.is_empty()
+        && !["block", "}", "function"]
+            .iter()
+            .any(|head| text.starts_with(head));
+    format!("{}{text}\n", if inside { "    " } else { "" })
 }
 
 /// A line of CLIF without what is nobody's business here: aliases, and where in the CPU things are.
@@ -103,30 +117,30 @@ fn load() {
                 v40 = iadd.i64 v33, v39
                 jump block6(v40, v35, v39)
 
-            block6(v34: i64, v84: i64, v85: i64):
-                v61 = load.i64 notrap v34
-                v62 = iadd.i64 v28, v61
-                v64 = ireduce.i32 v29
-                v65 = iconst.i32 1
-                v66 = icmp ult v62, v28
-                v67 = isub v64, v65  ; v65 = 1
-                v68 = uextend.i64 v67
-                v69 = iconst.i32 0x7fff_ffff
-                v70 = icmp eq v67, v69  ; v69 = 0x7fff_ffff
-                v71 = iconst.i32 0
-                v72 = icmp eq v67, v71  ; v71 = 0
-                v73 = iconst.i32 0
-                v74 = icmp slt v67, v73  ; v73 = 0
-                brif v72, block10, block11
+            block6(v34: i64, v83: i64, v84: i64):
+                v60 = load.i64 notrap v34
+                v61 = iadd.i64 v28, v60
+                v63 = ireduce.i32 v29
+                v64 = iconst.i32 1
+                v65 = icmp ult v61, v28
+                v66 = isub v63, v64  ; v64 = 1
+                v67 = uextend.i64 v66
+                v68 = iconst.i32 0x7fff_ffff
+                v69 = icmp eq v66, v68  ; v68 = 0x7fff_ffff
+                v70 = iconst.i32 0
+                v71 = icmp eq v66, v70  ; v70 = 0
+                v72 = iconst.i32 0
+                v73 = icmp slt v66, v72  ; v72 = 0
+                brif v71, block10, block11
 
             block11:
-                v80 = iconst.i64 8197
-                v81 = uextend.i64 v67
-                v82 = uextend.i64 v66
+                v79 = iconst.i64 8197
+                v80 = uextend.i64 v66
+                v81 = uextend.i64 v65
+                store notrap aligned v79, v0
                 store notrap aligned v80, v0
                 store notrap aligned v81, v0
-                store notrap aligned v82, v0
-                jump block1(v78, v62, v68, v84, v85)
+                jump block1(v77, v61, v67, v83, v84)
         "#]],
     );
 }

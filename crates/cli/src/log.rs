@@ -55,7 +55,7 @@ pub const ITEMS: &[Item] = &[
     Item { name: "int", help: "interrupts and exceptions as they are delivered", targets: &["int"], level: LevelFilter::TRACE },
     Item { name: "in_asm", help: "guest code of each block as it is translated", targets: &["in_asm"], level: LevelFilter::TRACE },
     Item { name: "out_asm", help: "host code of each block, with the guest's addresses", targets: &["out_asm"], level: LevelFilter::TRACE },
-    Item { name: "clif", help: "intermediate code of the optimizing engine (which is not in this build)", targets: &[], level: LevelFilter::TRACE },
+    Item { name: "clif", help: "intermediate code of each region that the optimizing engine compiles", targets: &["clif"], level: LevelFilter::TRACE },
     Item { name: "exec", help: "a line before each block that is executed (links no blocks: slow)", targets: &["exec"], level: LevelFilter::TRACE },
     Item { name: "cpu", help: "CPU registers before each block that is executed (links no blocks: slow)", targets: &["cpu"], level: LevelFilter::TRACE },
     Item { name: "nochain", help: "logs nothing, but links no blocks: each is entered by the run loop", targets: &[], level: LevelFilter::TRACE },
@@ -82,6 +82,7 @@ pub fn look(config: &LogConfig, look: &mut Look) -> Result<()> {
         match *item {
             "in_asm" => look.in_asm = true,
             "out_asm" => look.out_asm = true,
+            "clif" => look.clif = true,
             "exec" => look.exec = true,
             "cpu" => look.cpu = true,
             "nochain" => look.nochain = true,

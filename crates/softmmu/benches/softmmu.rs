@@ -114,6 +114,29 @@ fn tlb(c: &mut Criterion) {
     group.bench_function("flush page (absent)", |b| {
         b.iter(|| tlb.flush_page(black_box(GuestVirt(0x7000_0000_0000))))
     });
+    for page in (8..10).chain(512..528) {
+        tlb.fill(idx, &fill(&space, page));
+    }
+    group.bench_function("load across two pages, in halves", |b| {
+        b.iter(|| {
+            let at = black_box(GuestVirt(9 * PAGE_SIZE - 4));
+            let whole = tlb.load::<u64>(idx, at);
+            assert!(whole.is_none(), "no access across pages hits");
+            (tlb.load::<u32>(idx, at), tlb.load::<u32>(idx, at.add(4)))
+        })
+    });
+    group.bench_function("switch ASID and back, 16 loads", |b| {
+        b.iter(|| {
+            tlb.set_asid(1);
+            tlb.set_asid(0);
+            for page in 512..528 {
+                let at = GuestVirt(page * PAGE_SIZE);
+                if tlb.load::<u64>(idx, at).is_none() {
+                    black_box(tlb.slow_load::<u64>(idx, at));
+                }
+            }
+        })
+    });
     group.bench_function("switch ASID (1024 entries)", |b| {
         b.iter(|| {
             tlb.set_asid(1);

@@ -168,9 +168,10 @@ impl BlockCache {
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.tlb.fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(pc), window);
         self.scratch.clear();
+        let mut run = decode::Run::new(window, context);
         let mut at = 0;
         while self.scratch.len() < self.max_insns && at < window.len() {
-            match decode::decode(&window[at..], context) {
+            match run.decode(at) {
                 Decoded::Insn(insn) => {
                     at += insn.len as usize;
                     let last = insn.flags.contains(InsnFlags::ENDS_BLOCK);

@@ -61,7 +61,6 @@ pub struct Flags {
 }
 
 /// Where generated code finds the flags that are not status flags.
-#[cfg(target_arch = "x86_64")]
 pub(crate) const CONTROL_OFFSET: usize = std::mem::offset_of!(Flags, other);
 
 const AUX_CF: u64 = 1 << 63;

@@ -7,7 +7,7 @@
 
 mod address_map;
 mod blocks;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod clif;
 pub mod control;
 pub mod cpuid;
@@ -20,7 +20,6 @@ pub mod flags;
 pub mod insn;
 pub mod interrupt;
 mod io;
-#[cfg(target_arch = "x86_64")]
 pub mod jit;
 pub mod mem;
 pub mod mode;

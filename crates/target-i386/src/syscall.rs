@@ -22,9 +22,12 @@ fn flat(selector: u16, access: u32, size: u32) -> Segment {
     }
 }
 
-const CODE: u32 = 0x9b;
-const DATA: u32 = 0x93;
-const RING3: u32 = 0x60;
+/// Access byte of a ring-0 code segment.
+pub(crate) const CODE: u32 = 0x9b;
+/// Access byte of a ring-0 stack segment.
+pub(crate) const DATA: u32 = 0x93;
+/// DPL 3 in an access byte.
+pub(crate) const RING3: u32 = 0x60;
 
 fn syscall_enabled(cpu: &Vcpu) -> Exec {
     if cpu.state.msr.efer & efer::SCE != 0 {

@@ -121,7 +121,6 @@ pub struct Vcpu {
     /// SYSCALL with TF masked, an event delivered instead).
     pub inhibit_trap: bool,
     /// What only generated code uses.
-    #[cfg(target_arch = "x86_64")]
     pub jit: crate::jit::Env,
     pub(crate) dirty: Arc<DirtyMemory>,
     pub(crate) count: Arc<InstructionCount>,
@@ -161,7 +160,6 @@ impl Vcpu {
             tlb: *Tlb::new(dirty.clone()),
             debug_hits: 0,
             inhibit_trap: false,
-            #[cfg(target_arch = "x86_64")]
             jit: crate::jit::Env::default(),
             dirty,
             count: parts.count,

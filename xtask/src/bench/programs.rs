@@ -6,10 +6,9 @@
 
 use super::workloads::{What, Workload};
 use crate::apt::Apt;
-use crate::progress;
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use crate::c_program;
+use anyhow::{Context, Result};
+use std::path::Path;
 
 /// The dynamic loader and libraries of a program taken from packages, so that the host's own do not matter.
 const LOADER: &str = "$ROOT/lib/ld-linux-x86-64.so.2 --library-path $ROOT/lib";
@@ -47,7 +46,11 @@ pub fn prepare(
     std::fs::create_dir_all(root.join("bin"))?;
     let busybox = apt.unpacked("busybox-static:amd64")?.join("bin/busybox");
     copy(&busybox, &root.join("bin/busybox"))?;
-    compile(&workspace.join("xtask/workloads"), &root.join("bin/workloads"))?;
+    c_program::compile(
+        &workspace.join("xtask/workloads"),
+        &root.join("bin/workloads"),
+        &["-lm"],
+    )?;
     if let Some(tcc) = workloads.iter().find(|w| matches!(w.what, What::Tcc(_))) {
         std::fs::write(root.join("program.c"), source(tcc.count(scale)))?;
     }
@@ -100,32 +103,6 @@ pub fn lines<'a>(workloads: &[&'a Workload], scale: f64) -> Vec<Line<'a>> {
         Some(Line { name, text, marks })
     };
     workloads.iter().filter_map(line).collect()
-}
-
-/// gcc over all sources into one static program.
-fn compile(sources: &Path, program: &Path) -> Result<()> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(sources)
-        .with_context(|| format!("looking into {}", sources.display()))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "c"))
-        .collect();
-    files.sort();
-    let step = progress::spinner("compiling the workloads");
-    let output = Command::new("gcc")
-        .args(["-O2", "-static", "-std=gnu11", "-o"])
-        .arg(program)
-        .args(files)
-        .arg("-lm")
-        .output();
-    step.finish_and_clear();
-    match output {
-        Err(_) => bail!("no C compiler for the workloads: apt install gcc libc6-dev"),
-        Ok(output) if !output.status.success() => bail!(
-            "the workloads do not compile (gcc and libc6-dev are needed):\n{}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        ),
-        Ok(_) => Ok(()),
-    }
 }
 
 /// A C program of `functions` functions, for a compiler to read. It needs no headers.

@@ -8,7 +8,7 @@
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
 use target_i386::AddressMap;
-use target_i386::jit::{Exit, Helper, Link, Thunks, Translation};
+use target_i386::jit::{Exit, ExitKind, Helper, Link, Owed, Taker, Thunks, Translation};
 
 /// Number of a block, as exit words have it.
 pub type BlockId = u32;
@@ -27,16 +27,24 @@ pub struct Block {
     code_len: usize,
     /// Offset of each instruction from the page's start, and of the first byte behind.
     pub offsets: Box<[u16]>,
-    links: Vec<Link>,
-    /// What each direct exit is linked to.
-    linked: Vec<Option<BlockId>>,
+    exits: Box<[DirectExit]>,
     /// Who is linked to it: block and link number.
     incoming: Vec<(BlockId, u8)>,
     refuse: usize,
+    /// Offset in the buffer where it is entered with owed flags.
+    open: usize,
+    taker: Option<Taker>,
+    owed: Option<Owed>,
     alive: bool,
     /// Held for the code, which points at them.
-    #[allow(clippy::vec_box)] // code knows their addresses
-    _helpers: Vec<Box<Helper>>,
+    _helpers: Box<[Box<Helper>]>,
+}
+
+/// A direct exit of a placed block.
+struct DirectExit {
+    link: Link,
+    /// What it is linked to.
+    to: Option<BlockId>,
 }
 
 impl Block {
@@ -47,12 +55,28 @@ impl Block {
 
     /// Offset in the page of the target of direct exit `n`.
     pub fn target(&self, n: u8) -> i32 {
-        self.links[usize::from(n)].target
+        self.exits[usize::from(n)].link.target
     }
 
     /// Whether it may be entered.
     pub fn is_alive(&self) -> bool {
         self.alive
+    }
+
+    /// Whether it was left at `exit` with the flags with which it was entered.
+    pub fn shows_flags_of_entry(&self, exit: Exit) -> bool {
+        let way_out = match exit.kind {
+            // A dead one refuses entry with flags in memory only: no link leads to it.
+            ExitKind::Entry => self.alive,
+            ExitKind::Interpret => true,
+            ExitKind::Link | ExitKind::After | ExitKind::Fault => false,
+        };
+        way_out && self.taker.is_some_and(|taker| taker.shows(exit.n))
+    }
+
+    /// The flags that it owes.
+    pub fn owed(&self) -> Option<&Owed> {
+        self.owed.as_ref()
     }
 
     /// Bytes of guest code.
@@ -173,33 +197,37 @@ impl Cache {
         self.next_id()
     }
 
-    /// Places a translation that was made for [`Cache::next_id`].
-    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: Translation) -> Option<BlockId> {
+    /// Places a translation that was made for [`Cache::next_id`], and keeps what its code needs.
+    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: &mut Translation) -> Option<BlockId> {
         let len = translation.code.len();
         if len > self.segment_len {
             return None;
         }
         let id = self.free.pop()?;
         let at = self.allocate(len);
-        self.buffer.write(at, &translation.code);
-        for (from, thunk) in translation.relocs {
-            self.buffer.patch_branch(at + from, self.thunks.offset(thunk));
+        for &(from, thunk) in &translation.relocs {
+            let displacement = self.thunks.offset(thunk) as i64 - (at + from + 4) as i64;
+            translation.code[from..from + 4].copy_from_slice(&(displacement as i32).to_le_bytes());
         }
+        self.buffer.write(at, &translation.code);
         self.counters.blocks += 1;
         self.counters.instructions += translation.offsets.len() as u64 - 1;
         self.counters.code_bytes += len as u64;
+        let unlinked = |&link: &Link| DirectExit { link, to: None };
         self.blocks[id as usize] = Some(Block {
             ram,
             key,
             code: at,
             code_len: len,
-            offsets: translation.offsets,
-            linked: vec![None; translation.links.len()],
-            links: translation.links,
+            offsets: translation.offsets.as_slice().into(),
+            exits: translation.links.iter().map(unlinked).collect(),
             incoming: Vec::new(),
             refuse: at + translation.refuse as usize,
+            open: at + translation.open as usize,
+            taker: translation.taker,
+            owed: translation.owed,
             alive: true,
-            _helpers: translation.helpers,
+            _helpers: translation.helpers.drain(..).collect(),
         });
         self.in_segment[self.segment].push(id);
         self.by_ram.insert(map_key(ram, key), id);
@@ -233,14 +261,23 @@ impl Cache {
 
     /// Links direct exit `n` of `from` to `to`.
     pub fn link(&mut self, from: BlockId, n: u8, to: BlockId) {
-        let target = self.block(to).code;
         let block = self.block(from);
-        let Some(at) = block.links[usize::from(n)].at else {
+        let link = block.exits[usize::from(n)].link;
+        let Some(at) = link.at else {
             return;
         };
-        let at = block.code + at as usize;
-        self.buffer.patch_branch(at, target);
-        self.block_mut(from).linked[usize::from(n)] = Some(to);
+        let code = block.code;
+        let owed = block.owed.filter(|_| link.settles.is_some());
+        let target = self.block(to);
+        let takes = owed.is_some_and(|owed| target.taker.is_some_and(|taker| taker.takes(&owed)));
+        let (entry, open) = (target.code, target.open);
+        match link.settles {
+            Some(_) if takes => self.buffer.patch_branch(code + at as usize, open),
+            // The jump leads to what stores the flags.
+            Some(settles) => self.buffer.patch_branch(code + settles.jump as usize, entry),
+            None => self.buffer.patch_branch(code + at as usize, entry),
+        }
+        self.block_mut(from).exits[usize::from(n)].to = Some(to);
         self.block_mut(to).incoming.push((from, n));
         self.counters.links += 1;
     }
@@ -266,9 +303,8 @@ impl Cache {
             self.unlink(from, n);
         }
         // Nobody keeps the number of a dead block.
-        let outgoing = std::mem::take(&mut self.block_mut(id).linked);
-        for (n, to) in outgoing.into_iter().enumerate() {
-            if let Some(to) = to {
+        for n in 0..self.block(id).exits.len() {
+            if let Some(to) = self.block_mut(id).exits[n].to.take() {
                 self.block_mut(to).incoming.retain(|&link| link != (id, n as u8));
             }
         }
@@ -282,12 +318,18 @@ impl Cache {
     fn unlink(&mut self, from: BlockId, n: u8) {
         let n = usize::from(n);
         let block = self.block_mut(from);
-        block.linked[n] = None;
-        let link = block.links[n];
+        let exit = &mut block.exits[n];
+        exit.to = None;
+        let link = exit.link;
         let code = block.code;
         if let Some(at) = link.at {
-            self.buffer
-                .patch_branch(code + at as usize, code + link.stub as usize);
+            let stub = code + link.stub as usize;
+            let mut unlinked = stub;
+            if let Some(settles) = link.settles {
+                self.buffer.patch_branch(code + settles.jump as usize, stub);
+                unlinked = code + settles.start as usize;
+            }
+            self.buffer.patch_branch(code + at as usize, unlinked);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is shown of a new translation: `-d in_asm`, `-d out_asm`, and the names that `perf` gets.
 
 use crate::Look;
-use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction, OpKind};
+use crate::listing::{disassemble, name_code};
 use softmmu::RamAddr;
 use target_i386::jit::{Key, Thunks};
 
@@ -96,39 +96,6 @@ impl Placed<'_> {
 /// Names the thunks, which lie at `host`, for `perf`.
 pub(super) fn show_thunks(look: &Look, host: u64, thunks: &Thunks) {
     name_code(look, host, &thunks.code, "reprise-thunks");
-}
-
-fn name_code(look: &Look, host: u64, code: &[u8], name: &str) {
-    if let Some(map) = &look.perf_map {
-        map.add(host, code.len(), name);
-    }
-    if let Some(dump) = &look.jit_dump {
-        dump.add(host, code, name);
-    }
-}
-
-/// Instructions as objdump writes them (address, bytes, text), each with its offset and where it branches to.
-fn disassemble(bits: u32, bytes: &[u8], address: u64) -> impl Iterator<Item = (usize, String, Option<u64>)> {
-    let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
-    let mut formatter = FastFormatter::new();
-    formatter.options_mut().set_use_hex_prefix(true);
-    formatter.options_mut().set_uppercase_hex(false);
-    let mut instruction = Instruction::default();
-    std::iter::from_fn(move || {
-        if !decoder.can_decode() {
-            return None;
-        }
-        let at = decoder.position();
-        decoder.decode_out(&mut instruction);
-        let mut text = String::new();
-        formatter.format(&instruction, &mut text);
-        let raw: String = bytes[at..decoder.position()]
-            .iter()
-            .map(|byte| format!("{byte:02x} "))
-            .collect();
-        let target = (instruction.op0_kind() == OpKind::NearBranch64).then(|| instruction.near_branch64());
-        Some((at, format!("{:#x}:  {raw:<30} {text}", instruction.ip()), target))
-    })
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::trace::{self, Runner};
 use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
-use target_i386::jit::{Env, Exit, ExitKind, Jump, Key, Translator};
+use target_i386::jit::{Env, Exit, ExitKind, Finder, Jump, Key, Owed, Translator};
 use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
@@ -83,11 +83,30 @@ impl Baseline {
     /// # Errors
     /// As [`Baseline::new`].
     pub fn with_look(cpu: &Vcpu, size: usize, look: Look) -> io::Result<Self> {
-        let cache = Cache::new(if look.perf_map.is_some() {
-            CodeBuffer::nameless(size)?
-        } else {
-            CodeBuffer::new(size)?
-        });
+        Ok(Self::in_buffer(cpu, CodeBuffer::for_look(size, &look)?, look))
+    }
+
+    /// The same, which has hot loops compiled by Cranelift, if that is possible; `size` is for all code. Behind it, why
+    /// it is not possible.
+    ///
+    /// # Errors
+    /// As [`Baseline::new`].
+    pub fn with_regions(
+        cpu: &Vcpu,
+        size: usize,
+        look: Look,
+        config: RegionConfig,
+    ) -> io::Result<(Self, io::Result<()>)> {
+        let buffer = CodeBuffer::for_look(size, &look)?;
+        let (blocks, rest) = buffer.split(size - size / optimizing::SHARE);
+        let regions = Regions::new(rest, config, look.clone());
+        let mut engine = Self::in_buffer(cpu, blocks, look);
+        let made = regions.map(|regions| engine.regions = Some(Box::new(regions)));
+        Ok((engine, made))
+    }
+
+    fn in_buffer(cpu: &Vcpu, buffer: CodeBuffer, look: Look) -> Self {
+        let cache = Cache::new(buffer);
         let (thunks, at) = cache.thunks();
         listing::show_thunks(&look, at, thunks);
         let mut translator = Translator::new(cpu.features);
@@ -97,7 +116,7 @@ impl Baseline {
         if look.out_asm {
             translator = translator.with_marks();
         }
-        Ok(Self {
+        Self {
             cache,
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
             translator,
@@ -110,26 +129,21 @@ impl Baseline {
             listed: look.at_translations(),
             watch: Stopwatch::new(look.stats),
             look,
-        })
-    }
-
-    /// Has hot loops compiled by Cranelift from now on, with `size` more bytes for their code.
-    ///
-    /// # Errors
-    /// The host has no executable memory to give.
-    pub fn optimize(&mut self, size: usize, config: RegionConfig) -> io::Result<()> {
-        self.regions = Some(Box::new(Regions::new(size, config)?));
-        Ok(())
+        }
     }
 
     /// What happened to regions so far.
     pub fn region_counters(&self) -> Option<RegionCounters> {
-        self.regions.as_ref().map(|regions| regions.counters)
+        self.regions.as_ref().map(|regions| regions.counters())
     }
 
     /// What it has done so far.
     pub fn report(&self, cpu: &Vcpu) -> Report {
         let counters = self.cache.counters;
+        let name = match self.regions {
+            Some(_) => "optimizing",
+            None => "baseline",
+        };
         Report {
             translation: Some(Translation {
                 blocks: counters.blocks,
@@ -140,11 +154,12 @@ impl Baseline {
                 invalidated: counters.invalidated,
                 evicted: counters.evicted,
                 exits: self.exits,
-                misses: self.misses,
+                misses: self.misses + cpu.jit.found,
                 interpreted: self.interpreted,
             }),
+            regions: self.region_counters(),
             times: self.watch.times(),
-            ..Report::new("baseline", cpu)
+            ..Report::new(name, cpu)
         }
     }
 
@@ -165,11 +180,24 @@ impl Baseline {
         // It sees single instructions and short tails.
         interpreter.keep_blocks_short();
         cpu.begin_run(budget);
+        if let Some(regions) = &mut self.regions {
+            regions.begin();
+        }
         let reason = self.run_blocks(cpu, &mut interpreter);
+        if let Some(regions) = &mut self.regions {
+            regions.end();
+        }
         cpu.put_interpreter(interpreter);
         cpu.publish_count();
         self.watch.ran(start);
         reason
+    }
+
+    /// Finds or makes the code for the CPU's next instruction, as if it were to be entered; false if the interpreter has
+    /// to run it. For benches.
+    pub fn prepare(&mut self, cpu: &mut Vcpu) -> bool {
+        cpu.jit_key()
+            .is_some_and(|key| self.look_up(cpu, key, false).is_some())
     }
 
     fn run_blocks(&mut self, cpu: &mut Vcpu, interpreter: &mut Interpreter) -> StopReason {
@@ -231,6 +259,12 @@ impl Baseline {
             self.watch.mark(Part::Generated);
             self.exits[exit.kind as usize] += 1;
             let block = self.cache.block(exit.block);
+            if block.shows_flags_of_entry(exit)
+                && let Some(debtor) = Owed::debtor(cpu.jit.owed)
+                && let Some(owed) = self.cache.block(debtor).owed()
+            {
+                cpu.jit.flags = owed.make(&cpu.state.gpr, cpu.jit.snapshot);
+            }
             let after = block.len() as u8 - exit.n.min(block.len() as u8);
             let offset = |n: u8| i32::from(block.offsets[usize::from(n)]);
             match exit.kind {
@@ -285,8 +319,10 @@ impl Baseline {
         if optimizing::short(cpu, regions, n) {
             // Not the block: it would be linked.
             interpreter.block(cpu);
+            self.watch.mark(Part::Interpreter);
         } else {
-            optimizing::run_region(regions, cpu, interpreter, n);
+            self.watch.mark(Part::Lookup);
+            optimizing::run_region(regions, cpu, interpreter, n, &mut self.watch);
         }
         true
     }
@@ -365,8 +401,7 @@ impl Baseline {
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let mut translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
-        let marks = std::mem::take(&mut translation.marks);
+        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
         let id = self.cache.insert(ram, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
@@ -378,7 +413,7 @@ impl Baseline {
                 key,
                 guest: window,
                 offsets: &self.cache.block(id).offsets,
-                marks: &marks,
+                marks: &translation.marks,
                 host,
                 code: &code,
                 thunks,
@@ -392,13 +427,28 @@ impl Baseline {
     #[inline]
     fn enter(&mut self, cpu: &mut Vcpu, jump: Jump, key: Key) -> Exit {
         let slice = cpu.budget_left().min(SLICE) as i32;
-        cpu.jit.jumps = self.jumps.as_ptr() as u64;
+        cpu.jit.jumps = self.jumps.as_mut_ptr() as u64;
+        // Links are not made either where executions are to be seen.
+        cpu.jit.finder = self.chain.then_some(Finder {
+            holder: std::ptr::from_ref(&self.cache).cast(),
+            find: find_placed,
+        });
         cpu.enter_generated(slice, jump.rip_base, key);
         // SAFETY: the thunk has this signature, and the cache keeps it in executable memory.
-        let enter: unsafe extern "sysv64" fn(*mut Env, u64) -> u32 =
+        let enter: unsafe extern "C" fn(*mut Env, u64) -> u32 =
             unsafe { std::mem::transmute(self.cache.enter()) };
         // SAFETY: the code is a live block's, made for the CPU's present mode (the key) and its TLB; nobody else uses
         // the CPU while this thread holds `&mut Vcpu`.
         Exit::from_word(unsafe { enter(cpu.jit_env(), jump.code) })
     }
+}
+
+/// [`Finder::find`] of this engine.
+///
+/// # Safety
+/// `holder` is a [`Cache`] that nobody changes meanwhile.
+unsafe fn find_placed(holder: *const (), ram: RamAddr, key: u32) -> *const u8 {
+    // SAFETY: the caller's promise: generated code runs, and what runs it holds `&mut Baseline` and waits.
+    let cache = unsafe { &*holder.cast::<Cache>() };
+    cache.find(ram, key).map_or(std::ptr::null(), |id| cache.code(id))
 }

@@ -16,9 +16,7 @@ use cranelift_module::{
     DataDescription, DataId, FuncId, Linkage, Module, ModuleDeclarations, ModuleError, ModuleReloc,
     ModuleRelocTarget, ModuleResult,
 };
-use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 /// Where functions begin: a multiple of this.
 const ALIGN: usize = 32;
@@ -57,14 +55,23 @@ impl Free {
     }
 }
 
+/// A function's place.
+#[derive(Clone, Copy, Debug)]
+struct Defined {
+    at: usize,
+    /// What it takes.
+    room: usize,
+    /// What of that is code.
+    len: usize,
+}
+
 /// Functions in a code buffer.
 pub struct RegionModule {
     isa: OwnedTargetIsa,
     declarations: ModuleDeclarations,
-    buffer: Arc<Mutex<CodeBuffer>>,
+    buffer: CodeBuffer,
     free: Free,
-    /// Offset and room of what is defined.
-    defined: HashMap<FuncId, (usize, usize)>,
+    defined: HashMap<FuncId, Defined>,
     /// Addresses of helpers.
     helpers: HashMap<FuncId, usize>,
     /// Numbers of forgotten functions: declarations are never taken back.
@@ -73,9 +80,9 @@ pub struct RegionModule {
 
 impl RegionModule {
     /// A module without functions.
-    pub fn new(isa: OwnedTargetIsa, buffer: Arc<Mutex<CodeBuffer>>) -> Self {
+    pub fn new(isa: OwnedTargetIsa, buffer: CodeBuffer) -> Self {
         let mut free = Free::default();
-        free.give(0, buffer.lock().len());
+        free.give(0, buffer.len());
         Self {
             isa,
             declarations: ModuleDeclarations::default(),
@@ -115,16 +122,22 @@ impl RegionModule {
 
     /// Takes a number back, and the room of its function, which nobody executes or will.
     pub fn forget(&mut self, id: FuncId) {
-        if let Some((at, room)) = self.defined.remove(&id) {
-            self.free.give(at, room);
+        if let Some(function) = self.defined.remove(&id) {
+            self.free.give(function.at, function.room);
         }
         self.spare.push(id);
     }
 
     /// Host address and length of a function.
     pub fn address(&self, id: FuncId) -> Option<(u64, usize)> {
-        let &(at, room) = self.defined.get(&id)?;
-        Some((self.buffer.lock().base() as u64 + at as u64, room))
+        let function = self.defined.get(&id)?;
+        Some((self.buffer.base() as u64 + function.at as u64, function.len))
+    }
+
+    /// The code of a function, for listings.
+    pub fn bytes(&self, id: FuncId) -> Vec<u8> {
+        let function = self.defined.get(&id);
+        function.map_or_else(Vec::new, |function| self.buffer.bytes(function.at, function.len))
     }
 }
 
@@ -201,21 +214,19 @@ impl Module for RegionModule {
         let Some(at) = self.free.take(room) else {
             return Err(ModuleError::Backend(Full(room).into()));
         };
-        let mut buffer = self.buffer.lock();
-        let base = buffer.base() as u64 + at as u64;
+        let base = self.buffer.base() as u64 + at as u64;
         let mut code = bytes.to_vec();
         let mut patched = Ok(());
         for reloc in relocs {
             patched = patched.and_then(|()| patch(&mut code, reloc, base, id, &self.helpers));
         }
         if let Err(error) = patched {
-            drop(buffer);
             self.free.give(at, room);
             return Err(error);
         }
-        buffer.write(at, &code);
-        drop(buffer);
-        self.defined.insert(id, (at, room));
+        self.buffer.write(at, &code);
+        let len = code.len();
+        self.defined.insert(id, Defined { at, room, len });
         Ok(())
     }
 
@@ -287,7 +298,7 @@ mod tests {
 
     #[test]
     fn room_and_numbers_come_back() {
-        let buffer = Arc::new(Mutex::new(CodeBuffer::new(4096).unwrap()));
+        let buffer = CodeBuffer::new(4096).unwrap();
         let mut module = RegionModule::new(host_isa().unwrap(), buffer);
         let mut ids = Vec::new();
         let full = loop {

@@ -6,11 +6,15 @@
 //! ```
 //!
 //! A region is known by the RAM address of its entry and the mode. The table in front of that is tagged as jump caches
-//! are: an entry is good under the fetch tag it was made under. Regions come and go at the vCPU's boundary only, so no
-//! region is running when its code is given back.
+//! are: an entry is good under the fetch tag it was made under. Regions come and go at the vCPU's boundary only; the
+//! room of those that go is used again once no vCPU can be inside. When there is none for a new one, the oldest go.
 #![allow(unsafe_code)] // enters generated code
 
-use super::compile::{Answer, Compiled, Compiler};
+use super::compile::{Answer, Client, Compiled, Compiler, Ticket};
+use super::listing::{Placed, Wish};
+use crate::Look;
+use crate::code_buffer::{CodeBuffer, serialize};
+use crate::stats::RegionCounters;
 use cranelift_module::FuncId;
 use softmmu::{GuestVirt, PAGE_SIZE, RamAddr};
 use std::collections::{HashMap, VecDeque};
@@ -45,6 +49,8 @@ const PATIENCE: u8 = 4;
 const REMEMBERED: usize = 1 << 16;
 /// Requests in flight.
 const IN_FLIGHT: usize = 16;
+/// What part of the room is made free at least when some is missing.
+const EVICTED: usize = 8;
 
 /// RAM address of the entry, and mode.
 type Place = (u64, u32);
@@ -75,6 +81,20 @@ enum State {
     Never,
 }
 
+impl State {
+    /// The code that there is.
+    fn code(&self, installed: &[Option<Installed>]) -> Option<(FuncId, usize)> {
+        match self {
+            Self::Ready(compiled) => Some((compiled.id, compiled.len)),
+            Self::Installed(n) => {
+                let region = installed.get(*n)?.as_ref()?;
+                Some((region.id, region.len))
+            }
+            Self::Asked | Self::Never => None,
+        }
+    }
+}
+
 struct Installed {
     place: Place,
     page: RamAddr,
@@ -82,7 +102,9 @@ struct Installed {
     pieces: Vec<(u16, u16)>,
     key: Key,
     id: FuncId,
+    /// Host address and bytes of its code.
     code: u64,
+    len: usize,
     /// Least budget with which entering gets anywhere.
     least: u64,
 }
@@ -94,27 +116,6 @@ impl Installed {
             at.0 < start + u64::from(bytes) && start < at.0 + len
         })
     }
-}
-
-/// What happened so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RegionCounters {
-    /// Regions compiled.
-    pub compiled: u64,
-    /// Guest instructions in them.
-    pub instructions: u64,
-    /// Bytes of their code.
-    pub code_bytes: u64,
-    /// Installed.
-    pub installed: u64,
-    /// Not installed since the guest's bytes had changed.
-    pub stale: u64,
-    /// Dropped after writes.
-    pub invalidated: u64,
-    /// Dropped for room.
-    pub evicted: u64,
-    /// Entered.
-    pub entered: u64,
 }
 
 /// What there is at an address.
@@ -130,25 +131,35 @@ pub enum At {
 /// The regions of one vCPU.
 pub struct Regions {
     config: RegionConfig,
-    compiler: Compiler,
+    client: Client,
+    look: Look,
     slots: Box<[Slot]>,
     states: HashMap<Place, State>,
     installed: Vec<Option<Installed>>,
     spare: Vec<usize>,
-    /// Installed ones by age.
-    order: VecDeque<usize>,
+    /// Places whose regions have code, by its age; each once.
+    order: VecDeque<Place>,
     by_page: HashMap<u64, Vec<usize>>,
     /// What was asked for, with the linear address it was seen at.
-    asked: HashMap<u64, (Place, u64)>,
-    next_ticket: u64,
+    asked: HashMap<Ticket, (Place, u64)>,
+    next_ticket: Ticket,
     /// How often writes hit the region at a place.
     broken: HashMap<Place, u8>,
-    /// For statistics.
-    pub counters: RegionCounters,
+    counters: RegionCounters,
 }
 
 fn slot_of(pc: u64) -> usize {
     (pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize & (SLOTS - 1)
+}
+
+impl Drop for Regions {
+    /// Other vCPUs of the machine may go on: their compiler gets the room back.
+    fn drop(&mut self) {
+        while let Some(answer) = self.client.answer() {
+            self.take(answer);
+        }
+        self.make_room(usize::MAX);
+    }
 }
 
 impl CodeHolder for Regions {
@@ -156,19 +167,20 @@ impl CodeHolder for Regions {
         let Some(all) = self.by_page.get(&at.page().0) else {
             return;
         };
-        let hit: Vec<usize> = all
+        let hit: Vec<Place> = all
             .iter()
-            .copied()
-            .filter(|&n| {
-                self.installed[n]
-                    .as_ref()
-                    .is_some_and(|region| region.covers(at, len))
-            })
+            .filter_map(|&n| self.installed[n].as_ref())
+            .filter(|region| region.covers(at, len))
+            .map(|region| region.place)
             .collect();
-        for n in hit {
-            self.counters.invalidated += 1;
-            self.drop_region(n, true);
+        if hit.is_empty() {
+            return;
         }
+        for place in hit {
+            self.counters.invalidated += 1;
+            self.drop_region(place, true);
+        }
+        self.forget_dropped();
     }
 
     fn granules(&self, page: RamAddr) -> u64 {
@@ -182,14 +194,21 @@ impl CodeHolder for Regions {
 }
 
 impl Regions {
-    /// No regions, and a thread with `size` bytes for code to make some.
+    /// No regions, and a thread that compiles some into `buffer`.
     ///
     /// # Errors
     /// Those of [`Compiler::new`].
-    pub fn new(size: usize, config: RegionConfig) -> io::Result<Self> {
-        Ok(Self {
+    pub fn new(buffer: CodeBuffer, config: RegionConfig, look: Look) -> io::Result<Self> {
+        let compiler = Compiler::new(buffer, Wish::of(&look))?;
+        Ok(Self::with_client(compiler.client(), config, look))
+    }
+
+    /// No regions, and a compiler that others use, too.
+    pub fn with_client(client: Client, config: RegionConfig, look: Look) -> Self {
+        Self {
             config,
-            compiler: Compiler::new(size)?,
+            client,
+            look,
             slots: vec![NO_SLOT; SLOTS].into_boxed_slice(),
             states: HashMap::new(),
             installed: Vec::new(),
@@ -200,72 +219,140 @@ impl Regions {
             next_ticket: 0,
             broken: HashMap::new(),
             counters: RegionCounters::default(),
-        })
+        }
     }
 
-    /// Looks at what the compiler has to say. Call it at boundaries.
-    pub fn poll(&mut self) {
-        if self.asked.is_empty() {
-            return;
+    /// What happened so far.
+    pub fn counters(&self) -> RegionCounters {
+        RegionCounters {
+            buffer: self.client.compiler().size() as u64,
+            reclaimed: self.client.reclaimed(),
+            ..self.counters
         }
-        while let Some(answer) = self.compiler.answer() {
-            self.take(answer);
+    }
+
+    /// The vCPU begins a run.
+    pub fn begin(&mut self) {
+        self.client.enter();
+    }
+
+    /// The run is over.
+    pub fn end(&mut self) {
+        self.client.leave();
+    }
+
+    /// The vCPU is in no region: dead code may go, and what the compiler has to say is looked at.
+    #[inline]
+    pub fn poll(&mut self) {
+        self.client.pass();
+        if !self.asked.is_empty() {
+            while let Some(answer) = self.client.answer() {
+                self.take(answer);
+            }
         }
     }
 
     fn take(&mut self, answer: Answer) {
+        self.counters.compile_time += answer.time;
         let Some((place, pc)) = self.asked.remove(&answer.ticket) else {
             return;
         };
         // The next visit looks again.
         self.slots[slot_of(pc)] = NO_SLOT;
-        match answer.compiled {
-            Some(compiled) => {
+        match (answer.compiled, answer.full) {
+            (Some(compiled), _) => {
                 self.counters.compiled += 1;
                 self.counters.instructions += compiled.region.len() as u64;
                 self.counters.code_bytes += compiled.len as u64;
+                if self.look.at_regions() {
+                    self.show(&compiled, answer.ticket, place, pc);
+                }
+                self.order.push_back(place);
                 self.states.insert(place, State::Ready(Box::new(compiled)));
             }
-            None if answer.full => {
-                // The older half goes; who is hot still will ask again.
-                for _ in 0..self.order.len().div_ceil(2) {
-                    if let Some(&oldest) = self.order.front() {
-                        self.counters.evicted += 1;
-                        self.drop_region(oldest, false);
-                    }
-                }
+            (None, Some(missing)) if missing <= self.client.compiler().size() => {
+                self.make_room(missing.max(self.client.compiler().size() / EVICTED));
+                // Who is hot still will ask again.
                 self.states.remove(&place);
             }
-            None => {
+            _ => {
+                self.counters.refused += 1;
                 self.states.insert(place, State::Never);
             }
         }
     }
 
-    fn drop_region(&mut self, n: usize, written: bool) {
+    #[cold]
+    fn show(&self, compiled: &Compiled, ticket: Ticket, place: Place, pc: u64) {
+        let placed = Placed {
+            number: ticket,
+            pc,
+            ram: RamAddr(place.0),
+            region: &compiled.region,
+            host: compiled.code,
+            len: compiled.len,
+            listing: compiled.listing.as_deref(),
+        };
+        placed.show(&self.look);
+    }
+
+    /// Drops the oldest, until so many bytes are free or on their way.
+    fn make_room(&mut self, bytes: usize) {
+        let mut freed = 0;
+        while freed < bytes
+            && let Some(&oldest) = self.order.front()
+        {
+            freed += self.drop_region(oldest, false);
+            self.counters.evicted += 1;
+        }
+        self.forget_dropped();
+    }
+
+    /// Drops the region at a place that is in `order`; how many bytes it had. [`Regions::forget_dropped`] is next.
+    fn drop_region(&mut self, place: Place, written: bool) -> usize {
+        if self.order.front() == Some(&place) {
+            self.order.pop_front();
+        } else {
+            self.order.retain(|&other| other != place);
+        }
+        let Some(state) = self.states.remove(&place) else {
+            return 0;
+        };
+        let code = state.code(&self.installed);
+        if let State::Installed(n) = state {
+            self.uninstall(n);
+        }
+        if written {
+            let times = self.broken.entry(place).or_default();
+            *times += 1;
+            if *times >= PATIENCE {
+                self.states.insert(place, State::Never);
+            }
+        }
+        let Some((id, len)) = code else { return 0 };
+        self.client.retire(id);
+        len
+    }
+
+    /// Takes a region out of every table but the one by address.
+    fn uninstall(&mut self, n: usize) {
         let Some(region) = self.installed.get_mut(n).and_then(Option::take) else {
             return;
         };
         self.spare.push(n);
-        self.order.retain(|&other| other != n);
         if let Some(all) = self.by_page.get_mut(&region.page.0) {
             all.retain(|&other| other != n);
             if all.is_empty() {
                 self.by_page.remove(&region.page.0);
             }
         }
+    }
+
+    /// Clears the table's entries of regions that were dropped.
+    fn forget_dropped(&mut self) {
         for slot in &mut self.slots {
-            if slot.region == Some(n) {
+            if slot.region.is_some_and(|n| self.installed[n].is_none()) {
                 *slot = NO_SLOT;
-            }
-        }
-        self.compiler.forget(region.id);
-        self.states.remove(&region.place);
-        if written {
-            let times = self.broken.entry(region.place).or_default();
-            *times += 1;
-            if *times >= PATIENCE {
-                self.states.insert(region.place, State::Never);
             }
         }
     }
@@ -325,10 +412,7 @@ impl Regions {
                 self.slots[slot_of(pc)].region = Some(n);
                 self.enterable(key, n)
             }
-            Some(State::Ready(_)) => match self.states.remove(&place) {
-                Some(State::Ready(compiled)) => self.install(cpu, pc, ram, place, *compiled),
-                _ => At::Nothing,
-            },
+            Some(State::Ready(_)) => self.install(cpu, pc, ram, place),
             _ => At::Nothing,
         }
     }
@@ -347,6 +431,7 @@ impl Regions {
         cpu.tlb
             .fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(pc & !(PAGE_SIZE - 1)), &mut page);
         let Some(region) = Region::form(&page, (pc % PAGE_SIZE) as u16, key, cpu.features) else {
+            self.counters.refused += 1;
             self.states.insert(place, State::Never);
             return;
         };
@@ -354,9 +439,9 @@ impl Regions {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.asked.insert(ticket, (place, pc));
-        self.compiler.compile(ticket, Box::new(region));
+        self.client.compile(ticket, Box::new(region));
         while self.config.wait && !self.asked.is_empty() {
-            match self.compiler.wait() {
+            match self.client.wait() {
                 Some(answer) => self.take(answer),
                 None => self.asked.clear(),
             }
@@ -364,7 +449,10 @@ impl Regions {
     }
 
     /// Installs what the compiler made, if the guest's bytes are what it was made of.
-    fn install(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, place: Place, compiled: Compiled) -> At {
+    fn install(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, place: Place) -> At {
+        let Some(State::Ready(compiled)) = self.states.get(&place) else {
+            return At::Nothing;
+        };
         let (base, page) = (pc & !(PAGE_SIZE - 1), ram.page());
         let mut same = true;
         for (offset, bytes) in &compiled.region.bytes {
@@ -379,7 +467,7 @@ impl Regions {
         }
         if !same {
             self.counters.stale += 1;
-            self.compiler.forget(compiled.id);
+            self.drop_region(place, false);
             return At::Nothing;
         }
         serialize();
@@ -395,6 +483,7 @@ impl Regions {
             key: compiled.region.key,
             id: compiled.id,
             code: compiled.code,
+            len: compiled.len,
             least: compiled.region.first_len() as u64,
         };
         let key = region.key;
@@ -403,7 +492,6 @@ impl Regions {
             self.installed.push(None);
         }
         self.installed[n] = Some(region);
-        self.order.push_back(n);
         self.by_page.entry(page.0).or_default().push(n);
         self.states.insert(place, State::Installed(n));
         // Watching may have changed the tag.
@@ -429,20 +517,17 @@ impl Regions {
     pub fn enter(&mut self, cpu: &mut Vcpu, n: usize, slice: u64) -> Option<RegionExit> {
         let region = self.installed.get(n)?.as_ref()?;
         self.counters.entered += 1;
+        let before = cpu.icount;
         cpu.enter_region(slice.min(i32::MAX as u64) as i32);
         // SAFETY: the compiler thread made the function with this signature and placed it in executable memory, which
-        // `self.compiler` keeps mapped; its room is given back only when the region is no longer in `installed`.
-        let function: unsafe extern "sysv64" fn(*mut Env) -> u64 =
-            unsafe { std::mem::transmute(region.code) };
+        // `self.client` keeps mapped; its room is used again only when this vCPU has passed (`poll`) since the region
+        // was in `installed`.
+        let function: unsafe extern "C" fn(*mut Env) -> u64 = unsafe { std::mem::transmute(region.code) };
         // SAFETY: made for the CPU's present mode and the bytes at its RIP (`at`); nobody else uses the CPU while this
         // thread holds `&mut Vcpu`.
         let exit = RegionExit::from_word(unsafe { function(cpu.jit_env()) });
         cpu.leave_region(exit);
+        self.counters.executed += cpu.icount.wrapping_sub(before);
         Some(exit)
     }
-}
-
-/// Makes this processor fetch anew what another thread wrote as code (SDM vol. 3A, 8.1.3).
-fn serialize() {
-    std::arch::x86_64::__cpuid(0);
 }

@@ -39,9 +39,13 @@ struct Snapshot {
     published: u64,
     state: CpuState,
     tlb: TlbState,
+    /// What was seen between slices.
+    seen: u64,
 }
 
-fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
+/// What a run came to, and a digest of what was seen between its slices: flags live shorter than programs do.
+fn run(side: &mut Side, slicing: Slicing, total: u64) -> (StopReason, u64) {
+    let mut seen = 0u64;
     let start = side.bench.cpu.icount;
     let mut slices = Rng::new(match slicing {
         Slicing::Random(seed) => seed,
@@ -55,7 +59,7 @@ fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
         let done = side.bench.cpu.icount - start;
         let left = total.saturating_sub(done);
         if left == 0 {
-            return StopReason::Budget;
+            return (StopReason::Budget, seen);
         }
         if let Some((after, nmi)) = interrupt
             && done == after
@@ -83,11 +87,15 @@ fn run(side: &mut Side, slicing: Slicing, total: u64) -> StopReason {
             },
         };
         let stop = side.run(budget.min(left));
+        let state = &side.bench.cpu.state;
+        for value in [state.rip, state.flags.get()].iter().chain(&state.gpr[..16]) {
+            seen = (seen.rotate_left(7) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
         if side.bench.board.vectors.lock().is_empty() {
             side.bench.cpu.signals.set_intr(false);
         }
         if stop != StopReason::Budget {
-            return stop;
+            return (stop, seen);
         }
     }
 }
@@ -113,7 +121,7 @@ fn sides(program: &Program, subject: Subject) -> [Side; 2] {
     .map(|config| Side::new(program.kind, config, &program.low, &program.state))
 }
 
-fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
+fn snapshot(side: &mut Side, (stop, seen): (StopReason, u64)) -> Snapshot {
     let cpu = &side.bench.cpu;
     Snapshot {
         stop,
@@ -121,6 +129,7 @@ fn snapshot(side: &mut Side, stop: StopReason) -> Snapshot {
         published: cpu.count().get(),
         state: cpu.state.clone(),
         tlb: cpu.tlb.save(),
+        seen,
     }
 }
 
@@ -185,6 +194,7 @@ fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
         &(s.fpu.opcode, s.fpu.ip, s.fpu.cs, s.fpu.dp, s.fpu.ds),
         &(t.fpu.opcode, t.fpu.ip, t.fpu.cs, t.fpu.dp, t.fpu.ds),
     );
+    check("what was seen between slices", &a.seen, &b.seen);
     check("tlb victims", &a.tlb.next_victim, &b.tlb.next_victim);
     if a.tlb.entries != b.tlb.entries {
         let only = |a: &TlbState, b: &TlbState| {
@@ -213,12 +223,12 @@ pub fn compare(
 ) -> Vec<String> {
     let mut sides = sides(program, subject);
     let [a, b] = &mut sides;
-    let (stop_a, stop_b) = (run(a, slicing, total), run(b, slicing, total));
-    if [stop_a, stop_b] == [StopReason::ExitRequest; 2] {
+    let (run_a, run_b) = (run(a, slicing, total), run(b, slicing, total));
+    if [run_a.0, run_b.0] == [StopReason::ExitRequest; 2] {
         println!("  runs get nowhere");
         return Vec::new();
     }
-    let mut found = differences(&snapshot(a, stop_a), &snapshot(b, stop_b));
+    let mut found = differences(&snapshot(a, run_a), &snapshot(b, run_b));
     found.extend(memory_difference(&sides, all_memory));
     found
 }

@@ -348,13 +348,122 @@ impl Generator<'_> {
                 12 => self.subroutine(inner, depth),
                 13 => self.indirect(inner, depth),
                 14 | 15 => self.modify(inner, depth),
+                7 => self.chain(),
                 _ => (0..inner).for_each(|_| self.instruction()),
             }
         }
     }
 
+    /// What compilers put before branches: a comparison or an operation between registers, or with a constant.
+    fn set_flags(&mut self) {
+        // ADD, OR, AND, SUB, XOR, CMP, TEST; the stack pointer is neither.
+        let opcode = self
+            .rng
+            .pick(&[0x00u8, 0x08, 0x20, 0x28, 0x30, 0x38, 0x38, 0x84, 0x84]);
+        let registers: &[u8] = if self.long() {
+            &[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13]
+        } else {
+            &[0, 1, 2, 3, 5, 6, 7]
+        };
+        let (to, from) = (self.rng.pick(registers), self.rng.pick(registers));
+        let wide = self.rng.below(4) != 0;
+        let rex = 0x40 | u8::from(self.rng.one_in(2)) << 3;
+        let mut bytes = Vec::new();
+        if self.rng.one_in(4) {
+            // CMP or TEST with data in memory, by absolute address.
+            let address = self.data() as u32;
+            if self.long() {
+                bytes.push(rex | from >> 3 << 2);
+            }
+            let compare = self.rng.pick(&[0x38u8, 0x3a, 0x84]) | u8::from(wide);
+            bytes.push(compare);
+            if self.kind.bits() == 16 {
+                bytes.push(0x06 | (from & 7) << 3);
+                bytes.extend(&address.to_le_bytes()[..2]);
+            } else {
+                bytes.extend([0x04 | (from & 7) << 3, 0x25]);
+                bytes.extend(address.to_le_bytes());
+            }
+        } else if opcode != 0x84 && self.rng.one_in(2) {
+            if self.long() {
+                bytes.push(rex | to >> 3);
+            }
+            let constant = self.rng.below(5) as u8;
+            bytes.extend([
+                0x80 | u8::from(wide) * 3,
+                0xc0 | opcode | to & 7,
+                constant.wrapping_sub(2),
+            ]);
+        } else {
+            if self.long() {
+                bytes.push(rex | from >> 3 << 2 | to >> 3);
+            }
+            bytes.extend([opcode | u8::from(wide), 0xc0 | (from & 7) << 3 | to & 7]);
+        }
+        let raw = instructions::decoded(&bytes, self.kind.bits(), self.at);
+        self.try_out(&Candidate {
+            raw,
+            bytes,
+            immediate: false,
+        });
+    }
+
+    /// A loop of short blocks that do what compilers' blocks do: load, compare, branch. Ways out come between a block's
+    /// flags and the next block's.
+    fn chain(&mut self) {
+        let registers: &[u8] = if self.long() { &[1, 3, 14, 9] } else { &[1, 3] };
+        let counter = self.rng.pick(registers);
+        let count = 3 + self.rng.below(4);
+        self.load(counter, count);
+        self.room(40);
+        let top = self.at;
+        for _ in 0..2 + self.rng.below(3) {
+            for _ in 0..1 + self.rng.below(2) {
+                // mov register, [data]
+                let to = self.rng.pick(&[2u8, 2, 6, 7]) << 3;
+                let mut address = self.data() as u32;
+                if self.rng.one_in(3) {
+                    // Across pages: the interpreter's.
+                    address = (address | 0xfff) - self.rng.below(3) as u32;
+                }
+                let mut bytes = vec![0x8b];
+                if self.kind.bits() == 16 {
+                    bytes.push(0x06 | to);
+                    bytes.extend(&address.to_le_bytes()[..2]);
+                } else {
+                    bytes.extend([0x04 | to, 0x25]);
+                    bytes.extend(address.to_le_bytes());
+                }
+                let raw = instructions::decoded(&bytes, self.kind.bits(), self.at);
+                self.try_out(&Candidate {
+                    raw,
+                    bytes,
+                    immediate: false,
+                });
+            }
+            if self.kind.paging && self.rng.one_in(3) {
+                // mov esi, [nowhere]: faults, and shows the flags to its handler, which skips it.
+                self.emit(&[0x8b, 0x34, 0x25, 0, 0, 0, 0x70]);
+            }
+            self.set_flags();
+            if self.kind.bits() != 16 && self.rng.one_in(3) {
+                // lea edi, [rsi + 1]: keeps flags.
+                self.emit(&[0x8d, 0x7e, 1]);
+                let gpr = &mut self.scratch.cpu.state.gpr;
+                gpr[7] = gpr[6].wrapping_add(1) & 0xffff_ffff;
+            }
+            let condition = self.rng.below(16) as u8;
+            self.emit(&[0x70 | condition, 0]);
+        }
+        self.count_down(counter, top);
+    }
+
     /// A conditional jump over a sequence.
     fn forward(&mut self, length: usize, depth: u32) {
+        if self.rng.one_in(2) {
+            self.set_flags();
+        }
+        self.room(4);
         let condition = self.rng.below(16) as u8;
         let from = self.branch(&[0x0f, 0x80 | condition]);
         self.sequence(length, depth + 1);
@@ -373,14 +482,23 @@ impl Generator<'_> {
         self.room(6);
         let top = self.at;
         self.sequence(length, depth + 1);
+        self.count_down(register, top);
+    }
+
+    /// The end of a loop.
+    fn count_down(&mut self, register: u8, top: u64) {
         self.room(3);
-        // dec register; jnz top
-        let mut dec = Vec::new();
+        // dec register, sub register, 1 or add register, -1; jnz top
+        let mut count = Vec::new();
         if register > 7 {
-            dec.push(0x41);
+            count.push(0x41);
         }
-        dec.extend([0xff, 0xc8 | register & 7]);
-        self.emit(&dec);
+        match self.rng.below(3) {
+            0 => count.extend([0xff, 0xc8 | register & 7]),
+            1 => count.extend([0x83, 0xe8 | register & 7, 1]),
+            _ => count.extend([0x83, 0xc0 | register & 7, 0xff]),
+        }
+        self.emit(&count);
         let rel = top.wrapping_sub(self.at + 2) as i64;
         if i8::try_from(rel).is_ok() && self.rng.one_in(2) {
             self.emit(&[0x75, rel as u8]);

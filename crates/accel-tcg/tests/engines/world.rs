@@ -106,6 +106,10 @@ fn skipping(long: bool, error: bool) -> Vec<u8> {
     if long {
         code.put(&[0x48, 0x01, 0x44, 0x24, at]); // add [rsp+at], rax
         code.put(&[0xff, 0x04, 0x25]).address(COUNT); // inc dword [COUNT]
+        // What the flags were, of all deliveries.
+        code.put(&[0x48, 0x8b, 0x44, 0x24, at + 0x10]); // mov rax, [rsp+at+16]
+        code.put(&[0x48, 0x01, 0x04, 0x25]).address(COUNT + 8); // add [COUNT+8], rax
+        code.put(&[0x48, 0xd1, 0x04, 0x25]).address(COUNT + 8); // rol qword [COUNT+8], 1
     } else {
         code.put(&[0x01, 0x44, 0x24, at]);
     }

@@ -18,7 +18,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0xd
+#       mov dword ptr [owed],0x0
+#       sub r11d,0xd
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -29,9 +30,7 @@
 #     1008 or cl,dl
 #       or cl,dl
 #     100a xor r9,0x55
-#       mov r13,[gpr.r9]
-#       xor r13,0x55
-#       mov [gpr.r9],r13
+#       xor r9,0x55
 #     100e mov rsi,rcx
 #       mov rsi,rcx
 #     1011 add rsi,0x12345678
@@ -39,25 +38,21 @@
 #     1018 imul rdi,rsi,0x3
 #       imul rdi,rsi,0x3
 #     101c add r12,r13
-#       add r8,r9
+#       mov r14,[gpr.r13]
+#       add r10,r14
 #     101f adc r8,r12
-#       mov r13,[gpr.r8]
-#       adc r13,r8
-#       mov [gpr.r8],r13
+#       adc r8,r10
 #     1022 neg rbx
 #       neg rbx
 #     1025 not r13d
-#       not r9d
+#       mov r13,[gpr.r13]
+#       not r13d
+#       mov [gpr.r13],r13
 #     1028 cmp r12,r9
-#       mov r14,[gpr.r9]
-#       cmp r8,r14
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 102b
-# insns: 13 guest, 26 host, 5 cold, 135 bytes
+#       cmp r10,r9
+#       mov dword ptr [owed],0x80000001
+#       jmp block 102b, owing
+# insns: 13 guest, 21 host, 11 cold, 141 bytes
 # after:
 #   13 instructions
 #   rax=0x8000000000000000

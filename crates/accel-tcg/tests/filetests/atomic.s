@@ -12,18 +12,17 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x7
 #       js refused
 #     1000 lock cmpxchg [rdi],rbx
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       lock cmpxchg [r13],rbx
 #       mov r13,rax
@@ -35,12 +34,10 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@1
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       lock add qword ptr [r13],0x1
 #       mov r13,rax
@@ -52,24 +49,20 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@2
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       xchg [r13],rcx
 #     100d lock inc dword ptr [rdi+0x8]
 #       lea r13,[rdi+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@3
-#       lea r13,[rdi+0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@3
+#       add r13,[tlb0.host+r14]
 #     L3:
 #       bt dword ptr [flags],0x8
 #       lock inc dword ptr [r13]
@@ -85,12 +78,10 @@
 #       lea r13,[rdi+0x18]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@5
-#       lea r13,[rdi+0x18]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L4:
 #       cmpxchg [r13],rax
 #       mov r13,rax
@@ -102,12 +93,10 @@
 #       lea r13,[rdi+0x20]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@6
-#       lea r13,[rdi+0x20]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@6
+#       add r13,[tlb0.host+r14]
 #     L5:
 #       xadd [r13],ebx
 #       mov r13,rax
@@ -116,7 +105,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #       jmp block 1021
-# insns: 7 guest, 91 host, 29 cold, 608 bytes
+# insns: 7 guest, 80 host, 29 cold, 566 bytes
 # after:
 #   7 instructions
 #   rax=0x0

@@ -11,7 +11,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x6
+#       sub r11d,0x6
 #       js refused
 #     1000 vbroadcastsd ymm2,xmm1
 #       test byte ptr [vectors],0x2
@@ -22,12 +22,10 @@
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x1f
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow32@1
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfe0
+#       ja read_slow32@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       vaddpd ymm3,ymm2,[r13]
 #     1009 vfmadd231sd xmm3,xmm1,xmm2
@@ -38,18 +36,16 @@
 #       lea r13,[rbx+0x20]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x1f
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow32@4
-#       lea r13,[rbx+0x20]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xfe0
+#       ja write_slow32@4
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       vmovdqu [r13],ymm3
 #     1017 vzeroupper
 #       vzeroupper
 #       jmp block 101a
-# insns: 6 guest, 29 host, 16 cold, 243 bytes
+# insns: 6 guest, 25 host, 16 cold, 228 bytes
 # after:
 #   6 instructions
 #   ymm2=0000000000000000_0000000000000000_4000000000000000_4000000000000000

@@ -10,7 +10,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 popcnt r8,rcx
 #       mov r13,handler 0

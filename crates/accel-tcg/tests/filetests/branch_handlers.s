@@ -9,26 +9,26 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1000 loop 0x1000
 #       mov r13,handler 0
 #       call helper
 #   block 1002:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1002 jrcxz 0x1005
 #       mov r13,handler 0
 #       call helper
 #   block 1004:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1004 nop
 #     1005 int3
 #       mov r13,handler 0
 #       call helper
 #   block 1005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1005 int3
 #       mov r13,handler 0

@@ -12,7 +12,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1000 call rbx
 #       mov r13,rbx
@@ -23,22 +23,21 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L0:
 #       mov [scratch],r14
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
-#     L0:
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
+#     L1:
 #       mov r14,[rip_base]
 #       lea r14,[r14+0x2]
 #       mov [r13],r14
@@ -48,18 +47,16 @@
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 1002:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1002 jmp qword ptr [rdx]
 #       lea r13,[rdx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@0
-#       lea r13,[rdx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov r13,[r13]
 #       mov r14d,r13d
@@ -69,15 +66,16 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L1:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 2 guest, 60 host, 22 cold, 404 bytes
+# insns: 2 guest, 56 host, 28 cold, 414 bytes
 # after:
 #   5 instructions
 #   rax=0x1

@@ -8,7 +8,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x3
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x3
 #       js refused
 #     1000 add rax,rcx
 #       add rax,rcx
@@ -25,7 +26,7 @@
 # cold:
 #   block 1000:
 #     refused:
-#       add dword ptr [left],0x3
+#       add r11d,0x3
 #     dead:
 #       mov r14d,refused
 #       jmp exit
@@ -35,7 +36,7 @@
 #     unlinked@1008:
 #       mov r14d,unlinked@1008
 #       jmp exit
-# insns: 3 guest, 11 host, 7 cold, 80 bytes
+# insns: 3 guest, 12 host, 7 cold, 87 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   3000 instructions

@@ -14,18 +14,17 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x6
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x6
 #       js refused
 #     1000 add eax,[ebx+0x4]
 #       lea r13d,[rbx+0x4]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb2.read+r14]
-#       jne read_slow4@0
-#       lea r13d,[rbx+0x4]
-#       add r13,[tlb2.addend+r14]
+#       sub r13,[tlb2.read+r14]
+#       cmp r13,0xffc
+#       ja read_slow4@0
+#       add r13,[tlb2.host+r14]
 #     L0:
 #       add eax,[r13]
 #       mov r13,rax
@@ -37,12 +36,10 @@
 #       lea r13d,[r12-0x4]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb2.write+r14]
-#       jne write_slow4@1
-#       lea r13d,[r12-0x4]
-#       add r13,[tlb2.addend+r14]
+#       sub r13,[tlb2.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@1
+#       add r13,[tlb2.host+r14]
 #     L1:
 #       mov [r13],eax
 #       lea r12d,[r12-0x4]
@@ -50,12 +47,10 @@
 #       lea r13d,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb2.read+r14]
-#       jne read_slow4@2
-#       lea r13d,[rbx]
-#       add r13,[tlb2.addend+r14]
+#       sub r13,[tlb2.read+r14]
+#       cmp r13,0xffc
+#       ja read_slow4@2
+#       add r13,[tlb2.host+r14]
 #     L2:
 #       mov ecx,[r13]
 #     1006 inc ecx
@@ -70,12 +65,10 @@
 #       lea r13d,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb2.read+r14]
-#       jne read_slow4@4
-#       lea r13d,[r12]
-#       add r13,[tlb2.addend+r14]
+#       sub r13,[tlb2.read+r14]
+#       cmp r13,0xffc
+#       ja read_slow4@4
+#       add r13,[tlb2.host+r14]
 #     L3:
 #       mov edx,[r13]
 #       lea r12d,[r12+0x4]
@@ -84,17 +77,17 @@
 #       je block 100b
 #       jmp block 100a
 #   block 100a:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     100a nop
 #     100b nop
 #       jmp block 100c
 #   block 100b:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     100b nop
 #       jmp block 100c
-# insns: 9 guest, 65 host, 33 cold, 507 bytes
+# insns: 9 guest, 58 host, 33 cold, 481 bytes
 # after:
 #   7 instructions
 #   rcx=0x78

@@ -9,29 +9,23 @@
 
 # host:
 #   block 1ffa:
-#       sub dword ptr [left],0x1
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x1
 #       js refused
 #     1ffa add rax,0x1
 #       add rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 1ffe
+#       mov dword ptr [owed],0x80000001
+#       jmp block 1ffe, owing
 #   block 1ffe: the interpreter's
 #   block 2005:
-#       sub dword ptr [left],0x1
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x1
 #       js refused
 #     2005 add rcx,0x2
 #       add rcx,0x2
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 2009
-# insns: 2 guest, 18 host, 10 cold, 122 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp block 2009, owing
+# insns: 2 guest, 12 host, 22 cold, 162 bytes
 # after:
 #   3 instructions
 #   rax=0x1

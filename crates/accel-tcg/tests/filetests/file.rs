@@ -13,7 +13,7 @@
 
 use std::fmt::Write as _;
 
-/// Sections in the order in which they are written. `clif` is the optimizing engine's, which has no tests yet.
+/// Sections in the order in which they are written.
 pub const SECTIONS: [&str; 6] = ["host", "cold", "insns", "exits", "after", "clif"];
 /// What a file gets that has no section at all.
 const USUAL: [&str; 3] = ["host", "insns", "after"];

@@ -9,7 +9,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x4
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -24,22 +25,16 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@2
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rcx,[r13]
 #     100d sub rax,0x1
 #       sub rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 1011
+#       mov dword ptr [owed],0x80000001
+#       jmp block 1011, owing
 # cold:
 #   block 1000:
 #     read_slow8@2:
@@ -48,14 +43,21 @@
 #       call read_slow8
 #       jmp L0
 #     refused:
-#       add dword ptr [left],0x4
+#       add r11d,0x4
 #     dead:
 #       mov r14d,refused
 #       jmp exit
+#     settles@1011:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 1011
 #     unlinked@1011:
 #       mov r14d,unlinked@1011
 #       jmp exit
-# insns: 4 guest, 26 host, 9 cold, 162 bytes
+# insns: 4 guest, 21 host, 15 cold, 174 bytes
 # exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 14

@@ -13,7 +13,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x8
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x8
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -38,7 +39,7 @@
 #       mov r13,handler 0
 #       call helper
 #       jmp block 1015
-# insns: 8 guest, 17 host, 5 cold, 90 bytes
+# insns: 8 guest, 18 host, 5 cold, 97 bytes
 # after:
 #   8 instructions
 #   rax=0x2

@@ -10,7 +10,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x5
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x5
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -22,13 +23,9 @@
 #       and rax,rdx
 #     100c add rbx,rax
 #       add rbx,rax
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 100f
-# insns: 5 guest, 13 host, 5 cold, 72 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp block 100f, owing
+# insns: 5 guest, 10 host, 11 cold, 92 bytes
 # after:
 #   5 instructions
 #   rax=0x0

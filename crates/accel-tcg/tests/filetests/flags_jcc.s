@@ -9,20 +9,17 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x2
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x2
 #       js refused
 #     1000 cmp rax,rbx
 #       cmp rax,rbx
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1003 jb 0x100a
-#       jb block 100a
-#       jmp block 1005
+#       mov dword ptr [owed],0x80000001
+#       jb block 100a, owing
+#       jmp block 1005, owing
 #   block 1005:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1005 mov ecx,0x1
 #       mov ecx,0x1
@@ -30,12 +27,12 @@
 #       mov edx,0x2
 #       jmp block 100f
 #   block 100a:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     100a mov edx,0x2
 #       mov edx,0x2
 #       jmp block 100f
-# insns: 5 guest, 19 host, 17 cold, 174 bytes
+# insns: 5 guest, 16 host, 29 cold, 214 bytes
 # after:
 #   3 instructions
 #   rdx=0x2

@@ -14,7 +14,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x9
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x9
 #       js refused
 #     1000 cmp rax,0x1
 #       cmp rax,0x1
@@ -27,12 +28,10 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rcx,[r13]
 #     1007 sete dl
@@ -42,12 +41,10 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@3
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@3
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       mov rcx,[r13]
 #     100d setb bl
@@ -57,12 +54,10 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@5
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       mov rcx,[r13]
 #     1013 setg sil
@@ -76,19 +71,17 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@7
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@7
+#       add r13,[tlb0.host+r14]
 #     L3:
 #       mov rcx,[r13]
 #     101a cmovne rbp,rcx
 #       test byte ptr [flags+1],0x40
 #       cmove rbp,rcx
 #       jmp block 101e
-# insns: 9 guest, 61 host, 21 cold, 407 bytes
+# insns: 9 guest, 54 host, 21 cold, 386 bytes
 # after:
 #   9 instructions
 #   rcx=0x5

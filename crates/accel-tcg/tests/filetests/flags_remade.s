@@ -10,7 +10,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x4
 #       js refused
 #     1000 cmp rax,rbx
 #       cmp rax,rbx
@@ -18,26 +19,20 @@
 #       lea r13,[rdi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[rdi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rcx,[r13]
 #     1006 sub rax,0x1
 #       sub rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     100a je 0x100c
-#       je block 100c
-#       jmp block 100c
+#       mov dword ptr [owed],0x80000001
+#       je block 100c, owing
+#       jmp block 100c, owing
 #   block 100c:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     100c nop
 #       jmp block 100d
@@ -55,26 +50,40 @@
 #       call read_slow8
 #       jmp L0
 #     refused:
-#       add dword ptr [left],0x4
+#       add r11d,0x4
 #     dead:
 #       mov r14d,refused
 #       jmp exit
+#     settles@100c:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 100c
 #     unlinked@100c:
 #       mov r14d,unlinked@100c
 #       jmp exit
+#     settles@100c:
+#       mov r13,rax
+#       lahf
+#       seto al
+#       mov [flags],ax
+#       mov rax,r13
+#       jmp block 100c
 #     unlinked@100c:
 #       mov r14d,unlinked@100c
 #       jmp exit
 #   block 100c:
 #     refused:
-#       add dword ptr [left],0x1
+#       add r11d,0x1
 #     dead:
 #       mov r14d,refused
 #       jmp exit
 #     unlinked@100d:
 #       mov r14d,unlinked@100d
 #       jmp exit
-# insns: 5 guest, 24 host, 22 cold, 216 bytes
+# insns: 5 guest, 19 host, 34 cold, 248 bytes
 # exits: 0 refused, 0 unlinked, 1 interpreted, 1 after handlers, 0 faults
 # after:
 #   exception 14

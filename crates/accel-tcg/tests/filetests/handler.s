@@ -10,7 +10,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 xlat [rbx]
 #       mov r13,handler 0
@@ -34,12 +34,10 @@
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@2
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov r14,[scratch]
 #       mov [r13],r14
@@ -48,17 +46,14 @@
 #       mov r13,handler 1
 #       call helper
 #   block 1008:
-#       sub dword ptr [left],0x1
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x1
 #       js refused
 #     1008 add rbx,0x2
 #       add rbx,0x2
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 100c
-# insns: 5 guest, 41 host, 12 cold, 268 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp block 100c, owing
+# insns: 5 guest, 36 host, 18 cold, 278 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   5 instructions

@@ -8,31 +8,26 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x3
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x3
 #       js refused
 #     1000 mov rbx,[rbx]
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@0
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rbx,[r13]
 #     1003 sub ecx,0x1
 #       sub ecx,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1006 jne 0x1000
-#       jne block 1000
-#       jmp block 1008
-# insns: 3 guest, 20 host, 11 cold, 152 bytes
+#       mov dword ptr [owed],0x80000001
+#       jne block 1000, owing
+#       jmp block 1008, owing
+# insns: 3 guest, 15 host, 23 cold, 185 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   18 instructions

@@ -23,7 +23,8 @@ done:
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x7
 #       js refused
 #     1000 xor eax,eax
 #       xor eax,eax
@@ -36,11 +37,10 @@ done:
 #       lea r13,[rsi]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow1@1
-#       lea r13,[rsi]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfff
+#       ja read_slow1@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       movzx ecx,byte ptr [r13]
 #     1005 inc rsi
@@ -59,12 +59,10 @@ done:
 #       lea r13,[rdx+rcx*4]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow4@4
-#       lea r13,[rdx+rcx*4]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xffc
+#       ja read_slow4@4
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       movsxd rcx,[r13]
 #     1013 add rcx,rdx
@@ -83,15 +81,16 @@ done:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@6
+#       jne find@6
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@6
+#       jne find@6
+#     L2:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-# insns: 7 guest, 59 host, 15 cold, 338 bytes
+# insns: 7 guest, 57 host, 18 cold, 345 bytes
 # after:
 #   40 instructions
 #   rax=0x6

@@ -11,7 +11,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x6
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x6
 #       js refused
 #     1000 xor rax,rdi
 #       xor rax,rdi
@@ -31,7 +32,7 @@
 #     1012 jne 0x1000
 #       jne block 1000
 #       jmp block 1014
-# insns: 6 guest, 14 host, 7 cold, 92 bytes
+# insns: 6 guest, 15 host, 7 cold, 99 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   600 instructions

@@ -24,18 +24,16 @@ end:
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1000 call 0x1007
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov r14,[rip_base]
 #       lea r14,[r14+0x5]
@@ -43,23 +41,22 @@ end:
 #       lea r12,[r12-0x8]
 #       jmp block 1007
 #   block 1005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1005 jmp 0x102f
 #       jmp block 102f
 #   block 1007:
-#       sub dword ptr [left],0x5
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x5
 #       js refused
 #     1007 push rbx
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov [r13],rbx
 #       lea r12,[r12-0x8]
@@ -69,16 +66,12 @@ end:
 #       mov eax,0x1
 #     1010 cmp rdi,0x2
 #       cmp rdi,0x2
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1014 jb 0x102d
-#       jb block 102d
-#       jmp block 1016
+#       mov dword ptr [owed],0x80000001
+#       jb block 102d, owing
+#       jmp block 1016, owing
 #   block 1016:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1016 lea rdi,[rbx-0x1]
 #       lea rdi,[rbx-0x1]
@@ -86,12 +79,10 @@ end:
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@1
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov r14,[rip_base]
 #       lea r14,[r14+0x1f]
@@ -99,18 +90,16 @@ end:
 #       lea r12,[r12-0x8]
 #       jmp block 1007
 #   block 101f:
-#       sub dword ptr [left],0x3
+#       sub r11d,0x3
 #       js refused
 #     101f push rax
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov [r13],rax
 #       lea r12,[r12-0x8]
@@ -120,12 +109,10 @@ end:
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@2
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       mov r14,[rip_base]
 #       lea r14,[r14+0x29]
@@ -133,18 +120,17 @@ end:
 #       lea r12,[r12-0x8]
 #       jmp block 1007
 #   block 1029:
-#       sub dword ptr [left],0x4
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x4
 #       js refused
 #     1029 pop rdx
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@0
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rdx,[r13]
 #       lea r12,[r12+0x8]
@@ -159,12 +145,10 @@ end:
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@2
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       mov rbx,[r13]
 #       lea r12,[r12+0x8]
@@ -172,12 +156,10 @@ end:
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@3
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@3
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       mov r13,[r13]
 #       mov r14d,r13d
@@ -187,28 +169,27 @@ end:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@3
+#       jne find@3
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@3
+#       jne find@3
+#     L3:
 #       lea r12,[r12+0x8]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 102d:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     102d pop rbx
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@0
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rbx,[r13]
 #       lea r12,[r12+0x8]
@@ -216,12 +197,10 @@ end:
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       mov r13,[r13]
 #       mov r14d,r13d
@@ -231,21 +210,22 @@ end:
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L2:
 #       lea r12,[r12+0x8]
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 102f:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     102f nop
 #       jmp block 1030
-# insns: 19 guest, 185 host, 86 cold, 1411 bytes
+# insns: 19 guest, 163 host, 104 cold, 1399 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   1858 instructions

@@ -10,19 +10,17 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x2
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x2
 #       js refused
 #     1000 xor eax,eax
 #       xor eax,eax
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
 #     1002 jmp 0x1008
-#       jmp block 1008
+#       mov dword ptr [owed],0x80000001
+#       jmp block 1008, owing
 #   block 1004:
-#       sub dword ptr [left],0x3
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x3
 #       js refused
 #     1004 add rax,0x1
 #       add rax,0x1
@@ -30,44 +28,39 @@
 #       lea r13,[rdi+rax]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow1@1
-#       lea r13,[rdi+rax]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfff
+#       ja read_slow1@1
+#       add r13,[tlb0.host+r14]
 #     L0:
-#       cmp byte ptr [r13],0x0
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
+#       movzx r13d,byte ptr [r13]
+#       mov [snapshot],r13
+#       cmp r13b,0x0
 #     100c jne 0x1004
-#       jne block 1004
-#       jmp block 100e
+#       mov dword ptr [owed],0x80000001
+#       jne block 1004, owing
+#       jmp block 100e, owing
 #   block 1008:
-#       sub dword ptr [left],0x2
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x2
 #       js refused
 #     1008 cmp byte ptr [rdi+rax],0x0
 #       lea r13,[rdi+rax]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow1@0
-#       lea r13,[rdi+rax]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xfff
+#       ja read_slow1@0
+#       add r13,[tlb0.host+r14]
 #     L0:
-#       cmp byte ptr [r13],0x0
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
+#       movzx r13d,byte ptr [r13]
+#       mov [snapshot],r13
+#       cmp r13b,0x0
 #     100c jne 0x1004
-#       jne block 1004
-#       jmp block 100e
-# insns: 7 guest, 46 host, 35 cold, 388 bytes
+#       mov dword ptr [owed],0x80000001
+#       jne block 1004, owing
+#       jmp block 100e, owing
+# insns: 7 guest, 39 host, 65 cold, 495 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   19 instructions

@@ -13,7 +13,7 @@
 
 # host:
 #   block 1ff0:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1ff0 dec rcx
 #       bt dword ptr [flags],0x8
@@ -24,7 +24,7 @@
 #       mov [flags],ax
 #       mov rax,r13
 #     1ff3 je 0x2005
-#       jne L0
+#       jne L1
 #       mov r13,[rip_base]
 #       lea r13,[r13+0x1005]
 #       mov r14d,r13d
@@ -34,18 +34,19 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
-#     L0:
+#     L1:
 #       jmp block 1ff5
 #   block 1ff5:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1ff5 jmp 0x2000
 #       mov r13,[rip_base]
@@ -57,25 +58,27 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@0
+#       jne find@0
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@0
+#       jne find@0
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2000:
-#       sub dword ptr [left],0x2
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x2
 #       js refused
 #     2000 add rax,rcx
 #       add rax,rcx
+#     2003 jmp 0x1ff0
 #       mov r13,rax
 #       lahf
 #       seto al
 #       mov [flags],ax
 #       mov rax,r13
-#     2003 jmp 0x1ff0
 #       mov r13,[rip_base]
 #       lea r13,[r13-0x10]
 #       mov r14d,r13d
@@ -85,20 +88,21 @@
 #       shl r14d,0x5
 #       add r14,[jumps]
 #       cmp r13,[r14]
-#       jne interpret@1
+#       jne find@1
 #       shr r13,0x3f
 #       mov r13,[tags+r13*8]
 #       cmp r13,[r14+0x8]
-#       jne interpret@1
+#       jne find@1
+#     L0:
 #       mov r13,[r14+0x10]
 #       mov [rip_base],r13
 #       jmp qword ptr [r14+0x18]
 #   block 2005:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     2005 nop
 #       jmp block 2006
-# insns: 6 guest, 75 host, 28 cold, 473 bytes
+# insns: 6 guest, 76 host, 37 cold, 518 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   158 instructions

@@ -49,7 +49,7 @@ pub struct Listing {
 
 /// Lists the blocks of `program` that direct branches and the ends of blocks lead to.
 pub fn list(program: &Program, key: Key) -> Listing {
-    let translator = Translator::with_host(Features::all(), program.host).with_marks();
+    let mut translator = Translator::with_host(Features::all(), program.host).with_marks();
     let mut listing = Listing::default();
     // None: the interpreter's.
     let mut blocks: BTreeMap<u64, Option<Block>> = BTreeMap::new();
@@ -77,7 +77,12 @@ pub fn list(program: &Program, key: Key) -> Listing {
             .into_iter()
             .nth(translation.offsets.len() - 2);
         left.extend(last.iter().flat_map(followers));
-        let block = Block::new(translation, address, guest[..window].to_vec(), key);
+        let block = Block::new(
+            std::mem::take(translation),
+            address,
+            guest[..window].to_vec(),
+            key,
+        );
         blocks.insert(address, Some(block));
     }
     for (address, block) in &blocks {
@@ -222,9 +227,18 @@ impl Block {
         if let Some(thunk) = self.thunk(raw) {
             return thunk.to_string();
         }
-        let links = &self.translation.links;
-        if let Some(link) = links.iter().find(|link| link.stub as usize == target) {
-            return format!("block {:x}", self.guest_address(link.target));
+        for link in &self.translation.links {
+            let name = format!("block {:x}", self.guest_address(link.target));
+            if link.stub as usize == target {
+                return name;
+            }
+            // Linked, it leads there only if the block takes what is owed.
+            if link
+                .settles
+                .is_some_and(|settles| settles.start as usize == target)
+            {
+                return format!("{name}, owing");
+            }
         }
         match self.labels.get(&target) {
             Some(label) => label.clone(),
@@ -315,8 +329,12 @@ impl Block {
         let own = self.host.values().filter(|raw| self.thunk(raw).is_none());
         let heads: BTreeSet<usize> = own.filter_map(branch_target).collect();
         for (&at, raw) in self.host.range(straight..) {
+            let mut links = self.translation.links.iter();
+            let settled = links.find(|link| link.settles.is_some_and(|s| s.start as usize == at));
             if at == self.translation.refuse as usize {
                 out.push("  dead:".to_owned());
+            } else if let Some(link) = settled {
+                out.push(format!("  settles@{:x}:", self.guest_address(link.target)));
             } else if heads.contains(&at) {
                 out.push(format!("  {}:", self.cold_name(at)));
             }

@@ -8,18 +8,16 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x3
+#       sub r11d,0x3
 #       js refused
 #     1000 mov rax,[rbx]
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb2.read+r14]
-#       jne read_slow8@0
-#       lea r13,[rbx]
-#       add r13,[tlb2.addend+r14]
+#       sub r13,[tlb2.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb2.host+r14]
 #     L0:
 #       mov rax,[r13]
 #     1003 inc eax
@@ -33,7 +31,7 @@
 #     1005 hlt
 #       mov r13,handler 0
 #       call helper
-# insns: 3 guest, 21 host, 7 cold, 139 bytes
+# insns: 3 guest, 19 host, 7 cold, 131 bytes
 # after:
 #   exception 13
 #   3 instructions

@@ -13,65 +13,57 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x8
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x8
 #       js refused
 #     1000 mov [rbx],rax
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov [r13],rax
 #     1003 mov [rbx+0x8],eax
 #       lea r13,[rbx+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@1
-#       lea r13,[rbx+0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       mov [r13],eax
 #     1006 mov byte ptr [rbx+0x10],0x12
 #       lea r13,[rbx+0x10]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow1@2
-#       lea r13,[rbx+0x10]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xfff
+#       ja write_slow1@2
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       mov byte ptr [r13],0x12
 #     100a mov [rbx+0x18],r12
 #       lea r13,[rbx+0x18]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@3
-#       lea r13,[rbx+0x18]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@3
+#       add r13,[tlb0.host+r14]
 #     L3:
-#       mov [r13],r8
+#       mov [r13],r10
 #     100e add dword ptr [rbx+0x20],0x1
 #       lea r13,[rbx+0x20]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@4
-#       lea r13,[rbx+0x20]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@4
+#       add r13,[tlb0.host+r14]
 #     L4:
 #       add dword ptr [r13],0x1
 #       mov r13,rax
@@ -83,12 +75,10 @@
 #       lea r13,[rbx+0x28]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@5
-#       lea r13,[rbx+0x28]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L5:
 #       bt dword ptr [flags],0x8
 #       inc qword ptr [r13]
@@ -101,12 +91,10 @@
 #       lea r13,[rbx+0x30]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@6
-#       lea r13,[rbx+0x30]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@6
+#       add r13,[tlb0.host+r14]
 #     L6:
 #       lock xadd [r13],rax
 #       mov r13,rax
@@ -118,16 +106,14 @@
 #       lea r13,[rbx+0x38]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@7
-#       lea r13,[rbx+0x38]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@7
+#       add r13,[tlb0.host+r14]
 #     L7:
 #       xchg [r13],eax
 #       jmp block 101f
-# insns: 8 guest, 98 host, 37 cold, 716 bytes
+# insns: 8 guest, 84 host, 37 cold, 662 bytes
 # after:
 #   8 instructions
 #   rax=0x0

@@ -9,14 +9,12 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 movq mm0,rax
 #       test byte ptr [vectors],0x8
 #       je engage8@0
 #     L0:
-#       mov r13,[rip_base]
-#       mov [x87.base],r13
 #       movq mm0,rax
 #     1004 paddb mm0,mm0
 #       paddb mm0,mm0
@@ -25,7 +23,7 @@
 #     100b emms
 #       emms
 #       jmp block 100d
-# insns: 4 guest, 11 host, 8 cold, 92 bytes
+# insns: 4 guest, 9 host, 8 cold, 81 bytes
 # after:
 #   4 instructions
 #   rbx=0x20406080a0c0e10

@@ -13,7 +13,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x8
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x8
 #       js refused
 #     1000 mul rbx
 #       mul rbx
@@ -54,7 +55,7 @@
 #       jae interpret@7
 #       div ebx
 #       jmp block 1013
-# insns: 8 guest, 33 host, 13 cold, 184 bytes
+# insns: 8 guest, 34 host, 13 cold, 190 bytes
 # after:
 #   exception 0
 #   8 instructions

@@ -6,18 +6,16 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1000 mov rax,[rbx]
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@0
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov rax,[r13]
 #       jmp block 1003
@@ -29,14 +27,14 @@
 #       call read_slow8
 #       jmp L0
 #     refused:
-#       add dword ptr [left],0x1
+#       add r11d,0x1
 #     dead:
 #       mov r14d,refused
 #       jmp exit
 #     unlinked@1003:
 #       mov r14d,unlinked@1003
 #       jmp exit
-# insns: 1 guest, 13 host, 9 cold, 116 bytes
+# insns: 1 guest, 11 host, 9 cold, 109 bytes
 # after:
 #   1 instructions
 #   rax=0x1234

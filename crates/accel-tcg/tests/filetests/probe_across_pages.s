@@ -5,7 +5,7 @@
     mov rax, [rbx]
     mov [rbx], rbx
 
-# insns: 2 guest, 23 host, 13 cold, 191 bytes
+# insns: 2 guest, 19 host, 13 cold, 177 bytes
 # exits: 0 refused, 1 unlinked, 2 interpreted, 0 after handlers, 0 faults
 # after:
 #   2 instructions

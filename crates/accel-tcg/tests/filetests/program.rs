@@ -6,6 +6,7 @@
 //! | `at: 0x1000` | where the code lies |
 //! | `state: rax=1 xmm0=0x3 rflags=0x2 gs.base=0x9000 [0x9000]=0x1234:2` | registers, and memory with its size; any number of such lines |
 //! | `host: SSE3 AVX` | what the host of the listing has; all, if not said |
+//! | `region: 0x1005` | where the loop of section `clif` is entered; its first instruction, if not said |
 //! | `blocks: 1` | so many blocks are listed; all that direct branches lead to, if not said |
 
 use super::file::File;
@@ -27,6 +28,7 @@ pub struct Program {
     pub at: u64,
     pub host: Host,
     pub blocks: usize,
+    pub region: Option<u64>,
     pub code: Vec<u8>,
     state: Vec<(String, u128)>,
     memory: Vec<(u64, Vec<u8>)>,
@@ -54,6 +56,7 @@ impl Program {
             at: CODE,
             host: Host::all(),
             blocks: usize::MAX,
+            region: None,
             code: Vec::new(),
             state: Vec::new(),
             memory: Vec::new(),
@@ -62,6 +65,7 @@ impl Program {
             match key.as_str() {
                 "mode" => program.mode = mode(value)?,
                 "at" => program.at = small(value)?,
+                "region" => program.region = Some(small(value)?),
                 "blocks" => program.blocks = small(value)? as usize,
                 "host" => {
                     program.host = Host::empty();

@@ -9,7 +9,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       sub r11d,0x4
 #       js refused
 #     1000 add ax,[bx]
 #       mov r13,handler 0
@@ -30,7 +30,7 @@
 #       mov rax,r13
 #       mov r14d,unlinked@1007
 #       jmp exit
-# insns: 4 guest, 17 host, 5 cold, 115 bytes
+# insns: 4 guest, 17 host, 5 cold, 114 bytes
 # after:
 #   4 instructions
 #   rax=0x2ab0

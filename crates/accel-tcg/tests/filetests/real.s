@@ -10,7 +10,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x4
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x4
 #       js refused
 #     1000 add ax,cx
 #       add ax,cx
@@ -28,7 +29,7 @@
 #       mov r13,handler 1
 #       call helper
 #   block 1009:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1009 inc bx
 #       bt dword ptr [flags],0x8
@@ -40,7 +41,7 @@
 #       mov rax,r13
 #       mov r14d,unlinked@100a
 #       jmp exit
-# insns: 5 guest, 24 host, 8 cold, 148 bytes
+# insns: 5 guest, 25 host, 8 cold, 154 bytes
 # after:
 #   13 instructions
 #   rax=0x123a

@@ -7,7 +7,7 @@
     mov al, 0x11
     mov cl, 1
 
-# insns: 4 guest, 16 host, 10 cold, 134 bytes
+# insns: 4 guest, 14 host, 10 cold, 126 bytes
 # exits: 0 refused, 1 unlinked, 1 interpreted, 0 after handlers, 0 faults
 # after:
 #   4 instructions

@@ -12,7 +12,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x7
 #       js refused
 #     1000 shl rax,0x3
 #       shl rax,0x3
@@ -64,7 +65,7 @@
 #       mov r13,handler 0
 #       call helper
 #       jmp block 1017
-# insns: 7 guest, 43 host, 5 cold, 185 bytes
+# insns: 7 guest, 44 host, 5 cold, 190 bytes
 # after:
 #   7 instructions
 #   rax=0x80

@@ -9,7 +9,7 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x3
+#       sub r11d,0x3
 #       js refused
 #     1000 paddd xmm1,xmm1
 #       test byte ptr [vectors],0x1

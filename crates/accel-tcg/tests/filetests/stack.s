@@ -14,18 +14,16 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x9
+#       sub r11d,0x9
 #       js refused
 #     1000 push rax
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@0
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@0
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov [r13],rax
 #       lea r12,[r12-0x8]
@@ -33,25 +31,21 @@
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@1
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L1:
-#       mov [r13],r8
+#       mov [r13],r10
 #       lea r12,[r12-0x8]
 #     1003 push 0x7f
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@2
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@2
+#       add r13,[tlb0.host+r14]
 #     L2:
 #       mov qword ptr [r13],0x7f
 #       lea r12,[r12-0x8]
@@ -59,24 +53,20 @@
 #       lea r13,[r12+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@3
-#       lea r13,[r12+0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@3
+#       add r13,[tlb0.host+r14]
 #     L3:
 #       mov r14,[r13]
 #       mov [scratch],r14
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@3
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@3
+#       add r13,[tlb0.host+r14]
 #     L4:
 #       mov r14,[scratch]
 #       mov [r13],r14
@@ -85,12 +75,10 @@
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@4
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@4
+#       add r13,[tlb0.host+r14]
 #     L5:
 #       mov rcx,[r13]
 #       lea r12,[r12+0x8]
@@ -98,12 +86,10 @@
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@5
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L6:
 #       mov rdx,[r13]
 #       lea r12,[r12+0x8]
@@ -111,14 +97,13 @@
 #       lea r13,[r12]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@6
-#       lea r13,[r12]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@6
+#       add r13,[tlb0.host+r14]
 #     L7:
-#       mov r9,[r13]
+#       mov r14,[r13]
+#       mov [gpr.r13],r14
 #       lea r12,[r12+0x8]
 #     100d mov rbp,rsp
 #       mov rbp,r12
@@ -126,17 +111,15 @@
 #       lea r13,[rbp]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@8
-#       lea r13,[rbp]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@8
+#       add r13,[tlb0.host+r14]
 #     L8:
 #       lea r12,[rbp+0x8]
 #       mov rbp,[r13]
 #       jmp block 1011
-# insns: 9 guest, 104 host, 41 cold, 812 bytes
+# insns: 9 guest, 87 host, 41 cold, 742 bytes
 # after:
 #   9 instructions
 #   rcx=0x3

@@ -11,13 +11,13 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x1
+#       sub r11d,0x1
 #       js refused
 #     1000 rep movsd [rdi],[rsi]
 #       mov r13,handler 0
 #       call helper
 #   block 1002:
-#       sub dword ptr [left],0x2
+#       sub r11d,0x2
 #       js refused
 #     1002 mov ecx,0x3
 #       mov ecx,0x3
@@ -25,7 +25,7 @@
 #       mov r13,handler 0
 #       call helper
 #   block 1009:
-#       sub dword ptr [left],0x3
+#       sub r11d,0x3
 #       js refused
 #     1009 lodsw ax,[rsi]
 #       mov r13,handler 0
@@ -34,13 +34,9 @@
 #       mov ecx,0x5
 #     1010 add rax,0x1
 #       add rax,0x1
-#       mov r13,rax
-#       lahf
-#       seto al
-#       mov [flags],ax
-#       mov rax,r13
-#       jmp block 1014
-# insns: 6 guest, 21 host, 11 cold, 166 bytes
+#       mov dword ptr [owed],0x80000001
+#       jmp block 1014, owing
+# insns: 6 guest, 17 host, 17 cold, 178 bytes
 # exits: 0 refused, 1 unlinked, 0 interpreted, 0 after handlers, 0 faults
 # after:
 #   11 instructions

@@ -10,7 +10,8 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x5
+#       mov dword ptr [owed],0x0
+#       sub r11d,0x5
 #       js refused
 #     1000 add rax,rbx
 #       add rax,rbx
@@ -31,12 +32,10 @@
 #       lea r13,[r12-0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@1
-#       lea r13,[r12-0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L0:
 #       mov r14,[scratch]
 #       mov [r13],r14
@@ -48,10 +47,9 @@
 #     1005 mov ecx,ds
 #       movzx ecx,word ptr [ds.selector]
 #     1007 mov r9d,ss
-#       movzx r13d,word ptr [ss.selector]
-#       mov [gpr.r9],r13
+#       movzx r9d,word ptr [ss.selector]
 #       jmp block 100a
-# insns: 5 guest, 35 host, 11 cold, 251 bytes
+# insns: 5 guest, 33 host, 11 cold, 242 bytes
 # after:
 #   5 instructions
 #   rax=0x3

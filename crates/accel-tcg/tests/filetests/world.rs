@@ -10,6 +10,8 @@
 
 use super::program::{GENERAL, Program};
 use accel_tcg::baseline::Baseline;
+use accel_tcg::optimizing::RegionConfig;
+use accel_tcg::{Engine, Execution, ExecutionConfig};
 use target_i386::jit::Key;
 use target_i386::state::{Activity, CpuState, DescriptorTable, Segment};
 use target_i386::testbench::{Mode, TestBench, selector};
@@ -173,6 +175,50 @@ pub fn run(program: &Program) -> Result<Outcome, String> {
             "{entry} refused, {link} unlinked, {interpret} interpreted, {after} after handlers, {fault} faults"
         ),
     })
+}
+
+/// How often a program's regions were entered, and for how many instructions.
+pub struct Entered {
+    pub times: u64,
+    pub instructions: u64,
+}
+
+/// Runs a program in the engines that compile regions, each of which is compiled when it is first seen.
+///
+/// # Errors
+/// It does not end, engines disagree, or no region was entered.
+pub fn run_regions(program: &Program) -> Result<Entered, String> {
+    let expected = interpret(&mut bench(program), program)?;
+    let running = expected.state.activity == Activity::Running;
+    let budget = if running { expected.count } else { MOST };
+    let run = |engine: Engine| {
+        let mut bench = bench(program);
+        let config = ExecutionConfig {
+            engine,
+            code_size: CODE_SIZE,
+            regions: RegionConfig { hot: 1, wait: true },
+        };
+        let mut execution = Execution::new(&bench.cpu, config);
+        execution.run(&mut bench.cpu, budget);
+        let actual = After::of(&bench, bench.cpu.icount);
+        let mut found = changes(&expected, &actual);
+        if actual.count != expected.count {
+            found.push(format!("{} instructions, not {}", actual.count, expected.count));
+        }
+        if !found.is_empty() {
+            return Err(format!("{engine:?} differs in\n    {}", found.join("\n    ")));
+        }
+        let counters = execution.report(&bench.cpu).regions.unwrap_or_default();
+        if counters.executed == 0 {
+            return Err(format!("{engine:?} executed nothing in a region"));
+        }
+        Ok(Entered {
+            times: counters.entered,
+            instructions: counters.executed,
+        })
+    };
+    run(Engine::Optimizing)?;
+    run(Engine::InterpreterOptimizing)
 }
 
 /// Runs until the end of the code or HLT, one instruction at a time.

@@ -12,26 +12,24 @@
 
 # host:
 #   block 1000:
-#       sub dword ptr [left],0x7
+#       sub r11d,0x7
 #       js refused
 #     1000 fld1
 #       test byte ptr [vectors],0x8
 #       je engage8@0
 #     L0:
-#       mov r13,[rip_base]
-#       mov [x87.base],r13
 #       fld1
 #       mov dword ptr [x87.at],0x1e8
+#       mov r13,[rip_base]
+#       mov [x87.base],r13
 #     1002 fld qword ptr [rbx]
 #       lea r13,[rbx]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.read+r14]
-#       jne read_slow8@1
-#       lea r13,[rbx]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.read+r14]
+#       cmp r13,0xff8
+#       ja read_slow8@1
+#       add r13,[tlb0.host+r14]
 #     L1:
 #       fld qword ptr [r13]
 #       mov dword ptr [x87.at],0x20503
@@ -51,17 +49,13 @@
 #       test byte ptr [vectors],0x8
 #       je engage8@5
 #     L2:
-#       mov r13,[rip_base]
-#       mov [x87.base],r13
 #       lea r13,[rbx+0x8]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x7
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow8@5
-#       lea r13,[rbx+0x8]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xff8
+#       ja write_slow8@5
+#       add r13,[tlb0.host+r14]
 #     L3:
 #       fstp qword ptr [r13]
 #       mov dword ptr [x87.at],0xa055b
@@ -72,12 +66,10 @@
 #       lea r13,[rbx+0x10]
 #       rorx r14d,r13d,0x7
 #       and r14d,0x7fe0
-#       add r13,0x3
-#       and r13,0xfffffffffffff000
-#       cmp r13,[tlb0.write+r14]
-#       jne write_slow4@6
-#       lea r13,[rbx+0x10]
-#       add r13,[tlb0.addend+r14]
+#       sub r13,[tlb0.write+r14]
+#       cmp r13,0xffc
+#       ja write_slow4@6
+#       add r13,[tlb0.host+r14]
 #     L4:
 #       fistp dword ptr [r13]
 #       mov dword ptr [x87.at],0xd035b
@@ -85,7 +77,7 @@
 #       lea r13,[rbx+0x10]
 #       mov [x87.data],r13
 #       jmp block 1010
-# insns: 7 guest, 61 host, 23 cold, 491 bytes
+# insns: 7 guest, 53 host, 23 cold, 457 bytes
 # after:
 #   7 instructions
 #   x87 status=0x20

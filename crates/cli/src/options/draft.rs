@@ -260,9 +260,6 @@ pub fn log_items(draft: &mut Draft, value: &str) -> Outcome {
             let hint = did_you_mean(name, log::ITEMS.iter().map(|item| item.name));
             return Err(format!("'{name}' is no log item{hint}; 'help' lists them").into());
         };
-        if item.name == "clif" {
-            return Err("'clif' belongs to the optimizing engine, which is not in this build yet".into());
-        }
         draft.log.items.push(item.name);
     }
     Ok(())

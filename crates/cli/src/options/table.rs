@@ -70,7 +70,7 @@ const CONSOLE: &[CommandOption] = &[
 const INSIDE: &[CommandOption] = &[
     row("d", &[], Some("ITEM[,ITEM]"), "log items; 'help' lists them", draft::log_items),
     row("D", &[], Some("FILE"), "log into FILE instead of standard error", |d, v| { d.log.file = Some(v.to_owned()); Ok(()) }),
-    row("dfilter", &[], Some("RANGE[,RANGE]"), "in_asm, out_asm, exec and cpu only for blocks in START..END, START+LENGTH or START-LENGTH", draft::log_filter),
+    row("dfilter", &[], Some("RANGE[,RANGE]"), "in_asm, out_asm, clif, exec and cpu only for code in START..END, START+LENGTH or START-LENGTH", draft::log_filter),
     row("perfmap", &[], None, "names translated code for perf in /tmp/perf-PID.map", |d, _| { d.log.perf_map = true; Ok(()) }),
     row("jitdump", &[], None, "writes translated code to jit-PID.dump, for 'perf record -k mono' and 'perf inject -j'", |d, _| { d.log.jit_dump = true; Ok(()) }),
     row("version", &[], None, "version of the emulator", |_, _| Err(draft::Refusal::Help(version()))),

@@ -50,7 +50,7 @@ fn refusals() {
         ("-accel tcg,one-insn-per-tb=2", "-accel tcg,one-insn-per-tb=2: 'one-insn-per-tb' expects 'on' or 'off', not '2'"),
         ("-accel tcg,tb-sise=1", "-accel tcg,tb-sise=1: Property 'tcg.tb-sise' not found (did you mean 'tb-size'?)"),
         ("-singlestep", "-singlestep: invalid option"),
-        ("-d int,clif", "-d int,clif: 'clif' belongs to the optimizing engine, which is not in this build yet"),
+        ("-d int,cliff", "-d int,cliff: 'cliff' is no log item (did you mean 'clif'?); 'help' lists them"),
         ("-d out_asn", "-d out_asn: 'out_asn' is no log item (did you mean 'out_asm'?); 'help' lists them"),
         ("-dfilter", "-dfilter: requires an argument"),
         ("-dfilter 0x1000", "-dfilter 0x1000: '0x1000' is no range; write START..END, START+LENGTH or START-LENGTH"),
@@ -83,7 +83,7 @@ fn lists() {
         ("-device isa-debug-exit,help", "default: 0x501"),
         ("-d help", "guest_errors"),
         ("-d help", "out_asm"),
-        ("-d help", "optimizing engine (which is not in this build)"),
+        ("-d help", "each region that the optimizing engine compiles"),
         ("-accel help", "tb-size=MiB"),
         ("-h", "-dfilter RANGE"),
     ] {
@@ -124,6 +124,7 @@ fn looks() {
         ("", ""),
         ("-d int,mmu", ""),
         ("-d in_asm,out_asm", "in_asm out_asm"),
+        ("-d clif,out_asm", "out_asm clif"),
         ("-d exec -d cpu", "exec cpu"),
         ("-d nochain,stats", "nochain stats"),
     ] {
@@ -133,7 +134,7 @@ fn looks() {
         crate::log::look(&log, &mut config.look).expect("no file to open");
         let look = &config.look;
         let found = [
-            (look.in_asm, "in_asm"), (look.out_asm, "out_asm"), (look.exec, "exec"), (look.cpu, "cpu"),
+            (look.in_asm, "in_asm"), (look.out_asm, "out_asm"), (look.clif, "clif"), (look.exec, "exec"), (look.cpu, "cpu"),
             (look.nochain, "nochain"), (look.stats, "stats"),
         ];
         let found: Vec<&str> = found.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect();

@@ -78,11 +78,16 @@ fn items() {
         ("stats-exits", "-d stats,nochain", "stats", "               0  links made"),
         ("stats-interp", "-d stats -accel tcg,engine=interp", "stats", "interp  engine"),
         ("tb-size", "-d stats -accel tcg,tb-size=1", "stats", "1048576  bytes of code buffer"),
+        ("tb-size-blocks", "-d stats -accel tcg,engine=optimizing,tb-size=1", "stats", "786432  bytes of code buffer"),
+        ("tb-size-regions", "-d stats -accel tcg,engine=optimizing,tb-size=1", "stats", "262144  bytes of their code buffer"),
+        ("stats-regions", "-d stats -accel tcg,engine=interp+optimizing", "stats", "regions and what they call (sampled)"),
     ] {
         let finished = shown(name, options);
         assert!(lines(&finished, item).iter().any(|line| line.contains(part)), "{name}: {}", finished.stderr);
     }
     assert_eq!(shown("quiet", "-dfilter 0..1").stderr, "");
+    // An engine without regions has none to show.
+    assert_eq!(shown("clif", "-d clif -accel tcg,engine=baseline").stderr, "");
     let filtered = shown("in-filter", "-d in_asm,out_asm -dfilter 0x100067+1");
     assert!(!filtered.stderr.contains("0x100065"), "{}", filtered.stderr);
     assert!(filtered.stderr.contains("0x10006b"), "{}", filtered.stderr);

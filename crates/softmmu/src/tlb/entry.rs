@@ -1,7 +1,7 @@
 //! The words of a data entry: what the fast path compares, and what only slow paths read.
 
 use crate::DirtyMemory;
-use crate::addr::{PAGE_MASK, PAGE_SIZE, RamAddr};
+use crate::addr::{PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
 use crate::flat::RamPage;
 use crate::tlb::types::{Access, Prot, TlbFill};
 
@@ -30,45 +30,96 @@ pub(super) fn host_page(hit: &RamPage<'_>) -> (*mut u8, RamAddr) {
     (host, hit.block.base().add(offset))
 }
 
-/// What the fast path reads: 32 bytes, so that a set is one index shift away and never straddles a cache line.
+/// Bit of a word with flags that is not the page's: see [`Word`].
+const AWAY: u64 = PAGE_SIZE << 1;
+
+/// What one kind of access to an entry's page is compared with: the page's linear address, or something that no
+/// address in this slot comes near, with flags in the low bits.
 ///
-/// A compare word is the page's linear address with flags in the low bits. An access hits if the page of its
-/// *last* byte equals the word: flags make it unequal, and so does crossing into the next page, whose slot is
-/// another one.
+/// An address less the word is the offset in the page. An access hits if that leaves room for all its bytes: so one
+/// subtraction and one comparison tell about the page, the flags, and a crossing into the next page. With flags the
+/// word is the address of a page two slots away: what would hit it or the page behind it has another slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(transparent)]
+pub(super) struct Word(u64);
+
+impl Word {
+    pub(super) const fn new(page: u64, flags: u64) -> Self {
+        Self(if flags == 0 { page } else { page ^ AWAY | flags })
+    }
+
+    const fn flags(self) -> u64 {
+        self.0 & !PAGE_MASK
+    }
+
+    const fn page(self) -> u64 {
+        let away = if self.flags() == 0 { 0 } else { AWAY };
+        (self.0 ^ away) & PAGE_MASK
+    }
+
+    pub(super) const fn has(self, flags: u64) -> bool {
+        self.flags() & flags != 0
+    }
+
+    pub(super) fn set(&mut self, flags: u64) {
+        *self = Self::new(self.page(), self.flags() | flags);
+    }
+
+    pub(super) fn clear(&mut self, flags: u64) {
+        *self = Self::new(self.page(), self.flags() & !flags);
+    }
+
+    /// The offset in the page if an access of `size` bytes at `vaddr`, whose slot this is, hits: any flag is a miss.
+    #[inline(always)]
+    pub(super) fn hit(self, vaddr: u64, size: u64) -> Option<u64> {
+        let offset = vaddr.wrapping_sub(self.0);
+        (offset <= PAGE_SIZE - size).then_some(offset)
+    }
+
+    /// Whether it is for `vaddr`, whatever its flags for how to do the access.
+    #[inline(always)]
+    pub(super) fn is_for(self, vaddr: u64) -> bool {
+        self.page() == vaddr & PAGE_MASK && !self.has(INVALID | PARKED)
+    }
+}
+
+/// What the fast path reads: 32 bytes, so that a set is one index shift away and never straddles a cache line.
 #[derive(Clone, Copy)]
 #[repr(C, align(32))]
 pub(super) struct Entry {
-    pub(super) read: u64,
-    pub(super) write: u64,
-    /// Host address of the page minus its linear address, wrapping.
-    pub(super) addend: *mut u8,
+    pub(super) read: Word,
+    pub(super) write: Word,
+    /// Host address of the page.
+    pub(super) host_page: *mut u8,
     /// RAM offset of the page.
     pub(super) ram: RamAddr,
 }
 
 impl Entry {
-    pub(super) const EMPTY: Self = Self {
-        read: INVALID,
-        write: INVALID,
-        addend: std::ptr::null_mut(),
-        ram: NO_RAM,
-    };
+    /// What a slot holds that holds no entry.
+    pub(super) const fn empty(slot: usize) -> Self {
+        let word = Word::new((slot as u64) << PAGE_SHIFT, INVALID);
+        Self {
+            read: word,
+            write: word,
+            host_page: std::ptr::null_mut(),
+            ram: NO_RAM,
+        }
+    }
 
     /// The entry for a fill, in force; `ram` is what lies behind it, none for I/O.
     #[inline]
     pub(super) fn new<T>(fill: &TlbFill<T>, ram_page: Option<RamPage<'_>>, dirty: &DirtyMemory) -> Self {
         let page = fill.vaddr.page().0;
-        let (mut read, mut write) = (page, page);
-        let (mut addend, mut ram) = (std::ptr::null_mut(), NO_RAM);
+        let (mut read, mut write) = (0, 0);
+        let (mut host, mut ram) = (std::ptr::null_mut(), NO_RAM);
         match ram_page {
             None => {
                 read |= IO;
                 write |= IO;
             }
             Some(hit) => {
-                let (host, at) = host_page(&hit);
-                addend = host.wrapping_sub(page as usize);
-                ram = at;
+                (host, ram) = host_page(&hit);
                 if hit.write_io {
                     write |= IO;
                 } else if !hit.writable {
@@ -85,15 +136,15 @@ impl Entry {
             write |= INVALID;
         }
         Self {
-            read,
-            write,
-            addend,
+            read: Word::new(page, read),
+            write: Word::new(page, write),
+            host_page: host,
             ram,
         }
     }
 
     #[inline(always)]
-    pub(super) fn word(&self, access: Access) -> u64 {
+    pub(super) fn word(&self, access: Access) -> Word {
         match access {
             Access::Write => self.write,
             Access::Read | Access::Fetch => self.read,
@@ -103,7 +154,13 @@ impl Entry {
     /// The host address of a linear address in the page.
     #[inline(always)]
     pub(super) fn host(&self, vaddr: u64) -> *mut u8 {
-        self.addend.wrapping_add(vaddr as usize)
+        self.at(vaddr % PAGE_SIZE)
+    }
+
+    /// The host address of an offset in the page.
+    #[inline(always)]
+    pub(super) fn at(&self, offset: u64) -> *mut u8 {
+        self.host_page.wrapping_add(offset as usize)
     }
 
     pub(super) fn is_ram(&self) -> bool {
@@ -112,20 +169,18 @@ impl Entry {
 
     pub(super) fn set_parked(&mut self, parked: bool) {
         for word in [&mut self.read, &mut self.write] {
-            *word = if parked { *word | PARKED } else { *word & !PARKED };
+            if parked {
+                word.set(PARKED);
+            } else {
+                word.clear(PARKED);
+            }
         }
     }
 
     /// Whether the write word lets writes of `page` (wanted by a tracker now) through unseen.
     pub(super) fn writes_unseen(&self) -> bool {
-        self.is_ram() && self.write & (INVALID | IO | DISCARD | NOTDIRTY) == 0
+        self.is_ram() && !self.write.has(INVALID | IO | DISCARD | NOTDIRTY)
     }
-}
-
-/// Whether a compare word is for `vaddr`, whatever its flags for how to do the access.
-#[inline(always)]
-pub(super) fn matches(word: u64, vaddr: u64) -> bool {
-    word & (PAGE_MASK | INVALID | PARKED) == vaddr & PAGE_MASK
 }
 
 /// The rest of an entry.
@@ -182,5 +237,39 @@ impl Full {
 
     pub(super) fn is_large(&self) -> bool {
         self.page_mask >= PAGE_SIZE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tlb::table::slot_of;
+
+    /// No address in the word's slot hits a word with flags, however large, misaligned or non-canonical it is.
+    #[test]
+    fn flags_keep_everything_out() {
+        for page in [
+            0,
+            0x1000,
+            0x3f_f000,
+            0x40_0000,
+            0x7fff_ffff_f000,
+            u64::MAX & PAGE_MASK,
+        ] {
+            for flags in [INVALID, PARKED, IO, NOTDIRTY, DISCARD, NOTDIRTY | PARKED] {
+                let mut word = Word::new(page, 0);
+                assert_eq!(word.hit(page + 0xff8, 8), Some(0xff8));
+                assert_eq!(word.hit(page + 0xff9, 8), None, "crosses the page");
+                word.set(flags);
+                // All that could hit: what lies up to a page above the word.
+                for near in 0..PAGE_SIZE {
+                    let vaddr = word.0.wrapping_add(near);
+                    assert!(word.hit(vaddr, 1).is_none() || slot_of(vaddr) != slot_of(page));
+                }
+                assert_eq!(word.is_for(page), flags & (INVALID | PARKED) == 0);
+                word.clear(flags);
+                assert_eq!(word, Word::new(page, 0));
+            }
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Tlb {
         for table in &mut self.tables {
             table.for_each_mut(|entry, _| {
                 if entry.ram == page && entry.writes_unseen() {
-                    entry.write |= NOTDIRTY;
+                    entry.write.set(NOTDIRTY);
                 }
             });
         }
@@ -89,8 +89,8 @@ impl Tlb {
         for table in &mut self.tables {
             table.for_each_mut(|entry, _| {
                 if entry.writes_unseen() && dirty.tracks_writes(entry.ram) {
-                    debug_assert!(entry.write & INVALID == 0);
-                    entry.write |= NOTDIRTY;
+                    debug_assert!(!entry.write.has(INVALID));
+                    entry.write.set(NOTDIRTY);
                     dirty.mark(entry.ram, PAGE_SIZE);
                 }
             });

@@ -42,7 +42,7 @@ use crate::dirty::DirtyMemory;
 use crate::flat::{FlatView, RamPage};
 use crate::host::{self, Width};
 use crate::ram::RamBlock;
-use entry::{Entry, Full};
+use entry::{Entry, Full, NOTDIRTY, Word};
 use fetch::FetchTable;
 use table::{Table, slot_of};
 
@@ -90,12 +90,10 @@ impl Tlb {
     #[inline(always)]
     pub fn load<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt) -> Option<T> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
-        if entry.read != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
-            return None;
-        }
-        // SAFETY: an equal compare word has no flag, so the entry is RAM, and the access ends (hence lies) in its
-        // page, which `blocks` keeps mapped.
-        Some(unsafe { T::load(entry.host(vaddr.0)) })
+        let offset = entry.read.hit(vaddr.0, T::SIZE)?;
+        // SAFETY: a word that is hit has no flag, so the entry is RAM, and the access lies in its page, which `blocks`
+        // keeps mapped.
+        Some(unsafe { T::load(entry.at(offset)) })
     }
 
     /// The fast path of a store: `None` for a miss, a page crossing, I/O, a tracked page: go on with
@@ -103,11 +101,9 @@ impl Tlb {
     #[inline(always)]
     pub fn store<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt, value: T) -> Option<()> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
-        if entry.write != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
-            return None;
-        }
+        let offset = entry.write.hit(vaddr.0, T::SIZE)?;
         // SAFETY: as in `load`; a write word without flags is writable RAM.
-        unsafe { T::store(entry.host(vaddr.0), value) };
+        unsafe { T::store(entry.at(offset), value) };
         Some(())
     }
 
@@ -116,14 +112,12 @@ impl Tlb {
     #[inline(always)]
     pub fn cas<T: Width>(&self, idx: MmuIndex, vaddr: GuestVirt, old: T, new: T) -> Option<Result<T, T>> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
-        if entry.write != vaddr.0.wrapping_add(T::SIZE - 1) & PAGE_MASK {
-            return None;
-        }
+        let offset = entry.write.hit(vaddr.0, T::SIZE)?;
         if T::SIZE == 16 && !vaddr.0.is_multiple_of(16) {
             return None;
         }
         // SAFETY: as in `store`; pages are mapped page-aligned, so the host address is as aligned as `vaddr`.
-        Some(unsafe { T::cas(entry.host(vaddr.0), old, new) })
+        Some(unsafe { T::cas(entry.at(offset), old, new) })
     }
 
     /// The host address of `vaddr` if the fast path of a load or store of its one byte would hit: what generated code
@@ -135,9 +129,9 @@ impl Tlb {
     pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, len: u64, access: Access) -> Option<*mut u8> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
         let (word, page) = (entry.word(access), vaddr.0 & PAGE_MASK);
-        let plain = word == page
+        let plain = word == Word::new(page, 0)
             || access == Access::Write
-                && word == page | entry::NOTDIRTY
+                && word == Word::new(page, NOTDIRTY)
                 && self.dirty.ignores(entry.ram.add(vaddr.page_offset()), len);
         plain.then(|| entry.host(vaddr.0))
     }

@@ -16,7 +16,7 @@ impl Tlb {
         let Page::Ram(entry) = self.page(idx, vaddr, len as usize, Access::Write) else {
             return None;
         };
-        let free = if entry.write & NOTDIRTY == 0 {
+        let free = if !entry.write.has(NOTDIRTY) {
             len
         } else {
             self.dirty.code_free(entry.ram.add(vaddr.page_offset()), len)

@@ -31,10 +31,10 @@ impl Tlb {
         };
         let (entry, full) = (table.entries[slot], &table.full[slot]);
         let word = entry.word(access);
-        if word & IO != 0 {
+        if word.has(IO) {
             return Page::Io(GuestPhys(full.ppage | vaddr.page_offset()));
         }
-        if access == Access::Write && word & DISCARD != 0 {
+        if access == Access::Write && word.has(DISCARD) {
             return Page::Dropped;
         }
         Page::Ram(entry)
@@ -42,7 +42,7 @@ impl Tlb {
 
     /// After a store: tells who tracks the page, and lets later stores through if nobody does any more.
     pub(super) fn written(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: u64, entry: &Entry) {
-        if entry.write & NOTDIRTY == 0 {
+        if !entry.write.has(NOTDIRTY) {
             return;
         }
         if len == 0 {
@@ -51,7 +51,9 @@ impl Tlb {
         self.dirty.mark(entry.ram.add(vaddr.page_offset()), len);
         if !self.dirty.tracks_writes(entry.ram) {
             // `page` brought the entry to its slot.
-            self.tables[idx.raw()].entries[super::slot_of(vaddr.0)].write &= !NOTDIRTY;
+            self.tables[idx.raw()].entries[super::slot_of(vaddr.0)]
+                .write
+                .clear(NOTDIRTY);
         }
     }
 
@@ -161,7 +163,7 @@ impl Tlb {
         };
         let paddr = GuestPhys(table.full[slot].ppage | vaddr.0 & !PAGE_MASK);
         let entry = &table.entries[slot];
-        if entry.word(access) & IO != 0 {
+        if entry.word(access).has(IO) {
             Probe::Io(paddr)
         } else {
             Probe::Ram {

@@ -4,7 +4,7 @@
 //! visible to the guest (it sees which page walks happen), so under counted time it is machine state.
 
 use crate::addr::{PAGE_MASK, PAGE_SHIFT};
-use crate::tlb::entry::{Entry, Full, matches};
+use crate::tlb::entry::{Entry, Full};
 use crate::tlb::spaces::Spaces;
 use crate::tlb::types::Access;
 
@@ -69,7 +69,7 @@ impl Table {
                 (&raw mut (*at).entries)
                     .cast::<Entry>()
                     .add(slot)
-                    .write(Entry::EMPTY);
+                    .write(Entry::empty(slot));
                 (&raw mut (*at).full).cast::<Full>().add(slot).write(Full::EMPTY);
             }
             (&raw mut (*at).used).write([0; SETS / 64]);
@@ -118,14 +118,14 @@ impl Table {
         for bits in [&mut self.used, &mut self.local, &mut self.large] {
             bits[slot / 64] &= !(1 << (slot % 64));
         }
-        self.entries[slot] = Entry::EMPTY;
+        self.entries[slot] = Entry::empty(slot);
     }
 
     /// The slot of `vaddr` if it holds an entry for the access, bringing it back from the victims if need be.
     #[inline]
     pub(super) fn find(&mut self, vaddr: u64, access: Access) -> Option<usize> {
         let slot = slot_of(vaddr);
-        if matches(self.entries[slot].word(access), vaddr) {
+        if self.entries[slot].word(access).is_for(vaddr) {
             return Some(slot);
         }
         let page = vaddr & PAGE_MASK;
@@ -140,7 +140,7 @@ impl Table {
         let at = self
             .victims
             .iter()
-            .position(|v| v.as_ref().is_some_and(|(e, _)| matches(e.word(access), page)))?;
+            .position(|v| v.as_ref().is_some_and(|(e, _)| e.word(access).is_for(page)))?;
         let displaced = self.is_used(slot).then(|| (self.entries[slot], self.full[slot]));
         let (entry, full) = self.victims[at]?;
         self.replace_victim(at, displaced);
@@ -198,7 +198,7 @@ impl Table {
     /// Removes everything; the victim position starts over.
     pub(super) fn clear(&mut self) {
         let used = std::mem::take(&mut self.used);
-        each(&used, |slot| self.entries[slot] = Entry::EMPTY);
+        each(&used, |slot| self.entries[slot] = Entry::empty(slot));
         self.local = [0; SETS / 64];
         self.large = [0; SETS / 64];
         self.large_span = (u64::MAX, 0);

@@ -55,13 +55,15 @@ impl RegionExit {
 /// The slow path of an access, as the baseline's, of the address in `Env::scratch`; leaves the host address there, or
 /// null to leave before the instruction. The low half of `Env::site` is the size in bytes, with bit 8 for writes.
 ///
-/// Arguments in registers would have to be moved there across everything that lives in a loop. It keeps all general registers, so that a region need not save its own around a call that is hardly ever made. It does
-/// *not* keep vector registers: regions have no values in them.
+/// Arguments in registers would have to be moved there across everything that lives in a loop. It keeps all general
+/// registers, so that a region need not save its own around a call that is hardly ever made. It does *not* keep vector
+/// registers: regions have no values in them.
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
+#[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-pub unsafe extern "sysv64" fn slow(env: *mut Env) {
+pub unsafe extern "C" fn slow(env: *mut Env) {
     // Nine pushes and the return address leave the stack aligned to 16 bytes.
     std::arch::naked_asm!(
         "push rax",
@@ -97,7 +99,7 @@ pub unsafe extern "sysv64" fn slow(env: *mut Env) {
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
-unsafe extern "sysv64" fn fill(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+unsafe extern "C" fn fill(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
     // SAFETY: the caller's promise.
     let host = unsafe { crate::jit::slow(env, addr, how) };
     // SAFETY: as above; the other reference is gone.
@@ -114,6 +116,47 @@ const LONGEST: i32 = 1 << 24;
 
 /// No page: in `Env::pages`.
 const NO_PAGE: u64 = u64::MAX;
+
+/// The slow path of an access: see the one for x86-64. Procedure Call Standard for the Arm 64-bit Architecture, 6.1.
+///
+/// # Safety
+/// Called by generated code with its `Env`.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn slow(env: *mut Env) {
+    std::arch::naked_asm!(
+        "stp x29, x30, [sp, #-160]!",
+        "mov x29, sp",
+        "stp x0, x1, [sp, #16]",
+        "stp x2, x3, [sp, #32]",
+        "stp x4, x5, [sp, #48]",
+        "stp x6, x7, [sp, #64]",
+        "stp x8, x9, [sp, #80]",
+        "stp x10, x11, [sp, #96]",
+        "stp x12, x13, [sp, #112]",
+        "stp x14, x15, [sp, #128]",
+        "stp x16, x17, [sp, #144]",
+        "ldr x1, [x0, #{scratch}]",
+        "ldr w2, [x0, #{site}]",
+        "bl {slow}",
+        "ldr x1, [sp, #16]",
+        "str x0, [x1, #{scratch}]",
+        "ldp x0, x1, [sp, #16]",
+        "ldp x2, x3, [sp, #32]",
+        "ldp x4, x5, [sp, #48]",
+        "ldp x6, x7, [sp, #64]",
+        "ldp x8, x9, [sp, #80]",
+        "ldp x10, x11, [sp, #96]",
+        "ldp x12, x13, [sp, #112]",
+        "ldp x14, x15, [sp, #128]",
+        "ldp x16, x17, [sp, #144]",
+        "ldp x29, x30, [sp], #160",
+        "ret",
+        slow = sym fill,
+        scratch = const at::SCRATCH,
+        site = const at::SITE,
+    )
+}
 
 impl Vcpu {
     /// Whether the TLB still has what `Env::pages` says.

@@ -12,14 +12,14 @@ use crate::jit::env::at;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{
-    self, AbiParam, FuncRef, Function, InstBuilder, MemFlagsData, Signature, Type, Value,
+    self, AbiParam, FuncRef, Function, InstBuilder, MemFlagsData, Signature, SourceLoc, Type, Value,
 };
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use iced_x86::{InstructionInfoFactory, OpAccess};
 use std::rc::Rc;
 
-/// The signature of a region: `extern "sysv64" fn(env: *mut Env) -> u64`.
+/// The signature of a region: `extern "C" fn(env: *mut Env) -> u64`.
 pub fn signature() -> Signature {
     let mut signature = Signature::new(CallConv::SystemV);
     signature.params.push(AbiParam::new(I64));
@@ -225,6 +225,7 @@ impl Lower<'_> {
 
     fn block(&mut self, block: &Block, bundles: &[Bundle], blocks: &[ir::Block]) {
         self.offset = i32::from(block.offset);
+        self.b.set_srcloc(SourceLoc::default());
         let count = block.items.len() as i64;
         if count > 0 {
             let left = self.b.use_var(self.left);
@@ -300,6 +301,8 @@ impl Lower<'_> {
     /// Lowers an instruction; `rest` is the number of instructions from it to the end of the block.
     pub fn item(&mut self, item: &Item, rest: i64) {
         self.offset = i32::from(item.offset);
+        // Listings show whose this is.
+        self.b.set_srcloc(SourceLoc::new(u32::from(item.offset)));
         self.rest = rest;
         (item.row)(self, item);
         let plan = self.plan.clone();

@@ -101,14 +101,9 @@ impl Lower<'_> {
         // The slow path changes entries: these loads stay where they are.
         let flags = MemFlagsData::trusted();
         let tag = self.b.ins().load(I64, flags, entry, table + word as i32);
-        let mut last = addr;
-        if size > 1 {
-            let more = self.constant(I64, size as i64 - 1);
-            last = self.b.ins().iadd(addr, more);
-        }
-        let pages = self.constant(I64, -(PAGE_SIZE as i64));
-        let page = self.b.ins().band(last, pages);
-        let hit = self.b.ins().icmp(IntCC::Equal, page, tag);
+        let at = self.b.ins().isub(addr, tag);
+        let last = self.constant(I64, (PAGE_SIZE - size as u64) as i64);
+        let hit = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, at, last);
         let (quick, miss, on) = (self.new_block(), self.new_block(), self.new_block());
         self.b.set_cold_block(miss);
         self.b.append_block_param(on, I64);
@@ -116,11 +111,8 @@ impl Lower<'_> {
 
         self.b.switch_to_block(quick);
         self.b.seal_block(quick);
-        let addend = self
-            .b
-            .ins()
-            .load(I64, flags, entry, table + layout::ADDEND as i32);
-        let host = self.b.ins().iadd(addr, addend);
+        let page = self.b.ins().load(I64, flags, entry, table + layout::HOST as i32);
+        let host = self.b.ins().iadd(at, page);
         self.b.ins().jump(on, &[BlockArg::Value(host)]);
 
         self.b.switch_to_block(miss);

@@ -10,7 +10,7 @@
 //! to code) leaves *before* that instruction with exact state. Lowering reads the copied bytes alone, so it runs on
 //! any thread.
 //!
-//! The function is `extern "sysv64" fn(env: *mut Env) -> u64`; [`RegionExit`] explains what it returns. Code is
+//! The function is `extern "C" fn(env: *mut Env) -> u64`; [`RegionExit`] explains what it returns. Code is
 //! position independent in the same way as the baseline's: addresses are offsets from `Env::rip_base`.
 
 mod exit;
@@ -23,6 +23,7 @@ mod plan;
 mod region;
 mod rows;
 
+pub use crate::jit::names::place;
 pub(crate) use exit::PAGES;
 pub use exit::{RegionExit, RegionExitKind, slow};
 pub use lower::{Lowering, signature, slow_signature};

@@ -143,7 +143,7 @@ impl Lower<'_> {
         self.b.ins().iadd(value, more)
     }
 
-    /// The TLB's entry for the page of the byte at `addr`; it hits if the page of the last byte is the same.
+    /// The TLB's entry for the page of the byte at `addr`; it hits if all of the span is in the page.
     fn look(&mut self, addr: Value, span: i64, access: Access) -> Looked {
         let shift = self.constant(I64, i64::from(layout::ENTRY_SHIFT));
         let mask = self.constant(I64, i64::from(layout::ENTRY_MASK));
@@ -157,16 +157,17 @@ impl Lower<'_> {
         let at = at::tlb(self.key.mmu) + word as i32;
         // The slow path changes entries: these loads stay where they are.
         let tag = self.b.ins().load(I64, MemFlagsData::trusted(), entry, at);
-        let last = self.plus(addr, span - 1);
-        let pages = self.constant(I64, -(PAGE_SIZE as i64));
-        let page = self.b.ins().band(last, pages);
-        let hit = self.b.ins().icmp(IntCC::Equal, page, tag);
+        let into = self.b.ins().isub(addr, tag);
+        let limit = self.constant(I64, PAGE_SIZE as i64 - span);
+        let hit = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, into, limit);
         Looked { tag, entry, hit }
     }
 
-    fn addend(&mut self, entry: Value) -> Value {
-        let at = at::tlb(self.key.mmu) + layout::ADDEND as i32;
-        self.b.ins().load(I64, MemFlagsData::trusted(), entry, at)
+    /// What to add to an address that hits.
+    fn addend(&mut self, looked: &Looked) -> Value {
+        let at = at::tlb(self.key.mmu) + layout::HOST as i32;
+        let host = self.b.ins().load(I64, MemFlagsData::trusted(), looked.entry, at);
+        self.b.ins().isub(host, looked.tag)
     }
 
     /// Tells the slow path of a page that is relied on.
@@ -217,7 +218,7 @@ impl Lower<'_> {
 
         self.b.switch_to_block(found);
         self.b.seal_block(found);
-        let addend = self.addend(looked.entry);
+        let addend = self.addend(&looked);
         self.b.def_var(kept.page, looked.tag);
         self.b.def_var(kept.addend, addend);
         self.note_page(n, access, looked.tag, addend);
@@ -249,7 +250,7 @@ impl Lower<'_> {
             self.b.ins().brif(looked.hit, on, &[], cold, &[]);
             self.b.switch_to_block(on);
             self.b.seal_block(on);
-            let addend = self.addend(looked.entry);
+            let addend = self.addend(&looked);
             let host = self.b.ins().iadd(addr, addend);
             let bit = self.constant(I64, group.access.bit());
             let word = self.b.ins().bor(looked.tag, bit);
@@ -271,7 +272,7 @@ impl Lower<'_> {
 
         self.b.switch_to_block(found);
         self.b.seal_block(found);
-        let addend = self.addend(looked.entry);
+        let addend = self.addend(&looked);
         self.b.def_var(kept.page, looked.tag);
         self.b.def_var(kept.addend, addend);
         self.note_page(n, group.access, looked.tag, addend);

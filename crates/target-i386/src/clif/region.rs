@@ -196,7 +196,13 @@ fn discover(page: &[u8; PAGE], entry: u16, key: Key, features: Features) -> BTre
             };
             total += 1;
             let next = at + u16::from(insn.len);
-            let target = i64::from(next).wrapping_add(insn.imm as i64);
+            // A distance of 32-bit code is not sign-extended.
+            let distance = if context.bits == 64 {
+                insn.imm as i64
+            } else {
+                i64::from(insn.imm as i32)
+            };
+            let target = i64::from(next).wrapping_add(distance);
             let branches = matches!(raw.op0_kind(), OpKind::NearBranch32 | OpKind::NearBranch64);
             let conditional = raw.mnemonic() != Mnemonic::Jmp;
             items.push(Item {

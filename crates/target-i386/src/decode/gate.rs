@@ -4,25 +4,26 @@
 use crate::Features;
 use iced_x86::{CpuidFeature, Instruction};
 
-/// Whether a CPU with `features` knows the instruction.
-pub fn allowed(raw: &Instruction, features: Features) -> bool {
-    raw.cpuid_features().iter().all(|&feature| has(feature, features))
+/// What a CPU must have to know the instruction; none if no CPU does.
+pub fn needed(raw: &Instruction) -> Option<Features> {
+    let mut features = raw.cpuid_features().iter();
+    features.try_fold(Features::empty(), |all, &feature| {
+        Some(all | needed_for(feature)?)
+    })
 }
 
-fn has(feature: CpuidFeature, features: Features) -> bool {
+fn needed_for(feature: CpuidFeature) -> Option<Features> {
     use CpuidFeature as C;
     use Features as F;
-    let needed = match feature {
+    Some(match feature {
         C::INTEL8086 | C::INTEL8086_ONLY | C::INTEL186 | C::INTEL286 | C::INTEL386 | C::INTEL486 => {
-            return true;
+            F::empty()
         }
         // 386 and 486 models are not told apart below the 486; these have no feature bit.
-        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::SMM | C::CLDEMOTE => {
-            return true;
-        }
+        C::CPUID | C::MULTIBYTENOP | C::PAUSE | C::SMM | C::CLDEMOTE => F::empty(),
         // x87 without a unit is #NM or ignored, as CR0 says, not #UD.
-        C::FPU | C::FPU287 | C::FPU287XL_ONLY | C::FPU387 | C::FPU387SL_ONLY => return true,
-        C::PREFETCHWT1 | C::PREFETCHITI => return true,
+        C::FPU | C::FPU287 | C::FPU287XL_ONLY | C::FPU387 | C::FPU387SL_ONLY => F::empty(),
+        C::PREFETCHWT1 | C::PREFETCHITI => F::empty(),
         C::X64 => F::LM,
         C::ADX => F::ADX,
         C::AES => F::AES,
@@ -51,7 +52,7 @@ fn has(feature: CpuidFeature, features: Features) -> bool {
         C::POPCNT => F::POPCNT,
         C::PREFETCHW => F::PREFETCH,
         C::RDPID => F::RDPID,
-        C::RDPMC => return true,
+        C::RDPMC => F::empty(),
         C::RDRAND => F::RDRAND,
         C::RDSEED => F::RDSEED,
         C::RDTSCP => F::RDTSCP,
@@ -74,7 +75,6 @@ fn has(feature: CpuidFeature, features: Features) -> bool {
         C::XSAVEC => F::XSAVEC,
         C::XSAVEOPT => F::XSAVEOPT,
         C::XSAVES => F::XSAVES,
-        _ => return false,
-    };
-    features.contains(needed)
+        _ => return None,
+    })
 }

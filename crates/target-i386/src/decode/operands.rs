@@ -1,10 +1,10 @@
 //! iced's operands in our compact form.
 
-use crate::insn::{InsnFlags, MemOperand, NO_REG, RIP_BASE, seg};
+use crate::insn::{HIGH_BYTE, InsnFlags, MemOperand, NO_REG, RIP_BASE, seg};
 use crate::{Exec, Insn, Vcpu};
-use iced_x86::{Code, CodeSize, EncodingKind, Instruction, OpKind, Register};
+use iced_x86::{Code, CodeSize, Instruction, OpKind, Register};
 
-/// Everything of the instruction but its handler.
+/// Everything of the instruction but its handler and what comes with that.
 pub fn convert(raw: &Instruction) -> Insn {
     let mut insn = Insn {
         exec: unset,
@@ -27,21 +27,8 @@ pub fn convert(raw: &Instruction) -> Insn {
     for op in 0..raw.op_count() {
         operand(raw, op, &mut insn);
     }
-    if let Some(asize) = count_size(raw.code()) {
-        insn.mem.asize = asize;
-        insn.mem.trunc = 64 - 8 * asize;
-    }
-    // Elsewhere the prefixes mean nothing (branches), or are part of the opcode.
-    let string = raw.is_string_instruction();
-    for (on, flag) in [
-        (string && raw.has_rep_prefix(), InsnFlags::REP),
-        (string && raw.has_repne_prefix(), InsnFlags::REPNE),
-        (raw.has_lock_prefix(), InsnFlags::LOCK),
-        (raw.encoding() == EncodingKind::VEX, InsnFlags::VEX),
-    ] {
-        if on {
-            insn.flags |= flag;
-        }
+    if raw.has_lock_prefix() {
+        insn.flags |= InsnFlags::LOCK;
     }
     insn
 }
@@ -54,19 +41,14 @@ fn operand(raw: &Instruction, op: u32, insn: &mut Insn) {
     let kind = raw.op_kind(op);
     match kind {
         OpKind::Register => {
-            let register = raw.op_register(op);
+            let register = register(raw.op_register(op));
             if let Some(slot) = insn.reg.get_mut(op as usize) {
-                *slot = number(register);
+                *slot = register.number;
             }
-            if register.is_gpr() && insn.osize == 0 {
-                insn.osize = register.size() as u8;
+            if insn.osize == 0 {
+                insn.osize = register.size;
             }
-            if register.is_gpr64() {
-                insn.flags |= InsnFlags::W;
-            }
-            if register.is_ymm() {
-                insn.flags |= InsnFlags::VEX_L;
-            }
+            insn.flags |= register.flags;
         }
         OpKind::Memory => {
             insn.flags |= InsnFlags::MEM;
@@ -79,6 +61,10 @@ fn operand(raw: &Instruction, op: u32, insn: &mut Insn) {
                 OpKind::NearBranch32 => 4,
                 _ => 8,
             };
+            if let Some(asize) = count_size(raw.code()) {
+                insn.mem.asize = asize;
+                insn.mem.trunc = 64 - 8 * asize;
+            }
         }
         OpKind::FarBranch16 => {
             insn.imm = u64::from(raw.far_branch_selector()) << 32 | u64::from(raw.far_branch16());
@@ -126,9 +112,9 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
     let (base, index) = (raw.memory_base(), raw.memory_index());
     let displacement = raw.memory_displacement64();
     let asize = if base != Register::None {
-        base.size() as u8
-    } else if index.is_gpr() {
-        index.size() as u8
+        register(base).size
+    } else if index != Register::None && register(index).size != 0 {
+        register(index).size
     } else {
         raw.memory_displ_size() as u8
     };
@@ -144,25 +130,26 @@ fn memory(raw: &Instruction, insn: &mut Insn) {
         base: match base {
             Register::None => NO_REG,
             _ if rip_relative => RIP_BASE,
-            register => number(register),
+            _ => register(base).number,
         },
         index: if index == Register::None {
             NO_REG
         } else {
-            number(index)
+            register(index).number
         },
         shift: raw.memory_index_scale().trailing_zeros() as u8,
         seg: effective_segment(raw, base),
         asize,
         trunc: 64 - 8 * asize,
     };
-    if is_moffs(raw.code()) {
+    if base == Register::None && is_moffs(raw.code()) {
         insn.imm = displacement;
     }
+    let size = raw.memory_size().size();
     if insn.osize == 0 {
-        insn.osize = raw.memory_size().size().min(255) as u8;
+        insn.osize = size.min(255) as u8;
     }
-    if raw.memory_size().size() == 32 {
+    if size == 32 {
         insn.flags |= InsnFlags::VEX_L;
     }
 }
@@ -181,21 +168,65 @@ fn effective_segment(raw: &Instruction, base: Register) -> u8 {
     }
 }
 
-/// Register number as [`Insn::reg`] has it.
-fn number(register: Register) -> u8 {
-    if register.is_gpr8() {
-        let n = register as u8 - Register::AL as u8;
-        return match n {
-            0..=3 => n,
-            4..=7 => n + 12,
-            _ => n - 4,
-        };
-    }
-    if register.is_segment_register() {
-        return segment(register);
-    }
-    register.number() as u8
+/// What of a register goes into an [`Insn`].
+#[derive(Clone, Copy)]
+struct Operand {
+    /// As [`Insn::reg`] has it.
+    number: u8,
+    /// Bytes of a general register or the instruction pointer, else 0.
+    size: u8,
+    flags: InsnFlags,
 }
+
+fn register(register: Register) -> Operand {
+    REGISTERS[register as usize & 0xff]
+}
+
+/// By iced's number of the register.
+static REGISTERS: [Operand; 256] = {
+    use Register as R;
+    let mut all = [Operand {
+        number: 0,
+        size: 0,
+        flags: InsnFlags::empty(),
+    }; 256];
+    // First, last, bytes, flags.
+    let files = [
+        (R::AL, R::R15L, 1, InsnFlags::empty()),
+        (R::AX, R::R15W, 2, InsnFlags::empty()),
+        (R::EAX, R::R15D, 4, InsnFlags::empty()),
+        (R::RAX, R::R15, 8, InsnFlags::W),
+        (R::EIP, R::EIP, 4, InsnFlags::empty()),
+        (R::RIP, R::RIP, 8, InsnFlags::empty()),
+        // In the order of `seg`.
+        (R::ES, R::GS, 0, InsnFlags::empty()),
+        (R::XMM0, R::XMM31, 0, InsnFlags::empty()),
+        (R::YMM0, R::YMM31, 0, InsnFlags::VEX_L),
+        (R::CR0, R::CR15, 0, InsnFlags::empty()),
+        (R::DR0, R::DR15, 0, InsnFlags::empty()),
+        (R::ST0, R::ST7, 0, InsnFlags::empty()),
+        (R::MM0, R::MM7, 0, InsnFlags::empty()),
+        (R::TR0, R::TR7, 0, InsnFlags::empty()),
+    ];
+    let mut file = 0;
+    while file < files.len() {
+        let (first, last, size, flags) = files[file];
+        let mut n = first as usize;
+        while n <= last as usize {
+            let number = (n - first as usize) as u8;
+            // Behind AL..BL come AH..BH, then SPL and on.
+            let number = match (size, number) {
+                (1, 4..=7) => number - 4 + HIGH_BYTE,
+                (1, 8..) => number - 4,
+                _ => number,
+            };
+            all[n] = Operand { number, size, flags };
+            n += 1;
+        }
+        file += 1;
+    }
+    all
+};
 
 fn segment(register: Register) -> u8 {
     match register {
@@ -247,5 +278,38 @@ fn count_size(code: Code) -> Option<u8> {
         | Code::Jecxz_rel8_32
         | Code::Jecxz_rel8_64 => Some(4),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers() {
+        for iced in Register::values() {
+            let ours = register(iced);
+            let name = format!("{iced:?}");
+            if iced.is_gpr8() {
+                // iced counts AH..BH as 4..=7, and so SPL.
+                let high = matches!(iced, Register::AH | Register::CH | Register::DH | Register::BH);
+                let number = iced.full_register().number() as u8 + if high { HIGH_BYTE } else { 0 };
+                assert_eq!((ours.number, ours.size), (number, 1), "{name}");
+            } else if iced.is_gpr()
+                || iced.is_segment_register()
+                || iced.is_vector_register() && !iced.is_zmm()
+                || iced.is_cr()
+                || iced.is_dr()
+                || iced.is_st()
+                || iced.is_mm()
+            {
+                assert_eq!(usize::from(ours.number), iced.number(), "{name}");
+            }
+            if iced.is_gpr() || iced.is_ip() {
+                assert_eq!(usize::from(ours.size), iced.size(), "{name}");
+            }
+            assert_eq!(ours.flags.contains(InsnFlags::W), iced.is_gpr64(), "{name}");
+            assert_eq!(ours.flags.contains(InsnFlags::VEX_L), iced.is_ymm(), "{name}");
+        }
     }
 }

@@ -132,7 +132,16 @@ fn check(bytes: &[u8], bits: u32, missing: &mut std::collections::BTreeSet<Strin
     let implemented = Features::all().difference(absent);
     let mut decoder = Decoder::with_ip(bits, bytes, 0, options(implemented));
     let raw = decoder.decode();
-    if !raw.is_invalid() && gate::allowed(&raw, implemented) && lookup(&raw).is_none() {
+    if raw.is_invalid() {
+        return;
+    }
+    let found = lookup_handler(&raw);
+    let allowed = gate::needed(&raw).is_some_and(|needed| implemented.contains(needed));
+    if allowed && found.is_none() {
         missing.insert(format!("{:?}", raw.code()));
+    }
+    // What was found for another instruction of this form holds for this one.
+    if let (Some(facts), Some((handler, ..))) = (facts::of(&raw), found) {
+        assert!(std::ptr::fn_addr_eq(facts.handler, handler), "{bytes:02x?}");
     }
 }

@@ -152,12 +152,6 @@ pub fn lookup(raw: &Instruction) -> Option<Handler> {
         .or_else(|| bcd::lookup(raw))
 }
 
-/// Whether an integer instruction ends its block although control flows on: REP forms, whose iterations the
-/// budget cuts, and what the run loop must look behind.
-pub(crate) fn ends_block(raw: &Instruction) -> bool {
-    (raw.has_rep_prefix() || raw.has_repne_prefix()) && raw.is_string_instruction() || changes_acceptance(raw)
-}
-
 /// Whether the instruction may change RFLAGS.IF, TF, AC or the interrupt shadow.
 pub(crate) fn changes_acceptance(raw: &Instruction) -> bool {
     matches!(

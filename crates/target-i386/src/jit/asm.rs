@@ -45,6 +45,7 @@ pub(super) mod alu {
     pub const ADD: u8 = 0;
     pub const AND: u8 = 4;
     pub const SUB: u8 = 5;
+    pub const XOR: u8 = 6;
     pub const CMP: u8 = 7;
 }
 
@@ -54,21 +55,130 @@ pub(super) mod cc {
     pub const B: u8 = 2;
     pub const Z: u8 = 4;
     pub const NZ: u8 = 5;
+    pub const A: u8 = 7;
     pub const S: u8 = 8;
+}
+
+/// More bytes than an instruction has, a power of two.
+const ROOM: usize = 16;
+
+/// An instruction on its way into the code: bytes are stored whether they stay or not, which spares branches.
+struct Piece<'a> {
+    bytes: &'a mut [u8; ROOM],
+    len: usize,
+}
+
+impl Piece<'_> {
+    /// Adds `byte` if `stays`.
+    #[inline(always)]
+    fn byte_if(&mut self, stays: bool, byte: u8) {
+        self.bytes[self.len % ROOM] = byte;
+        self.len += usize::from(stays);
+    }
+
+    #[inline(always)]
+    fn byte(&mut self, byte: u8) {
+        self.byte_if(true, byte);
+    }
+
+    /// Adds the `len` lower bytes of `value`.
+    #[inline(always)]
+    fn word(&mut self, value: i32, len: usize) {
+        if let Some(to) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
+            *to = value.to_le_bytes();
+        }
+        self.len += len;
+    }
+
+    /// ModRM, and what follows it.
+    #[inline(always)]
+    fn modrm(&mut self, reg: u8, rm: Rm) {
+        let reg = (reg & 7) << 3;
+        match rm {
+            Rm::Reg(n) => self.byte(0xc0 | reg | n & 7),
+            Rm::Base(base, disp) => {
+                // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
+                let (mode, len) = displacement_mode(disp, base & 7 == 5);
+                self.byte(mode << 6 | reg | base & 7);
+                self.byte_if(base & 7 == RSP, 0x24);
+                self.word(disp, len);
+            }
+            Rm::Index(base, index, shift, disp) => {
+                debug_assert!(index != RSP, "RSP cannot be an index");
+                let sib = shift << 6 | (index & 7) << 3;
+                match base {
+                    Some(base) => {
+                        let (mode, len) = displacement_mode(disp, base & 7 == 5);
+                        self.byte(mode << 6 | reg | 4);
+                        self.byte(sib | base & 7);
+                        self.word(disp, len);
+                    }
+                    None => {
+                        self.byte(reg | 4);
+                        self.byte(sib | 5);
+                        self.word(disp, 4);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An [`Op`] as bytes, before and behind REX: a constant where the operation is one.
+#[derive(Clone, Copy)]
+struct Head {
+    prefixes: i32,
+    prefixes_len: u8,
+    opcode: i32,
+    opcode_len: u8,
+    w: bool,
+    low_bytes: bool,
+}
+
+impl Head {
+    #[inline(always)]
+    fn of(op: Op) -> Self {
+        let (mut prefixes, mut prefixes_len) = (0, 0);
+        for (stays, byte) in [(op.lock, 0xf0), (op.p66, 0x66), (op.rep != 0, op.rep)] {
+            if stays {
+                prefixes |= i32::from(byte) << (8 * prefixes_len);
+                prefixes_len += 1;
+            }
+        }
+        let code = i32::from(op.code);
+        let (opcode, opcode_len) = match op.map {
+            0 => (code, 1),
+            1 => (0x0f | code << 8, 2),
+            2 => (0x380f | code << 16, 3),
+            _ => (0x3a0f | code << 16, 3),
+        };
+        Self {
+            prefixes,
+            prefixes_len,
+            opcode,
+            opcode_len,
+            w: op.w,
+            low_bytes: op.low_bytes,
+        }
+    }
 }
 
 /// Code under construction.
 #[derive(Default)]
 pub(super) struct Asm {
-    pub code: Vec<u8>,
+    code: Vec<u8>,
 }
 
 impl Asm {
-    /// With room for what `insns` guest instructions usually become.
-    pub fn with_room(insns: usize) -> Self {
-        Self {
-            code: Vec::with_capacity(64 + 96 * insns),
-        }
+    /// Empty, in the memory of `buffer`.
+    pub fn reuse(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { code: buffer }
+    }
+
+    /// The code.
+    pub fn into_code(self) -> Vec<u8> {
+        self.code
     }
 
     pub fn at(&self) -> usize {
@@ -87,30 +197,38 @@ impl Asm {
         self.bytes(&value.to_le_bytes());
     }
 
+    /// Appends what `fill` puts together.
+    #[inline(always)]
+    fn piece(&mut self, fill: impl FnOnce(&mut Piece)) {
+        let at = self.code.len();
+        self.code.extend_from_slice(&[0; ROOM]);
+        if let Some(bytes) = self.code[at..].first_chunk_mut() {
+            let mut piece = Piece { bytes, len: 0 };
+            fill(&mut piece);
+            let end = at + piece.len;
+            self.code.truncate(end);
+        }
+    }
+
     /// One instruction without its immediate. `reg` is a register number or an opcode extension.
+    #[inline(always)]
     pub fn op(&mut self, op: Op, reg: u8, rm: Rm) {
-        if op.lock {
-            self.byte(0xf0);
-        }
-        if op.p66 {
-            self.byte(0x66);
-        }
-        if op.rep != 0 {
-            self.byte(op.rep);
-        }
-        let (x, b) = extension(rm);
-        let rex = 0x40 | u8::from(op.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
-        if rex != 0x40 || op.low_bytes {
-            self.byte(rex);
-        }
-        match op.map {
-            0 => {}
-            1 => self.byte(0x0f),
-            2 => self.bytes(&[0x0f, 0x38]),
-            _ => self.bytes(&[0x0f, 0x3a]),
-        }
-        self.byte(op.code);
-        self.modrm(reg, rm);
+        self.instruction(Head::of(op), reg, rm);
+    }
+
+    #[inline(never)]
+    fn instruction(&mut self, head: Head, reg: u8, rm: Rm) {
+        self.piece(|piece| {
+            let (x, b) = extension(rm);
+            let rex = 0x40 | u8::from(head.w) << 3 | (reg >> 3) << 2 | x << 1 | b;
+            // SPL, BPL, SIL and DIL need a prefix, however empty.
+            let low = |n: u8| matches!(n, 4..=7);
+            let needed = head.low_bytes && (low(reg) || matches!(rm, Rm::Reg(n) if low(n)));
+            piece.word(head.prefixes, head.prefixes_len.into());
+            piece.byte_if(rex != 0x40 || needed, rex);
+            piece.word(head.opcode, head.opcode_len.into());
+            piece.modrm(reg, rm);
+        });
     }
 
     /// A VEX instruction without its immediate: `map` 1..=3, `pp` 0..=3 for none, 66, F3, F2.
@@ -118,52 +236,13 @@ impl Asm {
     pub fn vex(&mut self, map: u8, pp: u8, w: bool, l: bool, code: u8, reg: u8, vvvv: u8, rm: Rm) {
         let (x, b) = extension(rm);
         let not = |bit: u8, at: u32| (bit & 1 ^ 1) << at;
-        self.byte(0xc4);
-        self.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
-        self.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
-        self.byte(code);
-        self.modrm(reg, rm);
-    }
-
-    fn modrm(&mut self, reg: u8, rm: Rm) {
-        let reg = (reg & 7) << 3;
-        match rm {
-            Rm::Reg(n) => self.byte(0xc0 | reg | n & 7),
-            Rm::Base(base, disp) => {
-                // RBP and R13 as base have no form without displacement; RSP and R12 need a SIB byte.
-                let mode = displacement_mode(disp, base & 7 == 5);
-                self.byte(mode << 6 | reg | base & 7);
-                if base & 7 == RSP {
-                    self.byte(0x24);
-                }
-                self.displacement(mode, disp);
-            }
-            Rm::Index(base, index, shift, disp) => {
-                debug_assert!(index != RSP, "RSP cannot be an index");
-                let sib = shift << 6 | (index & 7) << 3;
-                match base {
-                    Some(base) => {
-                        let mode = displacement_mode(disp, base & 7 == 5);
-                        self.byte(mode << 6 | reg | 4);
-                        self.byte(sib | base & 7);
-                        self.displacement(mode, disp);
-                    }
-                    None => {
-                        self.byte(reg | 4);
-                        self.byte(sib | 5);
-                        self.imm32(disp);
-                    }
-                }
-            }
-        }
-    }
-
-    fn displacement(&mut self, mode: u8, disp: i32) {
-        match mode {
-            0 => {}
-            1 => self.byte(disp as u8),
-            _ => self.imm32(disp),
-        }
+        self.piece(|piece| {
+            piece.byte(0xc4);
+            piece.byte(not(reg >> 3, 7) | not(x, 6) | not(b, 5) | map);
+            piece.byte(u8::from(w) << 7 | (!vvvv & 15) << 3 | u8::from(l) << 2 | pp);
+            piece.byte(code);
+            piece.modrm(reg, rm);
+        });
     }
 
     /// `mov dst, src`, all 64 bits.
@@ -194,11 +273,11 @@ impl Asm {
     /// `dst = value`, in the shortest form that leaves flags alone.
     pub fn mov_imm(&mut self, dst: u8, value: u64) {
         if let Ok(value) = u32::try_from(value) {
-            if dst >= 8 {
-                self.byte(0x41);
-            }
-            self.byte(0xb8 | dst & 7);
-            self.imm32(value as i32);
+            self.piece(|piece| {
+                piece.byte_if(dst >= 8, 0x41);
+                piece.byte(0xb8 | dst & 7);
+                piece.word(value as i32, 4);
+            });
         } else if let Ok(value) = i32::try_from(value as i64) {
             self.op(op64(0xc7), 0, Rm::Reg(dst));
             self.imm32(value);
@@ -237,22 +316,19 @@ impl Asm {
 
     /// `jmp rel32` to nowhere yet; the position of its displacement.
     pub fn jmp(&mut self) -> usize {
-        self.byte(0xe9);
-        self.imm32(0);
+        self.bytes(&[0xe9, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// `call rel32` to nowhere yet; the position of its displacement.
     pub fn call(&mut self) -> usize {
-        self.byte(0xe8);
-        self.imm32(0);
+        self.bytes(&[0xe8, 0, 0, 0, 0]);
         self.at() - 4
     }
 
     /// `jcc rel32` to nowhere yet; the position of its displacement.
     pub fn jcc(&mut self, condition: u8) -> usize {
-        self.bytes(&[0x0f, 0x80 | condition]);
-        self.imm32(0);
+        self.bytes(&[0x0f, 0x80 | condition, 0, 0, 0, 0]);
         self.at() - 4
     }
 
@@ -293,12 +369,12 @@ fn extension(rm: Rm) -> (u8, u8) {
     }
 }
 
-/// ModRM.mod for a displacement.
-fn displacement_mode(disp: i32, needed: bool) -> u8 {
+/// ModRM.mod for a displacement, and how many bytes follow.
+fn displacement_mode(disp: i32, needed: bool) -> (u8, usize) {
     match i8::try_from(disp) {
-        Ok(0) if !needed => 0,
-        Ok(_) => 1,
-        Err(_) => 2,
+        Ok(0) if !needed => (0, 0),
+        Ok(_) => (1, 1),
+        Err(_) => (2, 4),
     }
 }
 

@@ -1,11 +1,13 @@
 //! One block: decode, choose rows, plan flags, emit, with the tables that link it and that say where it was left.
 
-use super::asm::{Asm, alu, cc, env};
+use super::asm::{Asm, Rm, alu, cc, env, op32};
 use super::encoding::Encoding;
 use super::env::{Key, at};
 use super::host::Host;
 use super::memory::Cold;
+use super::owed::{self, Owed, Taker};
 use super::plan::{self, Held};
+use super::regs::LEFT;
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::system;
@@ -27,9 +29,21 @@ pub struct Link {
     pub stub: u32,
     /// Offset of the target from the page of the block's first byte.
     pub target: i32,
+    /// If the block owes flags there: what stores them before the block behind the link is entered.
+    pub settles: Option<Settles>,
+}
+
+/// Code that stores the flags that a block owes at one of its links.
+#[derive(Clone, Copy, Debug)]
+pub struct Settles {
+    /// Where it starts: where the link goes unless the block behind it takes what is owed.
+    pub start: u32,
+    /// Position of the rel32 of the jump at its end.
+    pub jump: u32,
 }
 
 /// Host code for a block, not yet placed.
+#[derive(Default)]
 pub struct Translation {
     /// The code.
     pub code: Vec<u8>,
@@ -38,10 +52,16 @@ pub struct Translation {
     /// Direct exits, by the number in the exit word.
     pub links: Vec<Link>,
     /// Offset of each instruction from the page's start, and of the first byte behind the block.
-    pub offsets: Box<[u16]>,
+    pub offsets: Vec<u16>,
     /// What helper calls point at; must live as long as the code.
     #[allow(clippy::vec_box)] // code holds their addresses
     pub helpers: Vec<Box<Helper>>,
+    /// Where it is entered with owed flags.
+    pub open: u32,
+    /// Whether it may be.
+    pub taker: Option<Taker>,
+    /// The flags that it owes at links that settle.
+    pub owed: Option<Owed>,
     /// What the code does when it was entered and must not run: an offset in it. Its first instruction can be
     /// overwritten by a jump to here.
     pub refuse: u32,
@@ -54,6 +74,7 @@ pub(super) struct Item {
     pub raw: Instruction,
     pub insn: Insn,
     pub e: Encoding,
+    /// The instruction's, and what follows it.
     pub bytes: [u8; decode::MAX_LENGTH],
     /// Offset from the block's start.
     pub start: u16,
@@ -62,6 +83,8 @@ pub(super) struct Item {
     pub save: bool,
     /// It writes some of the flags, and nobody looks at any of them.
     pub dead: bool,
+    /// It stores the memory operand that it compares, for flags owed.
+    pub snapshot: bool,
     /// The instruction whose flags its cold paths have to make again.
     pub remake: Option<u8>,
     /// Bits of `Env::vectors` that nobody has tested before it.
@@ -81,12 +104,15 @@ impl Item {
 }
 
 /// Translates blocks for CPUs with some features on this host.
-#[derive(Clone, Copy, Debug)]
 pub struct Translator {
     features: Features,
     host: Host,
     most: usize,
     marks: bool,
+    /// The last block, whose memory the next one takes.
+    items: Vec<Item>,
+    cold: Vec<Cold>,
+    last: Translation,
 }
 
 impl Translator {
@@ -102,6 +128,9 @@ impl Translator {
             host,
             most: MAX_INSNS,
             marks: false,
+            items: Vec::with_capacity(MAX_INSNS),
+            cold: Vec::new(),
+            last: Translation::default(),
         }
     }
 
@@ -117,14 +146,30 @@ impl Translator {
 
     /// Translates the block that starts with `bytes` (of one page), at `page_offset` of its page. `id` is what exit
     /// words name it by. None if the first instruction does not end in the page.
-    pub fn translate(&self, bytes: &[u8], page_offset: u16, key: Key, id: u32) -> Option<Translation> {
-        let mut items = self.decode(bytes, key);
+    pub fn translate(
+        &mut self,
+        bytes: &[u8],
+        page_offset: u16,
+        key: Key,
+        id: u32,
+    ) -> Option<&mut Translation> {
+        self.decode(bytes, key);
+        let items = &mut self.items;
         if items.is_empty() {
             return None;
         }
-        plan::plan(&mut items);
+        let owing = if key.flat_code && key.bits != 16 {
+            owed::owed(items)
+        } else {
+            None
+        };
+        if let Some((n, owed)) = owing {
+            items[n].snapshot = owed.needs_snapshot();
+        }
+        plan::plan(items, owing.map(|(n, _)| n));
+        let last = std::mem::take(&mut self.last);
         let mut emitter = Emitter {
-            asm: Asm::with_room(items.len()),
+            asm: Asm::reuse(last.code),
             key,
             id,
             page_offset,
@@ -132,33 +177,42 @@ impl Translator {
             current: 0,
             held: Held::Nothing,
             remake: None,
-            cold: Vec::new(),
-            relocs: Vec::new(),
-            links: Vec::new(),
-            helpers: Vec::new(),
+            cold: std::mem::take(&mut self.cold),
+            relocs: emptied(last.relocs),
+            links: emptied(last.links),
+            offsets: emptied(last.offsets),
+            helpers: emptied(last.helpers),
             count: items.len() as u8,
-            marks: self.marks.then(Vec::new),
+            taker: Taker::of(items),
+            owed: owing.map(|(_, owed)| owed),
+            owes: false,
+            x87_based: false,
+            marks: self.marks.then(|| emptied(last.marks)),
         };
-        Some(emitter.emit(&items))
+        self.last = emitter.emit(items);
+        self.cold = emitter.cold;
+        Some(&mut self.last)
     }
 
-    fn decode(&self, bytes: &[u8], key: Key) -> Vec<Item> {
+    /// Fills in the items.
+    fn decode(&mut self, bytes: &[u8], key: Key) {
         let context = Context {
             bits: key.bits,
             real_like: key.real_like,
             features: self.features,
         };
-        let mut items: Vec<Item> = Vec::with_capacity(16);
+        let items = &mut self.items;
+        items.clear();
+        let mut run = decode::Run::new(bytes, context);
         let mut start = 0;
         let mut seen = 0;
         while items.len() < self.most && start < bytes.len() {
             let mut raw = Instruction::default();
-            let Decoded::Insn(insn) = decode::decode_into(&bytes[start..], context, &mut raw) else {
+            let Decoded::Insn(insn) = run.decode_into(start, &mut raw) else {
                 break;
             };
             let len = insn.len as usize;
-            let mut own = [0; decode::MAX_LENGTH];
-            own[..len].copy_from_slice(&bytes[start..start + len]);
+            let own = leading(&bytes[start..]);
             let e = Encoding::parse(&own[..len], key.bits == 64, insn.mem.asize == 2);
             let mut row = rows::row(&raw, &insn, &e, key, self.host);
             let gate = vector::gate(&mut row, &mut seen);
@@ -172,6 +226,7 @@ impl Translator {
                 row,
                 save: false,
                 dead: false,
+                snapshot: false,
                 remake: None,
                 gate,
             });
@@ -185,8 +240,22 @@ impl Translator {
         {
             item.row = rows::end();
         }
-        items
     }
+}
+
+/// The memory of a vector.
+fn emptied<T>(mut from: Vec<T>) -> Vec<T> {
+    from.clear();
+    from
+}
+
+/// As many bytes as an instruction may have, zero behind the end. A copy of fixed length where that can be.
+fn leading(bytes: &[u8]) -> [u8; decode::MAX_LENGTH] {
+    bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut all = [0; decode::MAX_LENGTH];
+        all[..bytes.len()].copy_from_slice(bytes);
+        all
+    })
 }
 
 /// A block under construction.
@@ -205,16 +274,28 @@ pub(super) struct Emitter {
     pub cold: Vec<Cold>,
     pub relocs: Vec<(usize, Thunk)>,
     links: Vec<Link>,
+    offsets: Vec<u16>,
     #[allow(clippy::vec_box)] // code holds their addresses
     helpers: Vec<Box<Helper>>,
     count: u8,
+    taker: Option<Taker>,
+    owed: Option<Owed>,
+    /// `Env::owed` says that this block owes flags.
+    owes: bool,
+    /// `Env::x87_base` is the block's.
+    pub x87_based: bool,
     marks: Option<Vec<u32>>,
 }
 
 impl Emitter {
     fn emit(&mut self, items: &[Item]) -> Translation {
         let count = i32::from(self.count);
-        self.asm.alu_imm(alu::SUB, env(at::LEFT), count, false);
+        if self.taker.is_some() {
+            self.asm.op(op32(0xc7), 0, env(at::OWED));
+            self.asm.imm32(0);
+        }
+        let open = self.asm.at() as u32;
+        self.asm.alu_imm(alu::SUB, Rm::Reg(LEFT), count, false);
         let out = self.asm.jcc(cc::S);
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
@@ -229,32 +310,69 @@ impl Emitter {
         self.emit_cold(items);
         // The block does not fit into what is left: give it back, and tell.
         self.asm.bind_here(out);
-        self.asm.alu_imm(alu::ADD, env(at::LEFT), count, false);
+        self.asm.alu_imm(alu::ADD, Rm::Reg(LEFT), count, false);
         let refuse = self.asm.at() as u32;
         self.current = 0;
         self.exit(self.word(ExitKind::Entry));
         for n in 0..self.links.len() {
-            let stub = self.asm.at();
-            self.links[n].stub = stub as u32;
-            if let Some(at) = self.links[n].at {
-                self.asm.bind(at as usize, stub);
-            }
-            self.exit(exit_word(ExitKind::Link, self.id, n as u8));
+            self.emit_link(n);
         }
         let page_offset = self.page_offset;
-        let mut offsets: Vec<u16> = items.iter().map(|item| page_offset + item.start).collect();
+        self.offsets
+            .extend(items.iter().map(|item| page_offset + item.start));
         let end = items
             .last()
             .map_or(0, |item| item.start + u16::from(item.insn.len));
-        offsets.push(page_offset + end);
+        self.offsets.push(page_offset + end);
         Translation {
-            code: std::mem::take(&mut self.asm.code),
+            code: std::mem::take(&mut self.asm).into_code(),
             relocs: std::mem::take(&mut self.relocs),
             links: std::mem::take(&mut self.links),
-            offsets: offsets.into(),
+            offsets: std::mem::take(&mut self.offsets),
             helpers: std::mem::take(&mut self.helpers),
+            open,
+            taker: self.taker,
+            owed: self.owed,
             refuse,
             marks: self.marks.take().unwrap_or_default(),
+        }
+    }
+
+    /// Emits what a direct exit does while it is not linked, and what it owes.
+    fn emit_link(&mut self, n: usize) {
+        let start = self.asm.at();
+        let settles = self.links[n].settles.is_some().then(|| {
+            self.save_flags();
+            self.asm.jmp()
+        });
+        let stub = self.asm.at();
+        if let Some(jump) = settles {
+            self.asm.bind(jump, stub);
+            self.links[n].settles = Some(Settles {
+                start: start as u32,
+                jump: jump as u32,
+            });
+        }
+        self.links[n].stub = stub as u32;
+        if let Some(at) = self.links[n].at {
+            self.asm.bind(at as usize, start);
+        }
+        self.exit(exit_word(ExitKind::Link, self.id, n as u8));
+    }
+
+    /// Lets the links behind this owe the block's flags, if it has any to owe. The host's flags stay.
+    pub fn owe(&mut self) {
+        if self.owed.is_some() && !self.owes {
+            self.owes = true;
+            self.asm.op(op32(0xc7), 0, env(at::OWED));
+            self.asm.imm32(Owed::word(self.id) as i32);
+        }
+    }
+
+    /// Stores the flags that the block would owe: where it does not end in a link. The host's flags stay.
+    pub fn settle(&mut self) {
+        if self.owed.is_some() {
+            self.save_flags();
         }
     }
 
@@ -285,6 +403,7 @@ impl Emitter {
             at: at.map(|at| at as u32),
             stub: 0,
             target,
+            settles: (self.owes && at.is_some()).then_some(Settles { start: 0, jump: 0 }),
         });
         (self.links.len() - 1) as u8
     }

@@ -1,8 +1,9 @@
 //! Near jumps, calls and returns, and how a block ends.
 //!
 //! A target in the same page is linked directly: what maps this page maps the target. Any other target goes through
-//! the jump cache, whose entries are good under the fetch tag in force; if it is not there, the interpreter executes
-//! the branch (and raises its faults), and the run loop enters the target.
+//! the jump cache, whose entries are good under the fetch tag in force; if it is not there, the engine is asked for the
+//! target's code, and if it has none, the interpreter executes the branch (and raises its faults), and the run loop
+//! enters the target.
 
 use super::asm::{Rm, alu, cc, env, op32, op64};
 use super::block::{Emitter, Item};
@@ -24,6 +25,7 @@ fn in_page(target: i64) -> Option<i32> {
 impl Emitter {
     /// Goes to `target` in the same page, by a jump that can be linked.
     fn jump_in_page(&mut self, target: i32) {
+        self.owe();
         let at = self.asm.jmp();
         self.link(Some(at), target);
     }
@@ -33,19 +35,13 @@ impl Emitter {
         match in_page(i64::from(target)) {
             Some(target) if self.key.flat_code => self.jump_in_page(target),
             _ => {
+                self.settle();
                 let n = self.link(None, target);
                 let word = exit_word(ExitKind::Link, self.id(), n);
                 if self.key.flat_code && self.key.bits != 16 {
                     self.address_of_target(i64::from(target));
-                    let misses = self.look_up();
+                    self.look_up_or(word);
                     self.enter_found();
-                    for from in misses {
-                        self.cold.push(Cold {
-                            from,
-                            remake: None,
-                            kind: ColdKind::Exit(word),
-                        });
-                    }
                 } else {
                     self.exit(word);
                 }
@@ -65,8 +61,28 @@ impl Emitter {
         }
     }
 
-    /// S1 = the jump-cache entry for S0; the branches taken if there is none. Destroys S0 and flags.
-    fn look_up(&mut self) -> [usize; 2] {
+    /// S1 = the jump-cache entry for S0, which the engine may fill; leaves before the instruction if the engine knows no
+    /// code there. Destroys S0 and flags, which nobody wants made again.
+    fn find_target(&mut self) {
+        self.look_up_or(self.word(ExitKind::Interpret));
+    }
+
+    /// As [`find_target`](Self::find_target), leaving with `site`.
+    fn look_up_or(&mut self, site: u32) {
+        let [other_address, other_tag] = self.look_up(0);
+        let back = self.asm.at();
+        for (from, entry) in [(other_address, false), (other_tag, true)] {
+            self.cold.push(Cold {
+                from,
+                remake: None,
+                kind: ColdKind::Find { entry, site, back },
+            });
+        }
+    }
+
+    /// S1 = the jump-cache entry for S0 under the present mode key with the bits of `change` the other way; the branches
+    /// taken if there is none. Destroys S0 and flags.
+    pub fn look_up(&mut self, change: u8) -> [usize; 2] {
         let field = |offset: usize| Rm::Base(S1, offset as i32);
         let asm = &mut self.asm;
         asm.mov32(S1, S0);
@@ -80,13 +96,16 @@ impl Emitter {
         // The tag of the address's half.
         asm.shift_imm(5, S0, 63, true);
         asm.load(S0, Rm::Index(Some(ENV), S0, 3, at::TAGS));
+        if change != 0 {
+            asm.alu_imm(alu::XOR, Rm::Reg(S0), i32::from(change), true);
+        }
         asm.alu(alu::CMP, S0, field(offset_of!(Jump, tag)));
         let other_tag = asm.jcc(cc::NZ);
         [other_address, other_tag]
     }
 
     /// Enters the block of the entry at S1.
-    fn enter_found(&mut self) {
+    pub fn enter_found(&mut self) {
         self.asm.load(S0, Rm::Base(S1, offset_of!(Jump, rip_base) as i32));
         self.asm.store(env(at::RIP_BASE), S0);
         self.asm
@@ -95,9 +114,7 @@ impl Emitter {
 
     /// Goes to the address in S0.
     fn jump_to_address(&mut self) {
-        for from in self.look_up() {
-            self.leave_before(from);
-        }
+        self.find_target();
         self.enter_found();
     }
 
@@ -106,6 +123,7 @@ impl Emitter {
         match in_page(target) {
             Some(target) => self.jump_in_page(target),
             None => {
+                self.settle();
                 self.address_of_target(target);
                 self.jump_to_address();
             }
@@ -159,6 +177,7 @@ pub(super) fn jcc(emitter: &mut Emitter, item: &Item) {
     let to = target(emitter, item);
     match in_page(to) {
         Some(to) => {
+            emitter.owe();
             let at = emitter.asm.jcc(condition);
             emitter.link(Some(at), to);
         }
@@ -180,9 +199,7 @@ pub(super) fn call(emitter: &mut Emitter, item: &Item) {
         }
         None => {
             emitter.address_of_target(to);
-            for from in emitter.look_up() {
-                emitter.leave_before(from);
-            }
+            emitter.find_target();
             emitter.push_return(item, true);
             emitter.enter_found();
         }
@@ -196,9 +213,7 @@ pub(super) fn jmp_indirect(emitter: &mut Emitter, item: &Item) {
 
 pub(super) fn call_indirect(emitter: &mut Emitter, item: &Item) {
     emitter.load_target(item);
-    for from in emitter.look_up() {
-        emitter.leave_before(from);
-    }
+    emitter.find_target();
     emitter.push_return(item, true);
     emitter.enter_found();
 }
@@ -209,9 +224,7 @@ pub(super) fn ret(emitter: &mut Emitter, item: &Item) {
     let wide = emitter.key.bits == 64;
     let op = if wide { op64(0x8b) } else { op32(0x8b) };
     emitter.asm.op(op, S0, Rm::Base(S0, 0));
-    for from in emitter.look_up() {
-        emitter.leave_before(from);
-    }
+    emitter.find_target();
     emitter.move_stack(i32::from(emitter.key.stack) + item.insn.imm as i32);
     emitter.enter_found();
 }

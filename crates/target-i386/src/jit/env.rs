@@ -2,13 +2,14 @@
 //!
 //! [`ENV`](super::regs::ENV) points at [`Env`], which is a field of `Vcpu`; other fields are reached by their
 //! distance from it. `Env` is valid while generated code runs; `runtime` copies into and out of it.
+#![allow(unsafe_code)] // `Finder` crosses threads with the vCPU
 
 use crate::flags::CONTROL_OFFSET;
 use crate::insn::seg;
 use crate::mode::FastSegment;
 use crate::state::Segment;
 use crate::{Vcpu, x87};
-use softmmu::{MmuIndex, tlb::layout};
+use softmmu::{MmuIndex, RamAddr, tlb::layout};
 use std::mem::{offset_of, size_of};
 
 /// One entry of the jump cache: where the code for a linear address is.
@@ -55,6 +56,9 @@ pub struct Env {
     pub flags: u16,
     /// Whether vector registers and MXCSR are the guest's, and what may run on them: bits of `vector_state`.
     pub vectors: u8,
+    /// Which block owes the status flags, as [`Owed::debtor`](super::Owed::debtor) reads it; told only where a block
+    /// that takes owed flags was left.
+    pub owed: u32,
     /// RIP of the current block less its offset in the page (of its linear address).
     pub rip_base: u64,
     /// The fetch tags in force: of linear addresses with bit 63 clear, and set.
@@ -69,6 +73,8 @@ pub struct Env {
     pub scratch: u64,
     /// Exit word under construction.
     pub site: u64,
+    /// The memory operand of the comparison whose flags are owed.
+    pub snapshot: u64,
     /// The x87 registers as FNSAVE stored them, or FRSTOR is to load them.
     pub(crate) x87_image: [u32; x87::native::WORDS],
     /// Opcode of the last x87 instruction that generated code executed, and its offset from `x87_base` in the upper
@@ -84,7 +90,25 @@ pub struct Env {
     pub(crate) pages: [[u64; 2]; crate::clif::PAGES],
     /// The fault that a handler returned.
     pub(crate) fault: Option<crate::Fault>,
+    /// Finds what the jump cache does not know.
+    pub finder: Option<Finder>,
+    /// How often it did.
+    pub found: u64,
 }
+
+/// Whoever holds the translated blocks, asked by generated code that misses the jump cache.
+#[derive(Clone, Copy)]
+pub struct Finder {
+    /// The holder, for `find`.
+    pub holder: *const (),
+    /// The host address of the live block at a RAM address in a mode ([`Key::pack`]), or null. Changes nothing.
+    pub find: unsafe fn(holder: *const (), ram: RamAddr, key: u32) -> *const u8,
+}
+
+// SAFETY: called by the thread that runs generated code only, which sets it each time before it does.
+unsafe impl Send for Finder {}
+// SAFETY: as above.
+unsafe impl Sync for Finder {}
 
 /// Distance of a field of `Vcpu` from `Env`.
 const fn from_env(offset: usize) -> i32 {
@@ -96,6 +120,7 @@ pub(crate) mod at {
     use super::*;
     pub const LEFT: i32 = offset_of!(Env, left) as i32;
     pub const FLAGS: i32 = offset_of!(Env, flags) as i32;
+    pub const OWED: i32 = offset_of!(Env, owed) as i32;
     pub const RIP_BASE: i32 = offset_of!(Env, rip_base) as i32;
     pub const TAGS: i32 = offset_of!(Env, tags) as i32;
     pub const JUMPS: i32 = offset_of!(Env, jumps) as i32;
@@ -104,6 +129,7 @@ pub(crate) mod at {
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
     pub const REGION_FLAGS: i32 = offset_of!(Env, region_flags) as i32;
     pub const PAGES: i32 = offset_of!(Env, pages) as i32;
+    pub const SNAPSHOT: i32 = offset_of!(Env, snapshot) as i32;
     pub const SITE: i32 = offset_of!(Env, site) as i32;
 
     /// A general register's place in memory.
@@ -129,15 +155,62 @@ pub(crate) mod at {
 
     /// The visible part of a segment register.
     pub const fn selector(n: u8) -> i32 {
-        from_env(offset_of!(Vcpu, state.seg))
-            + n as i32 * size_of::<Segment>() as i32
-            + offset_of!(Segment, selector) as i32
+        descriptor(n) + offset_of!(Segment, selector) as i32
     }
 
     /// RFLAGS without the status flags.
     pub const fn control_flags() -> i32 {
         from_env(offset_of!(Vcpu, state.flags)) + CONTROL_OFFSET as i32
     }
+
+    /// The hidden base of a segment register.
+    pub const fn descriptor_base(n: u8) -> i32 {
+        descriptor(n) + offset_of!(Segment, base) as i32
+    }
+
+    /// The hidden limit of a segment register.
+    pub const fn descriptor_limit(n: u8) -> i32 {
+        descriptor(n) + offset_of!(Segment, limit) as i32
+    }
+
+    /// The hidden attributes of a segment register.
+    pub const fn descriptor_attr(n: u8) -> i32 {
+        descriptor(n) + offset_of!(Segment, attr) as i32
+    }
+
+    const fn descriptor(n: u8) -> i32 {
+        from_env(offset_of!(Vcpu, state.seg)) + n as i32 * size_of::<Segment>() as i32
+    }
+
+    /// Control register 0, 2, 3 or 4.
+    pub const fn control_register(n: u8) -> Option<i32> {
+        Some(from_env(match n {
+            0 => offset_of!(Vcpu, state.cr0),
+            2 => offset_of!(Vcpu, state.cr2),
+            3 => offset_of!(Vcpu, state.cr3),
+            4 => offset_of!(Vcpu, state.cr4),
+            _ => return None,
+        }))
+    }
+
+    /// CR4.
+    pub const CR4: i32 = from_env(offset_of!(Vcpu, state.cr4));
+    /// IA32_EFER.
+    pub const EFER: i32 = from_env(offset_of!(Vcpu, state.msr.efer));
+    /// IA32_STAR.
+    pub const STAR: i32 = from_env(offset_of!(Vcpu, state.msr.star));
+    /// IA32_LSTAR.
+    pub const LSTAR: i32 = from_env(offset_of!(Vcpu, state.msr.lstar));
+    /// IA32_FMASK.
+    pub const FMASK: i32 = from_env(offset_of!(Vcpu, state.msr.fmask));
+    /// IA32_KERNEL_GS_BASE.
+    pub const KERNEL_GS_BASE: i32 = from_env(offset_of!(Vcpu, state.msr.kernel_gs_base));
+    /// The MMU index of data accesses.
+    pub const MODE_MMU: i32 = from_env(offset_of!(Vcpu, mode.mmu));
+    /// The MMU index of fetches.
+    pub const MODE_FETCH: i32 = from_env(offset_of!(Vcpu, mode.fetch_mmu));
+    /// The interpreter's part of a fetch tag.
+    pub const MODE_TAG: i32 = from_env(offset_of!(Vcpu, mode.tag));
 
     /// The current privilege level.
     pub const fn cpl() -> i32 {
@@ -182,6 +255,11 @@ pub struct Key {
 }
 
 impl Key {
+    /// What differs between the packed forms of keys that differ in `mmu` alone.
+    pub(super) fn mmu_change(from: MmuIndex, to: MmuIndex) -> u8 {
+        ((from.raw() ^ to.raw()) << 3) as u8
+    }
+
     /// As a number below 1024.
     pub fn pack(&self) -> u32 {
         (self.bits >> 5)

@@ -48,6 +48,15 @@ bitflags! {
     }
 }
 
+#[cfg(not(target_arch = "x86_64"))]
+impl Host {
+    /// What this host has: it is none for this code.
+    pub fn detect() -> Self {
+        Self::empty()
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
 impl Host {
     /// What this host has.
     pub fn detect() -> Self {
@@ -78,6 +87,7 @@ impl Host {
 }
 
 /// Whether the host's vendor is AMD.
+#[cfg(target_arch = "x86_64")]
 fn is_amd() -> bool {
     let leaf = std::arch::x86_64::__cpuid(0);
     let name = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat();

@@ -69,6 +69,19 @@ impl Emitter {
         }
     }
 
+    /// Loads the memory operand at S0, and stores it for whoever makes the flags of its comparison.
+    fn snapshot(&mut self, size: u8) -> Rm {
+        let load = match size {
+            1 => Op { map: 1, ..op32(0xb6) },
+            2 => Op { map: 1, ..op32(0xb7) },
+            4 => op32(0x8b),
+            _ => op64(0x8b),
+        };
+        self.asm.op(load, S0, Rm::Base(S0, 0));
+        self.asm.store(env(at::SNAPSHOT), S0);
+        Rm::Reg(S0)
+    }
+
     /// Emits `op` with the item's ModRM operands renamed. `need`: what the host's flags must hold right before it.
     fn modrm(&mut self, item: &Item, op: Op, reg: Field, rm: (Use, u8), imm: bool, need: Held) {
         let (usage, size) = rm;
@@ -81,7 +94,11 @@ impl Emitter {
                 Access::Write
             };
             self.probe(item, access, size);
-            Rm::Base(S0, 0)
+            if item.snapshot {
+                self.snapshot(size)
+            } else {
+                Rm::Base(S0, 0)
+            }
         };
         let field = match reg {
             Field::Opcode => item.e.reg & 7,

@@ -1,10 +1,9 @@
 //! Addresses and TLB probes.
 //!
-//! An access computes its linear address into S0, finds the TLB entry's offset in S1, compares the page of the
-//! access's last byte with the entry's word (flags in it, a crossing into the next page, and a miss all make it
-//! differ), and adds the entry's addend: S0 is then the host address. The address is computed anew rather than kept,
-//! which costs one LEA and saves a register. What does not compare equal goes out of line to
-//! [`runtime`](super::runtime), which comes back with a host address or leaves before the instruction.
+//! An access computes its linear address into S0, finds the TLB entry's offset in S1, and subtracts the entry's word:
+//! what is left is the offset in the page, or too large if the entry is another page's, has a flag, or the access
+//! crosses into the next page. With the page's host address added, S0 is the host address. What is too large goes out of
+//! line to [`runtime`](super::runtime), which comes back with a host address or leaves before the instruction.
 
 use super::asm::{Rm, alu, cc, env};
 use super::block::{Emitter, Item};
@@ -59,6 +58,8 @@ pub(super) enum ColdKind {
     },
     /// Leave with this exit word.
     Exit(u32),
+    /// The jump cache does not know the linear address: in S0, or, `entry`, in the entry at S1.
+    Find { entry: bool, site: u32, back: usize },
     /// The vector registers are not the guest's.
     Engage {
         /// Bits of `Env::vectors` that the instruction needs.
@@ -143,25 +144,34 @@ impl Emitter {
                 }
             },
             (base, Some(index)) => {
-                // Through S0 if the index lives in memory.
-                let index = register(index).unwrap_or_else(|| {
+                // Through S0 if one of them lives in memory, and the base is added from there if both do.
+                let mut pair = (base.map(register), register(index));
+                let mut late = None;
+                if pair.1.is_none() {
                     asm.load(S0, env(at::gpr(index)));
-                    S0
-                });
-                match base.map(|base| (base, register(base))) {
-                    None if fits => asm.lea(S0, Rm::Index(None, index, mem.shift, disp), wide),
-                    Some((_, Some(base))) if fits => {
-                        asm.lea(S0, Rm::Index(Some(base), index, mem.shift, disp), wide);
+                    pair.1 = Some(S0);
+                    if let (Some(None), Some(base)) = (pair.0, base) {
+                        late = Some(base);
+                        pair.0 = None;
                     }
-                    base => {
-                        asm.lea(S0, Rm::Index(None, index, mem.shift, 0), wide);
-                        match base {
-                            Some((_, Some(base))) => asm.alu(alu::ADD, S0, Rm::Reg(base)),
-                            Some((base, None)) => asm.alu(alu::ADD, S0, env(at::gpr(base))),
-                            None => {}
-                        }
-                        self.add_constant(S0, exact, wide);
+                } else if let (Some(None), Some(base)) = (pair.0, base) {
+                    asm.load(S0, env(at::gpr(base)));
+                    pair.0 = Some(Some(S0));
+                }
+                let (base, index) = (pair.0.flatten(), pair.1.unwrap_or(S0));
+                let disp = if fits { disp } else { 0 };
+                match base {
+                    None if mem.shift == 0 => asm.lea(S0, Rm::Base(index, disp), wide),
+                    _ => asm.lea(S0, Rm::Index(base, index, mem.shift, disp), wide),
+                }
+                if let Some(base) = late {
+                    asm.alu(alu::ADD, S0, env(at::gpr(base)));
+                    if !wide {
+                        asm.mov32(S0, S0);
                     }
+                }
+                if !fits {
+                    self.add_constant(S0, exact, wide);
                 }
             }
         }
@@ -244,22 +254,17 @@ impl Emitter {
         }
         self.linear(address, 0);
         self.entry_offset();
-        // The page of the last byte, against the entry's word.
-        let last = i32::from(size) - 1;
-        if last != 0 {
-            self.asm.alu_imm(alu::ADD, Rm::Reg(S0), last, true);
-        }
-        self.asm.alu_imm(alu::AND, Rm::Reg(S0), -4096, true);
         let table = at::tlb(self.key.mmu);
         let word = match access {
             Access::Read => layout::READ,
             Access::Write => layout::WRITE,
         };
         let in_entry = |offset: usize| Rm::Index(Some(super::regs::ENV), S1, 0, table + offset as i32);
-        self.asm.alu(alu::CMP, S0, in_entry(word));
-        let from = self.asm.jcc(cc::NZ);
-        self.linear(address, 0);
-        self.asm.alu(alu::ADD, S0, in_entry(layout::ADDEND));
+        self.asm.alu(alu::SUB, S0, in_entry(word));
+        let last = softmmu::PAGE_SIZE as i32 - i32::from(size);
+        self.asm.alu_imm(alu::CMP, Rm::Reg(S0), last, true);
+        let from = self.asm.jcc(cc::A);
+        self.asm.alu(alu::ADD, S0, in_entry(layout::HOST));
         let back = self.asm.at();
         let site = self.word(ExitKind::Interpret);
         self.cold.push(Cold {
@@ -301,7 +306,8 @@ impl Emitter {
 
     /// Emits everything that was put off.
     pub fn emit_cold(&mut self, items: &[Item]) {
-        for cold in std::mem::take(&mut self.cold) {
+        let mut put_off = std::mem::take(&mut self.cold);
+        for cold in put_off.drain(..) {
             self.asm.bind_here(cold.from);
             if let Some(n) = cold.remake {
                 self.remake_flags(&items[usize::from(n)]);
@@ -329,6 +335,17 @@ impl Emitter {
                     }
                 }
                 ColdKind::Exit(word) => self.exit(word),
+                ColdKind::Find { entry, site, back } => {
+                    if entry {
+                        let pc = std::mem::offset_of!(super::env::Jump, pc) as i32;
+                        self.asm.load(S0, Rm::Base(S1, pc));
+                    }
+                    self.asm.mov_imm(S1, u64::from(site));
+                    let call = self.asm.call();
+                    self.relocs.push((call, Thunk::Find));
+                    let jump = self.asm.jmp();
+                    self.asm.bind(jump, back);
+                }
                 ColdKind::Engage { need, site, back } => {
                     self.asm.mov_imm(S1, u64::from(site));
                     let call = self.asm.call();
@@ -338,6 +355,7 @@ impl Emitter {
                 }
             }
         }
+        self.cold = put_off;
     }
 
     /// Leaves generated code with `word`.

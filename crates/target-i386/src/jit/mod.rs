@@ -17,6 +17,7 @@
 mod asm;
 mod block;
 mod bmi;
+mod calls;
 mod control;
 mod encoding;
 pub(crate) mod env;
@@ -25,6 +26,7 @@ mod host;
 mod integer;
 mod memory;
 pub mod names;
+mod owed;
 mod plan;
 mod regs;
 mod remake;
@@ -38,9 +40,10 @@ mod vector_rows;
 mod vector_state;
 mod x87;
 
-pub use block::{Link, Translation, Translator};
-pub use env::{Env, Jump, Key};
+pub use block::{Link, Settles, Translation, Translator};
+pub use env::{Env, Finder, Jump, Key};
 pub use host::Host;
+pub use owed::{Owed, Taker};
 pub use runtime::{Exit, ExitKind, Helper};
 pub(crate) use runtime::{slow, vcpu};
 pub use thunks::{Thunk, Thunks};

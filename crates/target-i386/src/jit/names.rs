@@ -26,8 +26,10 @@ const SEGMENTS: [(u8, &str); 6] = [
     (seg::GS, "gs"),
 ];
 /// Places, and how many bytes from there on have the name.
-const FIELDS: [(i32, i32, &str); 17] = [
+const FIELDS: &[(i32, i32, &str)] = &[
     (at::LEFT, 4, "left"),
+    (at::SNAPSHOT, 8, "snapshot"),
+    (at::OWED, 4, "owed"),
     (at::FLAGS, 2, "flags"),
     (at::VECTORS, 1, "vectors"),
     (at::RIP_BASE, 8, "rip_base"),
@@ -36,6 +38,7 @@ const FIELDS: [(i32, i32, &str); 17] = [
     (at::PENDING, 8, "pending"),
     (at::SCRATCH, 8, "scratch"),
     (at::SITE, 8, "site"),
+    (at::REGION_FLAGS, 24, "region_flags"),
     (at::X87_AT, 4, "x87.at"),
     (at::X87_SEGMENT, 1, "x87.segment"),
     (at::X87_BASE, 8, "x87.base"),
@@ -44,6 +47,15 @@ const FIELDS: [(i32, i32, &str); 17] = [
     (at::MXCSR, 4, "mxcsr"),
     (at::control_flags(), 8, "rflags.control"),
     (at::cpl(), 1, "cpl"),
+    (at::CR4, 8, "cr4"),
+    (at::EFER, 8, "efer"),
+    (at::STAR, 8, "star"),
+    (at::LSTAR, 8, "lstar"),
+    (at::FMASK, 8, "fmask"),
+    (at::KERNEL_GS_BASE, 8, "kernel_gs_base"),
+    (at::MODE_MMU, 1, "mode.mmu"),
+    (at::MODE_FETCH, 1, "mode.fetch"),
+    (at::MODE_TAG, 4, "mode.tag"),
 ];
 
 /// The name of the place at a displacement from the environment register, `name` or `name+offset`.
@@ -53,7 +65,7 @@ pub fn place(displacement: i32) -> Option<String> {
         0 => name.to_owned(),
         offset => format!("{name}+{offset}"),
     };
-    for (start, len, name) in FIELDS {
+    for &(start, len, name) in FIELDS {
         if within(start, len) {
             return Some(named(name, start));
         }
@@ -73,15 +85,28 @@ pub fn place(displacement: i32) -> Option<String> {
         if displacement == at::seg_check(n) {
             return Some(format!("{name}.check"));
         }
-        if displacement == at::selector(n) {
-            return Some(format!("{name}.selector"));
+        for (at, part) in [
+            (at::selector(n), "selector"),
+            (at::descriptor_base(n), "hidden_base"),
+            (at::descriptor_limit(n), "limit"),
+            (at::descriptor_attr(n), "attr"),
+        ] {
+            if displacement == at {
+                return Some(format!("{name}.{part}"));
+            }
         }
+    }
+    if let Some(n) = [0, 2, 3]
+        .into_iter()
+        .find(|&n| at::control_register(n) == Some(displacement))
+    {
+        return Some(format!("cr{n}"));
     }
     for mmu in MmuIndex::all() {
         for (offset, word) in [
             (layout::READ, "read"),
             (layout::WRITE, "write"),
-            (layout::ADDEND, "addend"),
+            (layout::HOST, "host"),
         ] {
             if displacement == at::tlb(mmu) + offset as i32 {
                 return Some(format!("tlb{}.{word}", mmu.raw()));

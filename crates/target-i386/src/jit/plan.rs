@@ -62,18 +62,23 @@ enum Memory {
     Everybody,
 }
 
-/// Fills in [`Item::save`], [`Item::dead`] and [`Item::remake`].
-pub(super) fn plan(items: &mut [Item]) {
+/// Fills in [`Item::save`], [`Item::dead`] and [`Item::remake`]. `owing` is the instruction whose flags stay in the
+/// host's at the end, if the block owes them.
+pub(super) fn plan(items: &mut [Item], owing: Option<usize>) {
     // At the current point, going backwards: who wants flags in memory, and what is wanted in host flags.
-    let mut memory = Memory::Everybody;
-    let mut wanted = Held::Nothing;
+    let (mut memory, mut wanted) = match owing {
+        Some(_) => (Memory::Nobody, Held::All),
+        None => (Memory::Everybody, Held::Nothing),
+    };
     // The instructions up to this one see the flags written now.
     let mut seen_until = items.len();
     for n in (0..items.len()).rev() {
         let effects = items[n].row.effects;
+        // Branches that settle see to it that flags are in memory where they leave.
+        let settled = owing.is_some_and(|owing| n > owing);
         match effects.writes {
             Writes::None => {
-                if effects.clobbers && wanted != Held::Nothing {
+                if effects.clobbers && wanted != Held::Nothing && !settled {
                     memory = Memory::Everybody;
                     wanted = Held::Nothing;
                 }
@@ -115,7 +120,7 @@ pub(super) fn plan(items: &mut [Item]) {
                 wanted = wanted.max(effects.reads);
             }
         }
-        if effects.exits {
+        if effects.exits && !settled {
             memory = memory.max(if effects.cold {
                 Memory::Cold
             } else {

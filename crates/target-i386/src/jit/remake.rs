@@ -20,7 +20,7 @@ fn bit(register: Register) -> u32 {
 }
 
 /// General registers that the instruction may change.
-fn changed(item: &Item) -> u32 {
+pub(super) fn changed(item: &Item) -> u32 {
     const RAX: u32 = 1 << 0;
     const RCX: u32 = 1 << 1;
     const RDX: u32 = 1 << 2;
@@ -47,31 +47,32 @@ fn changed(item: &Item) -> u32 {
         }
         Mnemonic::Xchg | Mnemonic::Xadd => operand(0) | operand(1),
         Mnemonic::Cmpxchg => RAX | operand(0),
-        // RCX: string comparisons of SSE4.2.
-        _ if raw.op_count() > 0 => operand(0) | RCX,
+        Mnemonic::Pcmpestri | Mnemonic::Pcmpistri | Mnemonic::Vpcmpestri | Mnemonic::Vpcmpistri => RCX,
+        _ if raw.op_count() > 0 => operand(0),
         _ => 0,
     }
 }
 
+/// The register that operand `n` is, if it is one whose value has a place of its own, or none if it is a constant.
+pub(super) fn source(raw: &Instruction, n: u32) -> Option<u32> {
+    if exec::is_immediate(raw.op_kind(n)) {
+        return Some(0);
+    }
+    let register = raw.op_register(n);
+    let high = matches!(
+        register,
+        Register::AH | Register::CH | Register::DH | Register::BH
+    );
+    (raw.op_kind(n) == OpKind::Register && !high).then(|| bit(register))
+}
+
 /// Registers from which the instruction's flags can be made again, if they can.
-fn sources(raw: &Instruction) -> Option<u32> {
-    let register = |n: u32| {
-        let high = |r: Register| matches!(r, Register::AH | Register::CH | Register::DH | Register::BH);
-        let r = raw.op_register(n);
-        (raw.op_kind(n) == OpKind::Register && !high(r)).then(|| bit(r))
-    };
-    let second = |n: u32| {
-        if exec::is_immediate(raw.op_kind(n)) {
-            Some(0)
-        } else {
-            register(n)
-        }
-    };
+pub(super) fn sources(raw: &Instruction) -> Option<u32> {
     match raw.mnemonic() {
-        Mnemonic::Cmp | Mnemonic::Test => Some(register(0)? | second(1)?),
-        Mnemonic::And | Mnemonic::Or | Mnemonic::Xor => register(0),
+        Mnemonic::Cmp | Mnemonic::Test => Some(source(raw, 0)? | source(raw, 1)?),
+        Mnemonic::And | Mnemonic::Or | Mnemonic::Xor => source(raw, 0),
         Mnemonic::Add | Mnemonic::Sub => {
-            let (to, from) = (register(0)?, second(1)?);
+            let (to, from) = (source(raw, 0)?, source(raw, 1)?);
             (to != from).then_some(to | from)
         }
         _ => None,

@@ -10,7 +10,7 @@ use super::flags::needed_by;
 use super::host::Host;
 use super::plan::{Effects, Held, Writes};
 use super::vector::Vectors;
-use super::{bmi, control, integer, stack, system, vector_rows, x87};
+use super::{bmi, calls, control, integer, stack, system, vector_rows, x87};
 use crate::insn::InsnFlags;
 use crate::{Insn, exec};
 use iced_x86::{Code, ConditionCode, Instruction, Mnemonic, OpKind};
@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub effects: Effects,
     /// Ends its block: the template emits where control goes.
     pub last: bool,
+    /// A branch that can leave flags owed, and stores them where it cannot.
+    pub settles: bool,
     /// What it has to do with vector registers.
     pub vectors: Vectors,
 }
@@ -48,6 +50,7 @@ impl Row {
             emit,
             effects,
             last: false,
+            settles: false,
             vectors: Vectors::Keeps,
         }
     }
@@ -71,7 +74,7 @@ impl Row {
         self
     }
 
-    fn last(mut self) -> Self {
+    pub fn last(mut self) -> Self {
         self.last = true;
         self
     }
@@ -109,7 +112,7 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, e: &Encoding, key: Key, host: 
     if let Some(row) = control_row(raw, insn, key) {
         return row;
     }
-    if let Some(row) = system::row(raw, key) {
+    if let Some(row) = system::row(raw, key).or_else(|| calls::row(raw, key)) {
         return row;
     }
     if insn.flags.contains(InsnFlags::ENDS_BLOCK) {
@@ -141,14 +144,15 @@ fn control_row(raw: &Instruction, insn: &Insn, key: Key) -> Option<Row> {
         ..straight(control::jmp, false).last()
     };
     let with = |emit: Template| Some(Row { emit, ..branch() });
+    let settles = |row: Row| Row { settles: true, ..row };
     let direct = matches!(raw.op0_kind(), OpKind::NearBranch32 | OpKind::NearBranch64);
     match raw.mnemonic() {
-        Mnemonic::Jmp if direct && near => with(control::jmp),
+        Mnemonic::Jmp if direct && near => with(control::jmp).map(settles),
         _ if raw.is_jcc_short_or_near() && near && direct => {
             let row = straight(control::jcc, false).last();
             let mut row = row.reads(needed_by(condition(raw)));
             row.effects.exits = true;
-            Some(row)
+            Some(settles(row))
         }
         Mnemonic::Call if direct && near && flat_stack => with(control::call),
         Mnemonic::Jmp if near && raw.is_jmp_near_indirect() && wide(insn.osize) => {

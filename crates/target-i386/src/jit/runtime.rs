@@ -1,4 +1,6 @@
 //! What generated code calls, and what it says when it leaves.
+//!
+//! Host code calls by the host's C convention: System V's on x86-64, which is the only one that rows and thunks emit.
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
 use super::env::{Env, Jump, Key};
@@ -92,7 +94,7 @@ pub(crate) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+pub(crate) unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     let size = u64::from(how & 0xff);
@@ -117,12 +119,24 @@ pub(crate) unsafe extern "sysv64" fn slow(env: *mut Env, addr: u64, how: u32) ->
         .unwrap_or(std::ptr::null_mut())
 }
 
+/// The jump-cache entry for `pc`, newly made, or null if there is no code for it (or its page is not known: that walk is
+/// the run loop's).
+///
+/// # Safety
+/// As `vcpu`: called by generated code with its `Env`.
+pub(super) unsafe extern "C" fn find(env: *mut Env, pc: u64) -> *const Jump {
+    // SAFETY: the caller's promise.
+    let cpu = unsafe { vcpu(env) };
+    cpu.note_upper();
+    cpu.find_code_at(pc).unwrap_or(std::ptr::null())
+}
+
 /// Calls a handler: 0 to go on, the exit word, or the host address of the code to go on with, which is none of those
 /// numbers.
 ///
 /// # Safety
 /// As `vcpu`; `helper` belongs to the block that runs.
-pub(super) unsafe extern "sysv64" fn helper(env: *mut Env, helper: *const Helper) -> u64 {
+pub(super) unsafe extern "C" fn helper(env: *mut Env, helper: *const Helper) -> u64 {
     // SAFETY: the caller's promises. A block's tables outlive its execution: they are dropped between runs.
     let (cpu, helper) = unsafe { (vcpu(env), &*helper) };
     cpu.run_helper(helper)
@@ -175,14 +189,49 @@ impl Vcpu {
         let key = self.jit_key()?;
         let pc = self.code_address();
         // SAFETY: generated code runs, so the run loop has set `jumps` to a cache of that many entries that it owns.
-        let jump = unsafe { *(self.jit.jumps as *const Jump).add(Jump::index(pc)) };
-        if jump.pc != pc || jump.tag != self.jit_tag(pc, key) || jump.code >> 32 == 0 {
+        let mut jump = unsafe { *(self.jit.jumps as *const Jump).add(Jump::index(pc)) };
+        if jump.pc != pc || jump.tag != self.jit_tag(pc, key) {
+            // SAFETY: as above.
+            jump = unsafe { *self.find_code_at(pc)? };
+        }
+        if jump.code >> 32 == 0 {
             return None;
         }
         self.jit.tags = [self.jit_tag(0, key), self.jit_tag(1 << 63, key)];
         self.jit.rip_base = jump.rip_base;
         self.jit.flags = self.state.flags.packed();
         Some(jump.code)
+    }
+
+    /// Asks the engine for code at `pc` in the present mode, and enters it in the jump cache. Walks no page tables.
+    #[inline(never)]
+    fn find_code_at(&mut self, pc: u64) -> Option<*const Jump> {
+        let key = self.jit_key()?;
+        let finder = self.jit.finder?;
+        if !key.flat_code {
+            return None;
+        }
+        let Probe::Ram { ram, .. } = self.tlb.fetch(self.mode.fetch_mmu, GuestVirt(pc)) else {
+            return None;
+        };
+        // SAFETY: generated code runs, so the run loop has set `finder`, whose holder it borrows meanwhile.
+        let code = unsafe { (finder.find)(finder.holder, ram, key.pack()) };
+        if code.is_null() {
+            return None;
+        }
+        self.jit.found += 1;
+        // SAFETY: as in `next_code`; the run loop hands out `jumps` for writing.
+        let jump = unsafe { (self.jit.jumps as *mut Jump).add(Jump::index(pc)) };
+        let entry = Jump {
+            pc,
+            tag: self.jit_tag(pc, key),
+            // CS has base 0.
+            rip_base: pc & !(PAGE_SIZE - 1),
+            code: code as u64,
+        };
+        // SAFETY: as above.
+        unsafe { jump.write(entry) };
+        Some(jump)
     }
 
     /// Instructions completed when `after` of the current block's are not.

@@ -5,7 +5,7 @@
 
 use super::asm::{Asm, Rm, alu, cc, env, op32, op64};
 use super::env::at;
-use super::regs::{ENV, RAX, RDI, RSP, S0, S1, pinned};
+use super::regs::{ENV, LEFT, RAX, RDI, RSP, S0, S1, pinned};
 use super::runtime;
 use super::vector_state;
 
@@ -19,6 +19,9 @@ pub enum Thunk {
     /// Called with the linear address in S0 and an exit word in S1; comes back with a host address in S0. The number
     /// is an index into the sizes, with 8 for writes.
     Slow(u8),
+    /// Called with a linear address in S0 and an exit word in S1, by code that misses the jump cache; comes back with
+    /// the address of the [`Jump`](super::env::Jump) in S1, else leaves.
+    Find,
     /// Called with an exit word in S1; comes back with the guest's registers in the host's if the bits of
     /// `Env::vectors` that it names may be set, else leaves.
     Engage(u8),
@@ -39,12 +42,13 @@ impl Thunk {
 pub struct Thunks {
     /// The code; position independent.
     pub code: Vec<u8>,
-    /// Offset of the entry: `extern "sysv64" fn(env: *mut Env, code: *const u8) -> u32`, which gives an exit word.
+    /// Offset of the entry: `extern "C" fn(env: *mut Env, code: *const u8) -> u32`, which gives an exit word.
     pub enter: usize,
     exit: usize,
     helper: usize,
     slow: [usize; 16],
     engage: [usize; 16],
+    find: usize,
 }
 
 impl Thunks {
@@ -55,6 +59,7 @@ impl Thunks {
             Thunk::Helper => self.helper,
             Thunk::Slow(n) => self.slow[usize::from(n & 15)],
             Thunk::Engage(need) => self.engage[usize::from(need & 15)],
+            Thunk::Find => self.find,
         }
     }
 
@@ -65,6 +70,8 @@ impl Thunks {
             Some("exit".into())
         } else if at == self.helper {
             Some("helper".into())
+        } else if at == self.find {
+            Some("find".into())
         } else if let Some(n) = position(&self.slow) {
             let access = if n < 8 { "read" } else { "write" };
             Some(format!("slow {access} of {}", SIZES[n & 7]))
@@ -85,6 +92,8 @@ impl Thunks {
         emit_leave(&mut asm);
         let helper = asm.at();
         emit_helper(&mut asm, exit_saved);
+        let find = asm.at();
+        emit_find(&mut asm, exit_saved);
         let common = asm.at();
         emit_slow(&mut asm, exit_saved);
         let slow = std::array::from_fn(|n| {
@@ -107,12 +116,13 @@ impl Thunks {
             at
         });
         Self {
-            code: asm.code,
+            code: asm.into_code(),
             enter,
             exit,
             helper,
             slow,
             engage,
+            find,
         }
     }
 }
@@ -164,18 +174,20 @@ fn emit_leave(asm: &mut Asm) {
     asm.byte(0xc3);
 }
 
-/// Guest registers to `CpuState`.
+/// Guest registers to `CpuState`, and the count.
 fn save(asm: &mut Asm) {
     for (guest, host) in pinned() {
         asm.store(env(at::gpr(guest)), host);
     }
+    asm.op(op32(0x89), LEFT, env(at::LEFT));
 }
 
-/// Guest registers from `CpuState`.
+/// Guest registers from `CpuState`, and the count.
 fn load(asm: &mut Asm) {
     for (guest, host) in pinned() {
         asm.load(host, env(at::gpr(guest)));
     }
+    asm.op(op32(0x8b), LEFT, env(at::LEFT));
 }
 
 /// Calls a Rust function with the stack 8 bytes off, as it is inside a thunk that was called.
@@ -220,6 +232,23 @@ fn emit_slow(asm: &mut Asm, exit_saved: usize) {
     asm.op(op64(0x85), RAX, Rm::Reg(RAX));
     let leave = asm.jcc(cc::Z);
     asm.mov(S0, RAX);
+    vector_state::load(asm);
+    load(asm);
+    asm.byte(0xc3);
+    asm.bind_here(leave);
+    leave_before(asm, exit_saved);
+}
+
+fn emit_find(asm: &mut Asm, exit_saved: usize) {
+    asm.store(env(at::SITE), S1);
+    save(asm);
+    vector_state::store(asm, false, true);
+    asm.mov(RDI, ENV);
+    asm.mov(RSI, S0);
+    call(asm, runtime::find as *const () as usize);
+    asm.op(op64(0x85), RAX, Rm::Reg(RAX));
+    let leave = asm.jcc(cc::Z);
+    asm.mov(S1, RAX);
     vector_state::load(asm);
     load(asm);
     asm.byte(0xc3);

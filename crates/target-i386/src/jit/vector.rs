@@ -3,9 +3,8 @@
 //! Only general registers are renamed and memory operands replaced by host addresses. Pages are aligned alike in
 //! guest and host, so the alignment rules of legacy SSE are tested on host addresses. SDM vol. 1, chapters 10 to 14.
 
-use super::asm::{Op, Rm, cc, env, op32};
+use super::asm::{Op, Rm, cc, op32};
 use super::block::{Emitter, Item};
-use super::env::at;
 use super::integer::Use;
 use super::memory::{Access, Cold, ColdKind};
 use super::regs::{S0, S1};
@@ -139,10 +138,6 @@ impl Emitter {
                 back,
             },
         });
-        if item.gate & vectors::X87 != 0 {
-            self.asm.load(S0, env(at::RIP_BASE));
-            self.asm.store(env(at::X87_BASE), S0);
-        }
     }
 
     /// The branch taken if the address in S0 is no multiple of `alignment`.

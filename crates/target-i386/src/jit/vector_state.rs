@@ -35,7 +35,7 @@ const HOST_MXCSR: i32 = 0x1f80;
 
 /// Whether the host has 256-bit registers.
 fn wide() -> bool {
-    std::arch::is_x86_feature_detected!("avx")
+    super::host::Host::detect().contains(super::host::Host::AVX)
 }
 
 /// LDMXCSR (2) or STMXCSR (3).
@@ -139,7 +139,7 @@ pub(super) fn test(asm: &mut Asm, bits: u8) {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(super) unsafe extern "sysv64" fn engage(env: *mut Env, need: u32) -> u32 {
+pub(super) unsafe extern "C" fn engage(env: *mut Env, need: u32) -> u32 {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     cpu.engage_vectors(need as u8)
@@ -149,7 +149,7 @@ pub(super) unsafe extern "sysv64" fn engage(env: *mut Env, need: u32) -> u32 {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-unsafe extern "sysv64" fn release_x87(env: *mut Env) {
+unsafe extern "C" fn release_x87(env: *mut Env) {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
     cpu.release_x87();

@@ -177,6 +177,11 @@ impl Emitter {
         let word = offset << 16 | (item.insn.imm as i32 & 0x7ff);
         self.asm.op(op32(0xc7), 0, env(at::X87_AT));
         self.asm.imm32(word);
+        // Not before the first one is complete: until then both are of an instruction of another block.
+        if !std::mem::replace(&mut self.x87_based, true) {
+            self.asm.load(S0, env(at::RIP_BASE));
+            self.asm.store(env(at::X87_BASE), S0);
+        }
         if !item.e.register {
             self.asm.op(op32(0xc6), 0, env(at::X87_SEGMENT));
             self.asm.byte(item.insn.mem.seg);

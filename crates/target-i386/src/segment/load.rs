@@ -6,6 +6,7 @@ use super::table::{get, is_null, mark_accessed};
 use crate::insn::seg;
 use crate::mem::Word;
 use crate::state::{Segment, Shadow};
+use crate::vcpu::attention;
 use crate::{Exec, Fault, Insn, Vcpu, Vector};
 
 /// A data segment as it is in virtual-8086 mode.
@@ -123,6 +124,8 @@ pub(crate) fn load(cpu: &mut Vcpu, index: u8, selector: u16) -> Exec {
 fn shadow(cpu: &mut Vcpu, index: u8) {
     if index == seg::SS {
         cpu.state.shadow = Shadow::MovSs;
+        // The load has refreshed the rest.
+        cpu.attention |= attention::SHADOW;
     }
 }
 
