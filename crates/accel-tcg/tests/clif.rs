@@ -69,20 +69,25 @@ fn registers_and_compare() {
     check(
         &[0x48, 0x01, 0xd8, 0x48, 0x39, 0xc8, 0x72, 0xf8],
         expect![[r#"
-            block1(v21: i32, v46: i64, v47: i64, v48: i64, v49: i64, v50: i64, v51: i64):
-                v22 = iconst.i32 3
-                v23 = isub v21, v22  ; v22 = 3
-                v24 = iconst.i32 0
-                v25 = icmp slt v23, v24  ; v24 = 0
-                brif v25, block2, block3
+            block1(v18: i32, v23: i64):
+                v19 = iconst.i32 3
+                v20 = isub v18, v19  ; v19 = 3
+                v21 = iconst.i32 0
+                v22 = icmp slt v20, v21  ; v21 = 0
+                brif v22, block2, block3
 
             block3:
-                v34 = iadd.i64 v32, v33
-                v35 = iconst.i64 2
-                v37 = isub v34, v36
-                v38 = iconst.i64 3
-                v39 = icmp ult v34, v36
-                brif v39, block1(v23, v34, v38, v37, v34, v33, v36), block4  ; v38 = 3
+                v26 = iadd.i64 v23, v25
+                v28 = isub v26, v27
+                v29 = icmp ult v26, v27
+                brif v29, block4, block5
+
+            block4:
+                v30 = iconst.i64 3
+                store notrap aligned v30, v0
+                store.i64 notrap aligned v28, v0
+                store.i64 notrap aligned v26, v0
+                jump block1(v20, v26)
         "#]],
     );
 }
@@ -93,53 +98,49 @@ fn load() {
     check(
         &[0x48, 0x03, 0x46, 0x08, 0xff, 0xc9, 0x75, 0xf8],
         expect![[r#"
-            block1(v21: i32, v88: i64, v89: i64, v90: i64, v91: i64, v92: i64, v93: i64):
-                v22 = iconst.i32 3
-                v23 = isub v21, v22  ; v22 = 3
-                v24 = iconst.i32 0
-                v25 = icmp slt v23, v24  ; v24 = 0
-                brif v25, block2, block3
+            block1(v23: i32, v28: i64, v29: i64, v35: i64, v39: i64):
+                v24 = iconst.i32 3
+                v25 = isub v23, v24  ; v24 = 3
+                v26 = iconst.i32 0
+                v27 = icmp slt v25, v26  ; v26 = 0
+                brif v27, block2, block3
 
             block3:
-                v35 = iconst.i64 8
-                v36 = iadd.i64 v34, v35  ; v35 = 8
-                v37 = iconst.i64 7
-                v38 = iconst.i64 0x7fe0
-                v39 = ushr v36, v37  ; v37 = 7
-                v40 = band v39, v38  ; v38 = 0x7fe0
-                v41 = iadd.i64 v0, v40
-                v42 = load.i64 notrap aligned v41
-                v43 = iconst.i64 7
-                v44 = iadd v36, v43  ; v43 = 7
-                v45 = iconst.i64 -4096
-                v46 = band v44, v45  ; v45 = -4096
-                v47 = icmp eq v46, v42
-                brif v47, block4, block5
+                v32 = iconst.i64 8
+                v33 = iadd.i64 v31, v32  ; v32 = 8
+                v36 = isub v33, v35
+                v37 = iconst.i64 4088
+                v38 = icmp ugt v36, v37  ; v37 = 4088
+                brif v38, block5, block4
 
             block4:
-                v49 = load.i64 notrap aligned v41
-                v50 = iadd.i64 v36, v49
-                jump block6(v50)
+                v40 = iadd.i64 v33, v39
+                jump block6(v40, v35, v39)
 
-            block6(v48: i64):
-                v62 = load.i64 notrap v48
-                v63 = iadd.i64 v33, v62
-                v64 = iconst.i64 2
-                v66 = ireduce.i32 v65
-                v67 = iconst.i32 1
-                v68 = icmp ult v63, v33
-                v69 = isub v66, v67  ; v67 = 1
-                v70 = uextend.i64 v69
-                v71 = iconst.i64 8197
-                v72 = uextend.i64 v69
-                v73 = uextend.i64 v68
-                v74 = iconst.i32 0x7fff_ffff
-                v75 = icmp eq v69, v74  ; v74 = 0x7fff_ffff
-                v76 = iconst.i32 0
-                v77 = icmp eq v69, v76  ; v76 = 0
-                v78 = iconst.i32 0
-                v79 = icmp slt v69, v78  ; v78 = 0
-                brif v77, block8, block1(v87, v63, v70, v71, v72, v73, v94)  ; v71 = 8197
+            block6(v34: i64, v83: i64, v84: i64):
+                v60 = load.i64 notrap v34
+                v61 = iadd.i64 v28, v60
+                v63 = ireduce.i32 v29
+                v64 = iconst.i32 1
+                v65 = icmp ult v61, v28
+                v66 = isub v63, v64  ; v64 = 1
+                v67 = uextend.i64 v66
+                v68 = iconst.i32 0x7fff_ffff
+                v69 = icmp eq v66, v68  ; v68 = 0x7fff_ffff
+                v70 = iconst.i32 0
+                v71 = icmp eq v66, v70  ; v70 = 0
+                v72 = iconst.i32 0
+                v73 = icmp slt v66, v72  ; v72 = 0
+                brif v71, block10, block11
+
+            block11:
+                v79 = iconst.i64 8197
+                v80 = uextend.i64 v66
+                v81 = uextend.i64 v65
+                store notrap aligned v79, v0
+                store notrap aligned v80, v0
+                store notrap aligned v81, v0
+                jump block1(v77, v61, v67, v83, v84)
         "#]],
     );
 }

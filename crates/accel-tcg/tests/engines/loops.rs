@@ -4,6 +4,7 @@
 use crate::program::Program;
 use crate::world::{self, ALIAS, CODE, DATA, DATA_END, Kind, LENGTHS, LOW, SMALL, SMALL_PAGES};
 use host_oracle::Rng;
+use std::collections::VecDeque;
 use target_i386::clif::Region;
 use target_i386::testbench::STACK;
 use target_i386::{Features, jit::Key};
@@ -71,7 +72,10 @@ fn instruction(kind: Kind, key: Key, rng: &mut Rng) -> Vec<u8> {
         if long && !rng.one_in(3) {
             code.push(0x40 | rng.below(16) as u8);
         }
-        if rng.one_in(4) {
+        if rng.one_in(40) {
+            // MOVBE
+            code.extend([0x0f, 0x38, 0xf0 | rng.below(2) as u8]);
+        } else if rng.one_in(4) {
             code.extend([0x0f, rng.pick(OPCODES_0F)]);
         } else {
             code.push(rng.pick(OPCODES));
@@ -94,6 +98,45 @@ fn instruction(kind: Kind, key: Key, rng: &mut Rng) -> Vec<u8> {
     }
 }
 
+/// Accesses beside each other off one register, and a step of it: what shares checks and keeps pages.
+fn neighbours(kind: Kind, key: Key, rng: &mut Rng) -> Vec<Vec<u8>> {
+    let wide = kind.bits() == 64;
+    let base = rng.pick(&[1u8, 2, 3, 5, 6, 7]);
+    let mut all = Vec::new();
+    for _ in 0..2 + rng.below(3) {
+        let mut code = Vec::new();
+        if wide && rng.one_in(2) {
+            code.push(0x48);
+        }
+        // mov, add, cmp and their like, to and from memory; movzx
+        let opcode = rng.pick(&[0x88, 0x89, 0x8a, 0x8b, 0x8b, 0x01, 0x03, 0x31, 0x3b]);
+        code.push(opcode);
+        let any = rng.below(8) as u8;
+        let other = rng.pick(&[0u8, 0, 0, base, any]);
+        // ESP has another encoding, and stays what it is.
+        let other = if other == 4 { 0 } else { other };
+        code.push(0x40 | other << 3 | base);
+        code.push(rng.pick(&[0u8, 1, 4, 8, 12, 16, 0xf8, 0x7c]));
+        all.push(code);
+        if rng.one_in(4) {
+            all.push(instruction(kind, key, rng));
+        }
+    }
+    // add or sub base, step; lea base, [base+step]; or nothing
+    let rex: &[u8] = if wide { &[0x48] } else { &[] };
+    let step = rng.pick(&[1u8, 4, 8, 16, 64, 0x7f, 0xf0]);
+    let far = rng.pick(&[0u8, 1, 4, 0x10]);
+    let code = match rng.below(5) {
+        0 => [rex, &[0x83, 0xc0 | base, step]].concat(),
+        1 => [rex, &[0x83, 0xe8 | base, step]].concat(),
+        2 => [rex, &[0x8d, 0x40 | base << 3 | base, step]].concat(),
+        3 => [rex, &[0x81, 0xc0 | base, 0, far, 0, 0]].concat(),
+        _ => return all,
+    };
+    all.push(code);
+    all
+}
+
 /// A loop of about `length` instructions.
 pub fn program(kind: Kind, length: usize, rng: &mut Rng) -> Program {
     let mut scratch = world::bench(kind);
@@ -108,6 +151,7 @@ pub fn program(kind: Kind, length: usize, rng: &mut Rng) -> Program {
     let mut places = Vec::new();
     let mut branches = Vec::new();
     let mut code: Vec<u8> = Vec::new();
+    let mut waiting: VecDeque<Vec<u8>> = VecDeque::new();
     for n in 0..length {
         places.push(code.len());
         if n + 1 == length {
@@ -117,7 +161,10 @@ pub fn program(kind: Kind, length: usize, rng: &mut Rng) -> Program {
             branches.push((code.len(), rng.below(length as u64) as usize));
             code.extend([0x0f, 0x80 | rng.below(16) as u8, 0, 0, 0, 0]);
         } else {
-            code.extend(instruction(kind, key, rng));
+            if waiting.is_empty() && rng.one_in(5) {
+                waiting = neighbours(kind, key, rng).into();
+            }
+            code.extend(waiting.pop_front().unwrap_or_else(|| instruction(kind, key, rng)));
         }
     }
     for (at, to) in branches {

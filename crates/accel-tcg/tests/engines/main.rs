@@ -10,6 +10,7 @@
 mod compare;
 mod instructions;
 mod loops;
+mod pages;
 mod program;
 mod world;
 

@@ -1,10 +1,16 @@
 //! Into a region and out of it: what the run loop prepares, and what it takes over.
 #![allow(unsafe_code)] // generated code hands over a pointer to the `Env` of the vCPU that runs it
 
+use super::plan::{GROUPS, STREAMS};
 use crate::Vcpu;
 use crate::flags::Flags;
 use crate::jit::Env;
 use crate::jit::env::at;
+use softmmu::tlb::Access;
+use softmmu::{GuestVirt, PAGE_SIZE};
+
+/// Pages that a region relies on at once.
+pub(crate) const PAGES: usize = STREAMS + GROUPS;
 
 /// Why a region was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,17 +52,18 @@ impl RegionExit {
     }
 }
 
-/// The slow path of an access, as the baseline's: the host address of `addr`, or null to leave before the instruction,
-/// in `Env::scratch`. `how` is the size in bytes, with bit 8 for writes.
+/// The slow path of an access, as the baseline's, of the address in `Env::scratch`; leaves the host address there, or
+/// null to leave before the instruction. The low half of `Env::site` is the size in bytes, with bit 8 for writes.
 ///
-/// Keeps all general registers, so that a region need not save its own around a call that is hardly ever made. It does
-/// *not* keep vector registers: regions have no values in them.
+/// Arguments in registers would have to be moved there across everything that lives in a loop. It keeps all general
+/// registers, so that a region need not save its own around a call that is hardly ever made. It does *not* keep vector
+/// registers: regions have no values in them.
 ///
 /// # Safety
 /// Called by generated code with its `Env`.
 #[cfg(target_arch = "x86_64")]
 #[unsafe(naked)]
-pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
+pub unsafe extern "C" fn slow(env: *mut Env) {
     // Nine pushes and the return address leave the stack aligned to 16 bytes.
     std::arch::naked_asm!(
         "push rax",
@@ -68,6 +75,8 @@ pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
         "push r10",
         "push r11",
         "push rdi",
+        "mov rsi, [rdi + {scratch}]",
+        "mov edx, [rdi + {site}]",
         "call {slow}",
         "pop rdi",
         "mov [rdi + {scratch}], rax",
@@ -80,10 +89,33 @@ pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
         "pop rcx",
         "pop rax",
         "ret",
-        slow = sym crate::jit::slow,
+        slow = sym fill,
         scratch = const at::SCRATCH,
+        site = const at::SITE,
     )
 }
+
+/// The baseline's slow path, and null as well if a page that the region relies on is not any more what it was.
+///
+/// # Safety
+/// Called by generated code with its `Env`.
+unsafe extern "C" fn fill(env: *mut Env, addr: u64, how: u32) -> *mut u8 {
+    // SAFETY: the caller's promise.
+    let host = unsafe { crate::jit::slow(env, addr, how) };
+    // SAFETY: as above; the other reference is gone.
+    let cpu = unsafe { crate::jit::vcpu(env) };
+    if cpu.pages_stand() {
+        host
+    } else {
+        std::ptr::null_mut()
+    }
+}
+
+/// Most instructions of one stay in a region: no register that moves in steps gets 2^62 far in it (see `pages`).
+const LONGEST: i32 = 1 << 24;
+
+/// No page: in `Env::pages`.
+const NO_PAGE: u64 = u64::MAX;
 
 /// The slow path of an access: see the one for x86-64. Procedure Call Standard for the Arm 64-bit Architecture, 6.1.
 ///
@@ -91,7 +123,7 @@ pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
 /// Called by generated code with its `Env`.
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
-pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
+pub unsafe extern "C" fn slow(env: *mut Env) {
     std::arch::naked_asm!(
         "stp x29, x30, [sp, #-160]!",
         "mov x29, sp",
@@ -104,6 +136,8 @@ pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
         "stp x12, x13, [sp, #112]",
         "stp x14, x15, [sp, #128]",
         "stp x16, x17, [sp, #144]",
+        "ldr x1, [x0, #{scratch}]",
+        "ldr w2, [x0, #{site}]",
         "bl {slow}",
         "ldr x1, [sp, #16]",
         "str x0, [x1, #{scratch}]",
@@ -118,16 +152,37 @@ pub unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) {
         "ldp x16, x17, [sp, #144]",
         "ldp x29, x30, [sp], #160",
         "ret",
-        slow = sym crate::jit::slow,
+        slow = sym fill,
         scratch = const at::SCRATCH,
+        site = const at::SITE,
     )
 }
 
 impl Vcpu {
+    /// Whether the TLB still has what `Env::pages` says.
+    fn pages_stand(&self) -> bool {
+        let mmu = self.mode.mmu;
+        self.jit.pages.iter().all(|&[word, addend]| {
+            let access = if word & 1 == 0 {
+                Access::Read
+            } else {
+                Access::Write
+            };
+            let page = word & !1;
+            word == NO_PAGE
+                || self
+                    .tlb
+                    .plain_host(mmu, GuestVirt(page), PAGE_SIZE, access)
+                    .is_some_and(|host| host as u64 == page.wrapping_add(addend))
+        })
+    }
+
     /// Prepares to enter a region for up to `slice` instructions. Whatever the entry, flags are words in `Env`.
     #[inline]
     pub fn enter_region(&mut self, slice: i32) {
         let base = self.state.rip.wrapping_sub(self.code_address() & 0xfff);
+        let slice = slice.min(LONGEST);
+        self.jit.pages = [[NO_PAGE, 0]; PAGES];
         self.jit.left = slice;
         self.jit.count_base = self.icount.wrapping_add(slice as u64);
         self.jit.rip_base = base;

@@ -1,13 +1,15 @@
-//! Status flags as SSA values: three words that say how to find them, and what is known of them while lowering.
+//! Status flags: what is known of them while lowering, and the three words in `Env` that say how to find them.
 //!
-//! Whoever sets flags defines the words (operation, result, first operand), which costs next to nothing; whoever reads
-//! one computes it from [`Known`] typed operands, or from the words if the flags come from several places.
+//! Whoever reads flags computes them from the operands of whatever set them, which is [`Known`] in a block and where
+//! only one block leads. Where several do, the words (operation, result, first operand) are in `Env`: three stores for
+//! each way there, and no registers. Exits store them as well if they are anywhere else.
 
 use super::exit::word;
 use super::lower::{Lower, int};
+use crate::jit::env::at;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I8, I64};
-use cranelift_codegen::ir::{InstBuilder, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value};
 
 /// What set the flags.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,85 @@ pub(super) enum Known {
     Bits { cf: Value, of: Value, result: Value },
 }
 
+/// Where the flags are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Status {
+    /// In `Env`.
+    Memory,
+    /// In words that are not in `Env`.
+    Words([Value; 3]),
+    /// To be computed from what set them, an operation of so many bytes.
+    Known(Known, usize),
+}
+
+impl Status {
+    fn known(self) -> Option<Known> {
+        match self {
+            Self::Known(known, _) => Some(known),
+            _ => None,
+        }
+    }
+
+    /// The values that it is made of.
+    pub fn values(self) -> Vec<Value> {
+        match self {
+            Self::Memory => Vec::new(),
+            Self::Words(words) => words.to_vec(),
+            Self::Known(known, _) => known.values(),
+        }
+    }
+
+    /// The same of other values, as many as there are [`values`](Self::values).
+    pub fn with_values(self, values: &[Value]) -> Self {
+        match (self, values) {
+            (Self::Words(_), &[how, result, operand]) => Self::Words([how, result, operand]),
+            (Self::Known(known, size), _) => Self::Known(known.with_values(values), size),
+            (other, _) => other,
+        }
+    }
+}
+
+impl Known {
+    /// What it is made of.
+    fn values(self) -> Vec<Value> {
+        match self {
+            Self::Logic { result } => vec![result],
+            Self::Add { a, b, result } | Self::Sub { a, b, result } => vec![a, b, result],
+            Self::Step { cf, result, .. } => vec![cf, result],
+            Self::Bits { cf, of, result } => vec![cf, of, result],
+        }
+    }
+
+    /// The same of other values, as many as there are [`values`](Self::values).
+    pub fn with_values(self, values: &[Value]) -> Self {
+        let mut left = values.iter().copied();
+        let mut next = |old| left.next().unwrap_or(old);
+        match self {
+            Self::Logic { result } => Self::Logic { result: next(result) },
+            Self::Add { a, b, result } => Self::Add {
+                a: next(a),
+                b: next(b),
+                result: next(result),
+            },
+            Self::Sub { a, b, result } => Self::Sub {
+                a: next(a),
+                b: next(b),
+                result: next(result),
+            },
+            Self::Step { up, cf, result } => Self::Step {
+                up,
+                cf: next(cf),
+                result: next(result),
+            },
+            Self::Bits { cf, of, result } => Self::Bits {
+                cf: next(cf),
+                of: next(of),
+                result: next(result),
+            },
+        }
+    }
+}
+
 /// ZF and SF and PF depend on the result, CF and OF are values of their own.
 struct Parts {
     zf: Value,
@@ -35,14 +116,45 @@ struct Parts {
 impl Lower<'_> {
     /// The instruction set the flags of an operation of `size` bytes.
     pub fn set_flags(&mut self, size: usize, known: Known) {
-        self.known = Some(known);
+        self.status = Status::Known(known, size);
+    }
+
+    /// The instruction set the flags that these words stand for.
+    pub fn define(&mut self, words: [Value; 3]) {
+        self.status = Status::Words(words);
+    }
+
+    /// The flags as words.
+    fn words(&mut self) -> [Value; 3] {
+        match self.status {
+            Status::Memory => [0, 1, 2].map(|n| {
+                let at = at::REGION_FLAGS + 8 * n;
+                self.b.ins().load(I64, MemFlagsData::trusted(), self.env, at)
+            }),
+            Status::Words(words) => words,
+            Status::Known(known, size) => self.words_of(known, size),
+        }
+    }
+
+    /// Stores the words, if they are not in `Env` yet.
+    pub fn store_words(&mut self) {
+        if matches!(self.status, Status::Memory) {
+            return;
+        }
+        for (n, word) in self.words().into_iter().enumerate() {
+            let at = at::REGION_FLAGS + 8 * n as i32;
+            self.b.ins().store(MemFlagsData::trusted(), word, self.env, at);
+        }
+    }
+
+    fn words_of(&mut self, known: Known, size: usize) -> [Value; 3] {
         let (kind, result, operand) = match known {
             Known::Logic { result } => (word::LOGIC, result, None),
             Known::Add { a, result, .. } => (word::ADD, result, Some(a)),
             Known::Sub { a, result, .. } => (word::SUB, result, Some(a)),
             Known::Step { up: true, cf, result } => (word::INC, result, Some(cf)),
             Known::Step { cf, result, .. } => (word::DEC, result, Some(cf)),
-            Known::Bits { cf, of, result } => return self.set_raw(size, cf, of, result),
+            Known::Bits { cf, of, result } => return self.raw_words(size, cf, of, result),
         };
         let shift = 64 - 8 * size as u64;
         let how = self.constant(I64, (kind | shift << 8) as i64);
@@ -51,16 +163,10 @@ impl Lower<'_> {
             Some(operand) => self.widened(operand),
             None => self.constant(I64, 0),
         };
-        self.define([how, result, operand]);
+        [how, result, operand]
     }
 
-    pub fn define(&mut self, values: [Value; 3]) {
-        for (variable, value) in self.words.into_iter().zip(values) {
-            self.b.def_var(variable, value);
-        }
-    }
-
-    fn set_raw(&mut self, size: usize, cf: Value, of: Value, result: Value) {
+    fn raw_words(&mut self, size: usize, cf: Value, of: Value, result: Value) -> [Value; 3] {
         let result = if size == 8 {
             result
         } else {
@@ -74,7 +180,7 @@ impl Lower<'_> {
         let differ = self.b.ins().ishl(differ, below);
         let aux = self.b.ins().bor(cf, differ);
         let how = self.constant(I64, word::RAW as i64);
-        self.define([how, result, aux]);
+        [how, result, aux]
     }
 
     /// Zero-extended to 64 bits.
@@ -117,7 +223,7 @@ impl Lower<'_> {
 
     /// CF, 0 or 1.
     pub fn carry(&mut self) -> Value {
-        match self.known {
+        match self.status.known() {
             Some(Known::Logic { .. }) => self.constant(I8, 0),
             Some(Known::Add { a, result, .. }) => self.is(IntCC::UnsignedLessThan, result, a),
             Some(Known::Sub { a, b, .. }) => self.is(IntCC::UnsignedLessThan, a, b),
@@ -134,7 +240,7 @@ impl Lower<'_> {
 
     /// Whether one of the eight conditions that are not negations holds: 0 or 1.
     pub fn positive(&mut self, code: u8) -> Value {
-        if let Some(Known::Sub { a, b, .. }) = self.known {
+        if let Some(Known::Sub { a, b, .. }) = self.status.known() {
             let how = match code {
                 1 => Some(IntCC::UnsignedLessThan),
                 2 => Some(IntCC::Equal),
@@ -167,7 +273,7 @@ impl Lower<'_> {
 
     /// PF: whether the low byte has an even number of ones.
     fn parity(&mut self) -> Value {
-        let byte = match self.known {
+        let byte = match self.status.known() {
             Some(
                 Known::Logic { result }
                 | Known::Add { result, .. }
@@ -179,7 +285,7 @@ impl Lower<'_> {
                 self.b.ins().ireduce(I8, wide)
             }
             None => {
-                let [how, result, aux] = self.words.map(|word| self.b.use_var(word));
+                let [how, result, aux] = self.words();
                 // The second byte of raw aux corrects the parity.
                 let eight = self.constant(I64, 8);
                 let delta = self.b.ins().ushr(aux, eight);
@@ -197,7 +303,7 @@ impl Lower<'_> {
     }
 
     fn parts(&mut self) -> Parts {
-        let Some(known) = self.known else {
+        let Some(known) = self.status.known() else {
             return self.parts_of_words();
         };
         let (result, cf, of) = match known {
@@ -244,7 +350,7 @@ impl Lower<'_> {
 
     /// Flags that come from several places, by their words: everything moved to the top of 64 bits.
     fn parts_of_words(&mut self) -> Parts {
-        let [how, result, operand] = self.words.map(|word| self.b.use_var(word));
+        let [how, result, operand] = self.words();
         let eight = self.constant(I64, 8);
         let shift = self.b.ins().ushr(how, eight);
         let r = self.b.ins().ishl(result, shift);
@@ -303,15 +409,14 @@ impl Lower<'_> {
 
     /// Chooses between the flags in force and others: those of `then` if `changes`.
     pub fn merge_flags(&mut self, changes: Value, size: usize, then: Known) {
-        let old = self.words.map(|word| self.b.use_var(word));
+        let old = self.words();
         self.set_flags(size, then);
-        let new = self.words.map(|word| self.b.use_var(word));
+        let new = self.words();
         let mut merged = old;
         for n in 0..3 {
             merged[n] = self.b.ins().select(changes, new[n], old[n]);
         }
         self.define(merged);
-        self.known = None;
     }
 
     /// A constant of an operand's size.

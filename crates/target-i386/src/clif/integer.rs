@@ -37,8 +37,7 @@ impl Lower<'_> {
     /// Operand `op` as something to be written (and read); memory is probed for writing.
     fn destination(&mut self, item: &Item, op: u32, size: usize) -> Place {
         if item.raw.op_kind(op) == OpKind::Memory {
-            let addr = self.address(item);
-            Place::Host(self.probe(addr, size, Access::Write))
+            Place::Host(self.operand_host(item, size, Access::Write))
         } else {
             Place::Register(item.insn.reg[op as usize & 3])
         }
@@ -48,8 +47,7 @@ impl Lower<'_> {
     fn source(&mut self, item: &Item, op: u32, size: usize) -> Value {
         match item.raw.op_kind(op) {
             OpKind::Memory => {
-                let addr = self.address(item);
-                let host = self.probe(addr, size, Access::Read);
+                let host = self.operand_host(item, size, Access::Read);
                 self.load(int(size), host)
             }
             OpKind::Register => self.register(item.insn.reg[op as usize & 3], size),
@@ -188,7 +186,6 @@ fn carrying(lower: &mut Lower<'_>, item: &Item, size: usize, place: Option<Place
     let aux = lower.b.ins().bor(top, adjust);
     let raw = lower.constant(I64, super::exit::word::RAW as i64);
     lower.define([raw, extended, aux]);
-    lower.known = None;
 }
 
 /// INC, DEC, NEG, NOT.
@@ -254,6 +251,42 @@ pub(super) fn multiply(lower: &mut Lower<'_>, item: &Item) {
             result: one,
         },
     );
+}
+
+/// MUL, and IMUL with one operand, of 32 or 64 bits: flags as of the other IMUL.
+pub(super) fn wide_multiply(lower: &mut Lower<'_>, item: &Item) {
+    let size = size_of(item);
+    let b = lower.source(item, 0, size);
+    let a = lower.register(0, size);
+    let low = lower.b.ins().imul(a, b);
+    let (high, fits) = if item.raw.mnemonic() == Mnemonic::Mul {
+        (lower.b.ins().umulhi(a, b), lower.sized(size, 0))
+    } else {
+        let top = lower.sized(size, 8 * size as u64 - 1);
+        let high = lower.b.ins().smulhi(a, b);
+        (high, lower.b.ins().sshr(low, top))
+    };
+    let over = lower.b.ins().icmp(IntCC::NotEqual, high, fits);
+    lower.set_register(0, size, low);
+    lower.set_register(2, size, high);
+    let one = lower.constant(I64, 1);
+    lower.set_flags(
+        8,
+        Known::Bits {
+            cf: over,
+            of: over,
+            result: one,
+        },
+    );
+}
+
+/// MOVBE.
+pub(super) fn mov_swapped(lower: &mut Lower<'_>, item: &Item) {
+    let size = size_of(item);
+    let place = lower.destination(item, 0, size);
+    let value = lower.source(item, 1, size);
+    let turned = lower.b.ins().bswap(value);
+    lower.write_place(place, size, turned);
 }
 
 /// SHL, SHR, SAR by an immediate or by CL.
@@ -330,7 +363,7 @@ pub(super) fn push(lower: &mut Lower<'_>, item: &Item) {
     let size = usize::from(lower.key.stack);
     let value = lower.source(item, 0, size);
     let addr = lower.stack_address(-(size as i64));
-    let host = lower.probe(addr, size, Access::Write);
+    let host = lower.stack_host(item, addr, size, Access::Write);
     lower.store(value, host);
     lower.set_gpr(4, addr);
 }
@@ -339,7 +372,7 @@ pub(super) fn push(lower: &mut Lower<'_>, item: &Item) {
 pub(super) fn pop(lower: &mut Lower<'_>, item: &Item) {
     let size = usize::from(lower.key.stack);
     let addr = lower.stack_address(0);
-    let host = lower.probe(addr, size, Access::Read);
+    let host = lower.stack_host(item, addr, size, Access::Read);
     let value = lower.load(int(size), host);
     let above = lower.stack_address(size as i64);
     lower.set_gpr(4, above);

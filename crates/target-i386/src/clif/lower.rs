@@ -1,7 +1,9 @@
 //! A region as one CLIF function: entry, blocks, exits, and where guest registers are.
 
 use super::exit::{RegionExit, RegionExitKind};
-use super::flags::Known;
+use super::flags::Status;
+use super::pages::{Kept, Unchecked};
+use super::plan::{Bundle, Plan};
 use super::region::{Block, End, Item, Region, Target};
 use super::rows;
 use crate::insn::HIGH_BYTE;
@@ -15,6 +17,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use iced_x86::{InstructionInfoFactory, OpAccess};
+use std::rc::Rc;
 
 /// The signature of a region: `extern "C" fn(env: *mut Env) -> u64`.
 pub fn signature() -> Signature {
@@ -27,7 +30,7 @@ pub fn signature() -> Signature {
 /// The signature of [`slow`](super::slow).
 pub fn slow_signature() -> Signature {
     let mut signature = Signature::new(CallConv::PreserveAll);
-    signature.params.extend([I64, I64, I32].map(AbiParam::new));
+    signature.params.push(AbiParam::new(I64));
     signature
 }
 
@@ -53,36 +56,46 @@ impl Lowering {
         builder.switch_to_block(entry);
         let env = builder.block_params(entry)[0];
         let gpr = std::array::from_fn(|_| builder.declare_var(I64));
-        let words = std::array::from_fn(|_| builder.declare_var(I64));
         let left = builder.declare_var(I32);
         let (used, written) = registers(region);
+        let plan = Rc::new(Plan::new(region));
         let mut lower = Lower {
             b: builder,
             env,
             key: region.key,
             gpr,
-            words,
             left,
             written,
-            known: None,
+            status: Status::Memory,
+            inherits: Vec::new(),
             slow,
             offset: 0,
             rest: 0,
+            plan: plan.clone(),
+            kept: Vec::new(),
+            unchecked: Unchecked::default(),
+            block: 0,
+            cold: false,
         };
         lower.enter(used);
+        lower.keep_nothing(&plan.streams);
         let blocks: Vec<ir::Block> = region.blocks.iter().map(|_| lower.b.create_block()).collect();
         lower.b.ins().jump(blocks[region.entry], &[]);
-        let mut leaves: Vec<Option<Known>> = vec![None; blocks.len()];
+        let mut leaves = vec![Status::Memory; blocks.len()];
         let predecessors = predecessors(region);
+        // Flags are known from the only block that leads here, if it has been lowered.
+        lower.inherits = (0..blocks.len())
+            .map(|n| matches!(predecessors[n][..], [from] if from < n && n != region.entry))
+            .collect();
         for (n, block) in region.blocks.iter().enumerate() {
             lower.b.switch_to_block(blocks[n]);
-            // Flags are known from the only block that leads here, if it has been lowered.
-            lower.known = match predecessors[n][..] {
-                [from] if from < n && n != region.entry => leaves[from],
-                _ => None,
+            lower.status = match predecessors[n][..] {
+                [from] if lower.inherits[n] => leaves[from],
+                _ => Status::Memory,
             };
-            lower.block(block, &blocks);
-            leaves[n] = lower.known;
+            lower.block = n;
+            lower.block(block, &plan.bundles[n], &blocks);
+            leaves[n] = lower.status;
         }
         lower.b.seal_all_blocks();
         lower.b.finalize(config);
@@ -137,17 +150,26 @@ pub(super) struct Lower<'a> {
     pub env: Value,
     pub key: Key,
     gpr: [Variable; 16],
-    /// The flag words, as `exit` names them.
-    pub words: [Variable; 3],
     left: Variable,
     written: u16,
-    /// What is known of the flags here.
-    pub known: Option<Known>,
+    /// Where the flags are.
+    pub status: Status,
+    /// By block: whether the flags are where the only block that leads to it has left them.
+    inherits: Vec<bool>,
     slow: FuncRef,
     /// Offset of the current instruction in its page.
-    offset: i32,
+    pub offset: i32,
     /// Instructions of the current block from this one on.
     rest: i64,
+    pub plan: Rc<Plan>,
+    /// By stream.
+    pub kept: Vec<Kept>,
+    /// Of the bundle that is being lowered.
+    pub unchecked: Unchecked,
+    /// Number of the current block.
+    pub block: usize,
+    /// On the path for failed checks.
+    pub cold: bool,
 }
 
 /// The type of an operand of `size` bytes.
@@ -171,6 +193,15 @@ impl Lower<'_> {
         self.b.ins().iconst(ty, value)
     }
 
+    /// A block; a cold one where everything is.
+    pub fn new_block(&mut self) -> ir::Block {
+        let block = self.b.create_block();
+        if self.cold {
+            self.b.set_cold_block(block);
+        }
+        block
+    }
+
     /// Loads a field that nothing in a region changes.
     pub fn fixed(&mut self, offset: i32) -> Value {
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
@@ -188,15 +219,11 @@ impl Lower<'_> {
             };
             self.b.def_var(self.gpr[usize::from(n)], value);
         }
-        for n in 0..3 {
-            let value = self.b.ins().load(I64, flags, env, at::REGION_FLAGS + 8 * n);
-            self.b.def_var(self.words[n as usize], value);
-        }
         let left = self.b.ins().load(I32, flags, env, at::LEFT);
         self.b.def_var(self.left, left);
     }
 
-    fn block(&mut self, block: &Block, blocks: &[ir::Block]) {
+    fn block(&mut self, block: &Block, bundles: &[Bundle], blocks: &[ir::Block]) {
         self.offset = i32::from(block.offset);
         self.b.set_srcloc(SourceLoc::default());
         let count = block.items.len() as i64;
@@ -211,15 +238,23 @@ impl Lower<'_> {
             self.leave_if(short, RegionExitKind::Budget);
             self.b.def_var(self.left, rest);
         }
-        for (n, item) in block.items.iter().enumerate() {
-            self.offset = i32::from(item.offset);
-            // Listings show whose this is.
-            self.b.set_srcloc(SourceLoc::new(u32::from(item.offset)));
-            self.rest = count - n as i64;
-            (item.row)(self, item);
+        let mut n = 0;
+        let mut bundles = bundles.iter().peekable();
+        while let Some(item) = block.items.get(n) {
+            let rest = count - n as i64;
+            if let Some(bundle) = bundles.next_if(|bundle| bundle.first == n) {
+                self.bundle(bundle, &block.items[n..=bundle.last], rest);
+                n = bundle.last + 1;
+            } else {
+                self.item(item, rest);
+                n += 1;
+            }
         }
         match block.end {
             End::Go(Target::Block(to)) => {
+                if !self.inherits[to] {
+                    self.store_words();
+                }
                 self.b.ins().jump(blocks[to], &[]);
             }
             End::Go(Target::Outside(to)) => self.leave_for(to),
@@ -233,19 +268,27 @@ impl Lower<'_> {
                 } else {
                     (next, taken)
                 };
-                let known = self.known;
-                let taken = self.target(taken, blocks);
-                let next = self.target(next, blocks);
-                self.b.ins().brif(holds, taken.0, &[], next.0, &[]);
-                for (block, target) in [taken, next] {
+                let needs = |to: Target| matches!(to, Target::Block(to) if !self.inherits[to]);
+                let both = needs(taken) && needs(next);
+                if both {
+                    self.store_words();
+                }
+                let targets = [taken, next].map(|to| self.target(to, both, blocks));
+                let [taken, next] = targets.map(|(block, _)| block);
+                self.b.ins().brif(holds, taken, &[], next, &[]);
+                for (block, target) in targets {
                     let Some(target) = target else { continue };
                     self.b.switch_to_block(block);
+                    self.b.seal_block(block);
                     match target {
+                        Target::Block(to) => {
+                            self.store_words();
+                            self.b.ins().jump(blocks[to], &[]);
+                        }
                         Target::Outside(to) => self.leave_for(to),
-                        _ => self.leave(RegionExitKind::Interpret),
+                        Target::Interpret => self.leave(RegionExitKind::Interpret),
                     }
                 }
-                self.known = known;
             }
             End::Stop(at) => {
                 self.offset = i32::from(at);
@@ -255,10 +298,27 @@ impl Lower<'_> {
         }
     }
 
-    /// The CLIF block for a target; with the target itself if that block has still to be filled.
-    fn target(&mut self, target: Target, blocks: &[ir::Block]) -> (ir::Block, Option<Target>) {
+    /// Lowers an instruction; `rest` is the number of instructions from it to the end of the block.
+    pub fn item(&mut self, item: &Item, rest: i64) {
+        self.offset = i32::from(item.offset);
+        // Listings show whose this is.
+        self.b.set_srcloc(SourceLoc::new(u32::from(item.offset)));
+        self.rest = rest;
+        (item.row)(self, item);
+        let plan = self.plan.clone();
+        for stream in plan.replaced_at(item.offset) {
+            self.replaced(stream);
+        }
+    }
+
+    /// The CLIF block for a target; with the target itself if that block has still to be filled. Words are `stored`
+    /// already, or have to be on the way to a block that looks for them in memory.
+    fn target(&mut self, target: Target, stored: bool, blocks: &[ir::Block]) -> (ir::Block, Option<Target>) {
         match target {
-            Target::Block(to) => (blocks[to], None),
+            Target::Block(to) if stored || self.inherits[to] || matches!(self.status, Status::Memory) => {
+                (blocks[to], None)
+            }
+            Target::Block(_) => (self.b.create_block(), Some(target)),
             outside => {
                 let block = self.b.create_block();
                 self.b.set_cold_block(block);
@@ -269,12 +329,14 @@ impl Lower<'_> {
 
     /// Leaves before the current instruction if `cold`; goes on in a new block.
     fn leave_if(&mut self, cold: Value, kind: RegionExitKind) {
-        let (out, on) = (self.b.create_block(), self.b.create_block());
+        let (out, on) = (self.new_block(), self.new_block());
         self.b.set_cold_block(out);
         self.b.ins().brif(cold, out, &[], on, &[]);
         self.b.switch_to_block(out);
+        self.b.seal_block(out);
         self.leave(kind);
         self.b.switch_to_block(on);
+        self.b.seal_block(on);
     }
 
     /// Leaves behind the block for an offset from the page's start.
@@ -294,10 +356,7 @@ impl Lower<'_> {
                 self.b.ins().store(flags, value, env, at::gpr(n));
             }
         }
-        for n in 0..3 {
-            let value = self.b.use_var(self.words[n as usize]);
-            self.b.ins().store(flags, value, env, at::REGION_FLAGS + 8 * n);
-        }
+        self.store_words();
         let mut left = self.b.use_var(self.left);
         if self.rest != 0 {
             let rest = self.constant(I32, self.rest);
@@ -314,11 +373,12 @@ impl Lower<'_> {
 
     /// Calls the slow path: a host address or null.
     pub fn call_slow(&mut self, addr: Value, how: u32) -> Value {
+        let flags = MemFlagsData::trusted();
         let how = self.constant(I32, i64::from(how));
-        self.b.ins().call(self.slow, &[self.env, addr, how]);
-        self.b
-            .ins()
-            .load(I64, MemFlagsData::trusted(), self.env, at::SCRATCH)
+        self.b.ins().store(flags, addr, self.env, at::SCRATCH);
+        self.b.ins().store(flags, how, self.env, at::SITE);
+        self.b.ins().call(self.slow, &[self.env]);
+        self.b.ins().load(I64, flags, self.env, at::SCRATCH)
     }
 
     /// A general register, whole.

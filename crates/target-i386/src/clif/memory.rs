@@ -8,7 +8,7 @@ use crate::insn::{MemOperand, NO_REG, RIP_BASE, seg};
 use crate::jit::env::at;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::types::{I32, I64};
-use cranelift_codegen::ir::{BlockArg, InstBuilder, MemFlagsData, Type, Value};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, MemFlagsData, Type, Value};
 use softmmu::PAGE_SIZE;
 use softmmu::tlb::layout;
 
@@ -94,9 +94,9 @@ impl Lower<'_> {
         let offset = self.b.ins().band(shifted, mask);
         let entry = self.b.ins().iadd(self.env, offset);
         let table = at::tlb(self.key.mmu);
-        let (word, bit) = match access {
-            Access::Read => (layout::READ, 0),
-            Access::Write => (layout::WRITE, 1 << 8),
+        let word = match access {
+            Access::Read => layout::READ,
+            Access::Write => layout::WRITE,
         };
         // The slow path changes entries: these loads stay where they are.
         let flags = MemFlagsData::trusted();
@@ -104,30 +104,39 @@ impl Lower<'_> {
         let at = self.b.ins().isub(addr, tag);
         let last = self.constant(I64, (PAGE_SIZE - size as u64) as i64);
         let hit = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, at, last);
-        let (quick, miss, on) = (
-            self.b.create_block(),
-            self.b.create_block(),
-            self.b.create_block(),
-        );
+        let (quick, miss, on) = (self.new_block(), self.new_block(), self.new_block());
         self.b.set_cold_block(miss);
         self.b.append_block_param(on, I64);
         self.b.ins().brif(hit, quick, &[], miss, &[]);
 
         self.b.switch_to_block(quick);
+        self.b.seal_block(quick);
         let page = self.b.ins().load(I64, flags, entry, table + layout::HOST as i32);
         let host = self.b.ins().iadd(at, page);
         self.b.ins().jump(on, &[BlockArg::Value(host)]);
 
         self.b.switch_to_block(miss);
+        self.b.seal_block(miss);
+        self.fill_or_leave(addr, size, access, on);
+        self.b.switch_to_block(on);
+        self.b.seal_block(on);
+        self.b.block_params(on)[0]
+    }
+
+    /// Goes on at `on` with the host address that the slow path finds, or leaves before the instruction.
+    pub fn fill_or_leave(&mut self, addr: Value, size: usize, access: Access, on: Block) {
+        self.note_checked();
+        let bit = match access {
+            Access::Read => 0,
+            Access::Write => 1 << 8,
+        };
         let host = self.call_slow(addr, size as u32 | bit);
-        let out = self.b.create_block();
+        let out = self.new_block();
         self.b.set_cold_block(out);
         self.b.ins().brif(host, on, &[BlockArg::Value(host)], out, &[]);
         self.b.switch_to_block(out);
+        self.b.seal_block(out);
         self.leave(RegionExitKind::Interpret);
-
-        self.b.switch_to_block(on);
-        self.b.block_params(on)[0]
     }
 
     /// Loads from guest memory.

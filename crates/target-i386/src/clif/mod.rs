@@ -18,10 +18,13 @@ mod flags;
 mod integer;
 mod lower;
 mod memory;
+mod pages;
+mod plan;
 mod region;
 mod rows;
 
 pub use crate::jit::names::place;
+pub(crate) use exit::PAGES;
 pub use exit::{RegionExit, RegionExitKind, slow};
 pub use lower::{Lowering, signature, slow_signature};
 pub use region::{MAX_INSNS, Region};

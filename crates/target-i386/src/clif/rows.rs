@@ -55,6 +55,8 @@ pub(super) fn row(raw: &Instruction, insn: &Insn, key: Key) -> Option<Row> {
         | Mnemonic::Sbb => int::alu,
         Mnemonic::Inc | Mnemonic::Dec | Mnemonic::Neg | Mnemonic::Not => int::unary,
         Mnemonic::Imul if raw.op_count() > 1 && size >= 4 => int::multiply,
+        Mnemonic::Mul | Mnemonic::Imul if raw.op_count() == 1 && size >= 4 => int::wide_multiply,
+        Mnemonic::Movbe => int::mov_swapped,
         Mnemonic::Shl | Mnemonic::Sal | Mnemonic::Shr | Mnemonic::Sar if immediate(1) => {
             let count = raw.immediate(1) as usize & if size == 8 { 63 } else { 31 };
             if count == 0 || count >= 8 * size {

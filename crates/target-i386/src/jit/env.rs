@@ -86,6 +86,8 @@ pub struct Env {
     pub(crate) x87_base: u64,
     /// Status flags as regions keep them; see `clif::exit`.
     pub(crate) region_flags: [u64; 3],
+    /// The pages that a region relies on: address, with bit 0 for writes, and what to add to get to the host's.
+    pub(crate) pages: [[u64; 2]; crate::clif::PAGES],
     /// The fault that a handler returned.
     pub(crate) fault: Option<crate::Fault>,
     /// Finds what the jump cache does not know.
@@ -126,6 +128,7 @@ pub(crate) mod at {
     pub const SCRATCH: i32 = offset_of!(Env, scratch) as i32;
     pub const VECTORS: i32 = offset_of!(Env, vectors) as i32;
     pub const REGION_FLAGS: i32 = offset_of!(Env, region_flags) as i32;
+    pub const PAGES: i32 = offset_of!(Env, pages) as i32;
     pub const SNAPSHOT: i32 = offset_of!(Env, snapshot) as i32;
     pub const SITE: i32 = offset_of!(Env, site) as i32;
 

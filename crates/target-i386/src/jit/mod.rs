@@ -44,6 +44,6 @@ pub use block::{Link, Settles, Translation, Translator};
 pub use env::{Env, Finder, Jump, Key};
 pub use host::Host;
 pub use owed::{Owed, Taker};
-pub(crate) use runtime::slow;
 pub use runtime::{Exit, ExitKind, Helper};
+pub(crate) use runtime::{slow, vcpu};
 pub use thunks::{Thunk, Thunks};

@@ -86,7 +86,7 @@ pub struct Helper {
 ///
 /// # Safety
 /// `env` is the `jit` field of a vCPU that nobody else uses meanwhile.
-pub(super) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
+pub(crate) unsafe fn vcpu<'a>(env: *mut Env) -> &'a mut Vcpu {
     // SAFETY: the caller's promise; the field's offset leads back to the start of the struct.
     unsafe { &mut *env.byte_sub(offset_of!(Vcpu, jit)).cast::<Vcpu>() }
 }
