@@ -24,73 +24,71 @@
 #       v3 = load.i64 notrap aligned v0+gpr.rdx
 #       v7 = load.i64 notrap aligned v0+gpr.rsi
 #       v8 = load.i64 notrap aligned v0+gpr.rdi
-#       v17 = load.i64 notrap aligned v0+region_flags
-#       v18 = load.i64 notrap aligned v0+region_flags+8
-#       v19 = load.i64 notrap aligned v0+region_flags+16
-#       v20 = load.i32 notrap aligned v0+left
+#       v17 = load.i32 notrap aligned v0+left
+#       v18 = iconst.i64 3
+#       v19 = ishl v2, v18  ; v18 = 3
+#       v20 = iadd v7, v19
+#       v21 = iconst.i64 -9223372036854775808
+#       v22 = bxor v20, v21  ; v21 = -9223372036854775808
+#       v23 = iconst.i64 1
+#       v24 = bor v22, v23  ; v23 = 1
+#       v4 = iconst.i64 0
+#       v28 = iadd v8, v19
+#       v30 = bxor v28, v21  ; v21 = -9223372036854775808
+#       v32 = bor v30, v23  ; v23 = 1
 #     1000 mov rax,[rsi+rcx*8-0x8]
-#       jump block1(v20, v1, v2, v3, v17, v18, v19)
-#   block1(v21: i32, v115: i64, v116: i64, v117: i64, v119: i64, v120: i64, v121: i64):
-#       v132 = iconst.i32 5
-#       v133 = isub v21, v132  ; v132 = 5
-#       v134 = iconst.i32 0
-#       v135 = icmp slt v133, v134  ; v134 = 0
-#       brif v135, block2, block3
+#       jump block1(v17, v1, v2, v3, v24, v4, v32, v4)  ; v4 = 0, v4 = 0
+#   block1(v34: i32, v39: i64, v40: i64, v41: i64, v50: i64, v54: i64, v88: i64, v93: i64):
+#       v139 = iconst.i32 5
+#       v140 = isub v34, v139  ; v139 = 5
+#       v141 = iconst.i32 0
+#       v142 = icmp slt v140, v141  ; v141 = 0
+#       brif v142, block2, block3
 #   block3:
-#       v136 = iconst.i64 3
-#       v137 = ishl.i64 v116, v136  ; v136 = 3
+#       v143 = iconst.i64 3
+#       v144 = ishl.i64 v40, v143  ; v143 = 3
 #     1000 mov rax,[rsi+rcx*8-0x8]
-#       v38 = iadd.i64 v7, v137
-#       v138 = iconst.i64 -8
-#       v139 = iadd v38, v138  ; v138 = -8
-#       v140 = iconst.i64 7
-#       v141 = ushr v139, v140  ; v140 = 7
-#       v142 = iconst.i64 0x7fe0
-#       v143 = band v141, v142  ; v142 = 0x7fe0
-#       v45 = iadd.i64 v0, v143
-#       v46 = load.i64 notrap aligned v45+tlb0.read
-#       v47 = isub v139, v46
-#       v144 = iconst.i64 4088
-#       v145 = icmp ule v47, v144  ; v144 = 4088
-#       brif v145, block4, block5
+#       v46 = iadd.i64 v7, v144
+#       v145 = iconst.i64 -8
+#       v146 = iadd v46, v145  ; v145 = -8
+#       v51 = isub v146, v50
+#       v147 = iconst.i64 4088
+#       v148 = icmp ugt v51, v147  ; v147 = 4088
+#       brif v148, block5, block4
 #   block4:
 #     1000 mov rax,[rsi+rcx*8-0x8]
-#       v51 = load.i64 notrap aligned v45+tlb0.host
-#       v52 = iadd.i64 v47, v51
-#       jump block6(v52)
-#   block6(v50: i64):
+#       v55 = iadd.i64 v146, v54
+#       jump block6(v55, v50, v54)
+#   block6(v49: i64, v129: i64, v131: i64):
 #     1000 mov rax,[rsi+rcx*8-0x8]
-#       v65 = load.i64 notrap v50
+#       v75 = load.i64 notrap v49
 #     1008 mov [rdi+rcx*8-0x8],rax
-#       v73 = iadd.i64 v8, v137
-#       v147 = iconst.i64 -8
-#       v148 = iadd v73, v147  ; v147 = -8
-#       v149 = iconst.i64 7
-#       v150 = ushr v148, v149  ; v149 = 7
-#       v151 = iconst.i64 0x7fe0
-#       v152 = band v150, v151  ; v151 = 0x7fe0
-#       v80 = iadd.i64 v0, v152
-#       v81 = load.i64 notrap aligned v80+tlb0.write
-#       v82 = isub v148, v81
-#       v153 = iconst.i64 4088
-#       v154 = icmp ule v82, v153  ; v153 = 4088
-#       brif v154, block8, block9
-#   block8:
+#       v83 = iadd.i64 v8, v144
+#       v156 = iconst.i64 -8
+#       v157 = iadd v83, v156  ; v156 = -8
+#       v89 = isub v157, v88
+#       v158 = iconst.i64 4088
+#       v159 = icmp ugt v89, v158  ; v158 = 4088
+#       brif v159, block11, block10
+#   block10:
 #     1008 mov [rdi+rcx*8-0x8],rax
-#       v86 = load.i64 notrap aligned v80+tlb0.host
-#       v87 = iadd.i64 v82, v86
-#       jump block10(v87)
-#   block10(v85: i64):
+#       v94 = iadd.i64 v157, v93
+#       jump block12(v94, v88, v93)
+#   block12(v86: i64, v133: i64, v134: i64):
 #     1008 mov [rdi+rcx*8-0x8],rax
-#       store.i64 notrap v65, v85
-#     100d sub rcx,0x1
-#       v102 = iconst.i64 1
+#       store.i64 notrap v75, v86
+#       v168 = iconst.i64 1
+#       v169 = icmp.i64 eq v40, v168  ; v168 = 1
 #     1011 jne 0x1000
-#       v105 = icmp.i64 eq v116, v102  ; v102 = 1
-#     100d sub rcx,0x1
-#       v103 = isub.i64 v116, v102  ; v102 = 1
-#       v155 = iadd.i64 v117, v65
-#       v156 = iconst.i64 3
+#       brif v169, block16, block17
+#   block17:
+#       v170 = iconst.i64 3
 #     1011 jne 0x1000
-#       brif v105, block12, block1(v133, v65, v103, v155, v156, v103, v116)  ; v156 = 3
-#   6 cold blocks
+#       store notrap aligned v170, v0+region_flags  ; v170 = 3
+#       v171 = iconst.i64 1
+#       v172 = isub.i64 v40, v171  ; v171 = 1
+#       store notrap aligned v172, v0+region_flags+8
+#       store.i64 notrap aligned v40, v0+region_flags+16
+#       v173 = iadd.i64 v41, v75
+#       jump block1(v140, v75, v172, v173, v129, v131, v133, v134)
+#   10 cold blocks

@@ -25,51 +25,58 @@
 #       v3 = load.i64 notrap aligned v0+gpr.rdx
 #       v4 = load.i64 notrap aligned v0+gpr.rbx
 #       v7 = load.i64 notrap aligned v0+gpr.rsi
-#       v17 = load.i64 notrap aligned v0+region_flags
-#       v18 = load.i64 notrap aligned v0+region_flags+8
-#       v19 = load.i64 notrap aligned v0+region_flags+16
-#       v20 = load.i32 notrap aligned v0+left
+#       v17 = load.i32 notrap aligned v0+left
 #     1003 mov rsi,[rsi]
-#       jump block1(v20, v2, v3, v4, v7, v17, v18, v19)
-#   block1(v21: i32, v94: i64, v95: i64, v97: i64, v98: i64, v99: i64, v100: i64, v101: i64):
-#       v120 = iconst.i32 5
-#       v121 = isub v21, v120  ; v120 = 5
-#       v122 = iconst.i32 0
-#       v123 = icmp slt v121, v122  ; v122 = 0
-#       brif v123, block2, block3
+#       jump block1(v17, v2, v3, v4, v7)
+#   block1(v18: i32, v23: i64, v24: i64, v25: i64, v26: i64):
+#       v89 = iconst.i32 5
+#       v90 = isub v18, v89  ; v89 = 5
+#       v91 = iconst.i32 0
+#       v92 = icmp slt v90, v91  ; v91 = 0
+#       brif v92, block2, block3
 #   block3:
-#       v124 = iconst.i64 7
-#       v125 = ushr.i64 v98, v124  ; v124 = 7
-#       v126 = iconst.i64 0x7fe0
-#       v127 = band v125, v126  ; v126 = 0x7fe0
+#       v93 = iconst.i64 7
+#       v94 = ushr.i64 v26, v93  ; v93 = 7
+#       v95 = iconst.i64 0x7fe0
+#       v96 = band v94, v95  ; v95 = 0x7fe0
 #     1003 mov rsi,[rsi]
-#       v44 = iadd.i64 v0, v127
-#       v45 = load.i64 notrap aligned v44+tlb0.read
-#       v46 = isub.i64 v98, v45
-#       v128 = iconst.i64 4088
-#       v129 = icmp ule v46, v128  ; v128 = 4088
-#       brif v129, block4, block5
+#       v33 = iadd.i64 v0, v96
+#       v34 = load.i64 notrap aligned v33+tlb0.read
+#       v35 = isub.i64 v26, v34
+#       v97 = iconst.i64 4088
+#       v98 = icmp ule v35, v97  ; v97 = 4088
+#       brif v98, block4, block5
 #   block4:
 #     1003 mov rsi,[rsi]
-#       v50 = load.i64 notrap aligned v44+tlb0.host
-#       v51 = iadd.i64 v46, v50
-#       jump block6(v51)
-#   block6(v49: i64):
+#       v39 = load.i64 notrap aligned v33+tlb0.host
+#       v40 = iadd.i64 v35, v39
+#       jump block6(v40)
+#   block6(v38: i64):
 #     1003 mov rsi,[rsi]
-#       v65 = load.i64 notrap v49
+#       v47 = load.i64 notrap v38
 #     1009 dec ecx
-#       v70 = ireduce.i32 v94
-#       v71 = iconst.i32 1
-#       v118 = icmp eq v70, v71  ; v71 = 1
-#       v73 = isub v70, v71  ; v71 = 1
-#       v74 = uextend.i64 v73
-#       v131 = iadd.i64 v95, v94
-#     1006 add rbx,rsi
-#       v67 = iadd.i64 v97, v65
-#     1009 dec ecx
-#       v75 = iconst.i64 8197
-#       v72 = icmp ult v67, v97
-#       v77 = uextend.i64 v72
+#       v51 = ireduce.i32 v23
+#       v52 = iconst.i32 1
+#       v87 = icmp eq v51, v52  ; v52 = 1
 #     100b jne 0x1000
-#       brif v118, block8, block1(v121, v74, v131, v67, v65, v75, v74, v77)  ; v75 = 8197
+#       brif v87, block8, block9
+#   block9:
+#     100b jne 0x1000
+#       v68 = iconst.i64 8197
+#       store notrap aligned v68, v0+region_flags  ; v68 = 8197
+#       v100 = iconst.i32 1
+#       v101 = isub.i32 v51, v100  ; v100 = 1
+#     1009 dec ecx
+#       v55 = uextend.i64 v101
+#     100b jne 0x1000
+#       store notrap aligned v55, v0+region_flags+8
+#     1006 add rbx,rsi
+#       v49 = iadd.i64 v25, v47
+#     1009 dec ecx
+#       v53 = icmp ult v49, v25
+#     100b jne 0x1000
+#       v70 = uextend.i64 v53
+#       store notrap aligned v70, v0+region_flags+16
+#       v102 = iadd.i64 v24, v23
+#       jump block1(v90, v55, v102, v49, v47)
 #   4 cold blocks

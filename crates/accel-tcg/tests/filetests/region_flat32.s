@@ -26,87 +26,88 @@
 #       v4 = load.i64 notrap aligned v0+gpr.rbx
 #       v7 = load.i64 notrap aligned v0+gpr.rsi
 #       v8 = load.i64 notrap aligned v0+gpr.rdi
-#       v17 = load.i64 notrap aligned v0+region_flags
-#       v18 = load.i64 notrap aligned v0+region_flags+8
-#       v19 = load.i64 notrap aligned v0+region_flags+16
-#       v20 = load.i32 notrap aligned v0+left
+#       v17 = load.i32 notrap aligned v0+left
+#       v18 = ireduce.i32 v7
+#       v19 = uextend.i64 v18
+#       v20 = iconst.i64 -9223372036854775808
+#       v21 = bxor v19, v20  ; v20 = -9223372036854775808
+#       v22 = iconst.i64 1
+#       v23 = bor v21, v22  ; v22 = 1
+#       v3 = iconst.i64 0
+#       v25 = ireduce.i32 v8
+#       v26 = uextend.i64 v25
+#       v28 = bxor v26, v20  ; v20 = -9223372036854775808
+#       v30 = bor v28, v22  ; v22 = 1
 #     1000 mov eax,[esi]
-#       jump block1(v20, v1, v2, v4, v7, v8, v17, v18, v19)
-#   block1(v21: i32, v142: i64, v144: i64, v145: i64, v146: i64, v147: i64, v148: i64, v149: i64, v150: i64):
-#       v166 = iconst.i32 7
-#       v167 = isub v21, v166  ; v166 = 7
-#       v168 = iconst.i32 0
-#       v169 = icmp slt v167, v168  ; v168 = 0
-#       brif v169, block2, block3
+#       jump block1(v17, v1, v2, v4, v7, v8, v23, v3, v30, v3)  ; v3 = 0, v3 = 0
+#   block1(v32: i32, v37: i64, v38: i64, v39: i64, v40: i64, v41: i64, v46: i64, v50: i64, v83: i64, v88: i64):
+#       v160 = iconst.i32 7
+#       v161 = isub v32, v160  ; v160 = 7
+#       v162 = iconst.i32 0
+#       v163 = icmp slt v161, v162  ; v162 = 0
+#       brif v163, block2, block3
 #   block3:
 #     1000 mov eax,[esi]
-#       v37 = ireduce.i32 v146
-#       v38 = uextend.i64 v37
-#       v170 = iconst.i64 7
-#       v171 = ushr v38, v170  ; v170 = 7
-#       v172 = iconst.i64 0x7fe0
-#       v173 = band v171, v172  ; v172 = 0x7fe0
-#       v43 = iadd.i64 v0, v173
-#       v44 = load.i64 notrap aligned v43+tlb0.read
-#       v45 = isub v38, v44
-#       v174 = iconst.i64 4092
-#       v175 = icmp ule v45, v174  ; v174 = 4092
-#       brif v175, block4, block5
+#       v43 = ireduce.i32 v40
+#       v44 = uextend.i64 v43
+#       v47 = isub v44, v46
+#       v164 = iconst.i64 4092
+#       v165 = icmp ugt v47, v164  ; v164 = 4092
+#       brif v165, block5, block4
 #   block4:
 #     1000 mov eax,[esi]
-#       v49 = load.i64 notrap aligned v43+tlb0.host
-#       v50 = iadd.i64 v45, v49
-#       jump block6(v50)
-#   block6(v48: i64):
+#       v51 = iadd.i64 v44, v50
+#       jump block6(v51, v46, v50)
+#   block6(v45: i64, v143: i64, v145: i64):
 #     1000 mov eax,[esi]
-#       v65 = load.i32 notrap v48
+#       v71 = load.i32 notrap v45
 #     1004 mov [edi],bx
-#       v76 = ireduce.i32 v147
-#       v77 = uextend.i64 v76
-#       v177 = iconst.i64 7
-#       v178 = ushr v77, v177  ; v177 = 7
-#       v179 = iconst.i64 0x7fe0
-#       v180 = band v178, v179  ; v179 = 0x7fe0
-#       v82 = iadd.i64 v0, v180
-#       v83 = load.i64 notrap aligned v82+tlb0.write
-#       v84 = isub v77, v83
+#       v79 = ireduce.i32 v41
+#       v80 = uextend.i64 v79
+#       v84 = isub v80, v83
 #       v85 = iconst.i64 4094
-#       v86 = icmp ule v84, v85  ; v85 = 4094
-#       brif v86, block8, block9
-#   block8:
+#       v86 = icmp ugt v84, v85  ; v85 = 4094
+#       brif v86, block11, block10
+#   block10:
 #     1004 mov [edi],bx
-#       v88 = load.i64 notrap aligned v82+tlb0.host
-#       v89 = iadd.i64 v84, v88
-#       jump block10(v89)
-#   block10(v87: i64):
-#       v160 = ireduce.i16 v145
-#       v162 = ireduce.i16 v65
-#       v163 = iadd v160, v162
+#       v89 = iadd.i64 v80, v88
+#       jump block12(v89, v83, v88)
+#   block12(v81: i64, v146: i64, v147: i64):
+#       v154 = ireduce.i16 v39
+#       v156 = ireduce.i16 v71
+#       v157 = iadd v154, v156
 #     1004 mov [edi],bx
-#       store notrap v163, v87
+#       store notrap v157, v81
 #     100d sub ecx,0x1
-#       v123 = ireduce.i32 v144
-#       v124 = iconst.i32 1
+#       v128 = ireduce.i32 v38
+#       v129 = iconst.i32 1
 #     1010 jne 0x1000
-#       v130 = icmp eq v123, v124  ; v124 = 1
-#       v181 = uextend.i64 v65
+#       v132 = icmp eq v128, v129  ; v129 = 1
+#       brif v132, block16, block17
+#   block17:
+#     1010 jne 0x1000
+#       v139 = iconst.i64 8195
+#       store notrap aligned v139, v0+region_flags  ; v139 = 8195
+#       v181 = iconst.i32 1
+#       v182 = isub.i32 v128, v181  ; v181 = 1
 #     100d sub ecx,0x1
-#       v125 = isub v123, v124  ; v124 = 1
-#       v126 = uextend.i64 v125
-#       v182 = ireduce.i32 v145
-#       v183 = iadd v182, v65
-#       v184 = uextend.i64 v183
-#       v185 = iconst.i32 4
-#       v186 = iadd.i32 v37, v185  ; v185 = 4
+#       v131 = uextend.i64 v182
+#     1010 jne 0x1000
+#       store notrap aligned v131, v0+region_flags+8
+#       v141 = uextend.i64 v128
+#       store notrap aligned v141, v0+region_flags+16
+#       v183 = uextend.i64 v71
+#       v184 = ireduce.i32 v39
+#       v185 = iadd v184, v71
+#       v186 = uextend.i64 v185
+#       v187 = iconst.i32 4
+#       v188 = iadd.i32 v43, v187  ; v187 = 4
 #     1007 add esi,0x4
-#       v110 = uextend.i64 v186
+#       v121 = uextend.i64 v188
 #     100a add edi,0x2
-#       v116 = iconst.i32 2
-#       v117 = iadd.i32 v76, v116  ; v116 = 2
-#       v118 = uextend.i64 v117
-#     100d sub ecx,0x1
-#       v127 = iconst.i64 8195
-#       v129 = uextend.i64 v123
+#       v124 = iconst.i32 2
+#       v125 = iadd.i32 v79, v124  ; v124 = 2
+#       v126 = uextend.i64 v125
 #     1010 jne 0x1000
-#       brif v130, block12, block1(v167, v181, v126, v184, v110, v118, v127, v126, v129)  ; v127 = 8195
-#   6 cold blocks
+#       jump block1(v161, v183, v131, v186, v121, v126, v143, v145, v146, v147)
+#   10 cold blocks

@@ -24,36 +24,41 @@
 #       v2 = load.i64 notrap aligned v0+gpr.rcx
 #       v3 = load.i64 notrap aligned v0+gpr.rdx
 #       v4 = load.i64 notrap aligned v0+gpr.rbx
-#       v17 = load.i64 notrap aligned v0+region_flags
-#       v18 = load.i64 notrap aligned v0+region_flags+8
-#       v19 = load.i64 notrap aligned v0+region_flags+16
-#       v20 = load.i32 notrap aligned v0+left
+#       v17 = load.i32 notrap aligned v0+left
+#     1000 imul rax,rax,0x1f
+#     1017 jne 0x1000
 #     1000 imul rax,rax,0x1f
 #     100a shr rbx,0xd
-#     1014 cmp rdx,rcx
-#       jump block1(v20, v1, v3, v4, v17, v18, v19)
-#   block1(v21: i32, v97: i64, v98: i64, v99: i64, v100: i64, v101: i64, v102: i64):
-#       v132 = iconst.i32 8
-#       v133 = isub v21, v132  ; v132 = 8
-#       v134 = iconst.i32 0
-#       v135 = icmp slt v133, v134  ; v134 = 0
-#       brif v135, block2, block3
+#       jump block1(v17, v1, v3, v4)
+#   block1(v18: i32, v23: i64, v24: i64, v25: i64):
+#       v87 = iconst.i32 8
+#       v88 = isub v18, v87  ; v87 = 8
+#       v89 = iconst.i32 0
+#       v90 = icmp slt v88, v89  ; v89 = 0
+#       brif v90, block2, block3
 #   block3:
-#       v136 = iconst.i64 1
-#       v137 = iadd.i64 v98, v136  ; v136 = 1
+#       v91 = iconst.i64 1
+#       v92 = iadd.i64 v24, v91  ; v91 = 1
 #     1017 jne 0x1000
-#       v88 = icmp eq v137, v2
-#       v138 = iconst.i64 31
-#       v139 = imul.i64 v97, v138  ; v138 = 31
-#     1004 add rax,rdx
-#       v52 = iadd v139, v98
-#       v140 = iconst.i64 13
-#       v141 = ushr v52, v140  ; v140 = 13
-#     100e xor rax,rbx
-#       v77 = bxor v52, v141
-#       v142 = iconst.i64 3
+#       v55 = icmp eq v92, v2
+#       brif v55, block4, block5
+#   block5:
+#       v93 = iconst.i64 3
+#     1017 jne 0x1000
+#       store notrap aligned v93, v0+region_flags  ; v93 = 3
 #     1014 cmp rdx,rcx
-#       v86 = isub v137, v2
+#       v54 = isub.i64 v92, v2
 #     1017 jne 0x1000
-#       brif v88, block4, block1(v133, v77, v137, v141, v142, v86, v137)  ; v142 = 3
+#       store notrap aligned v54, v0+region_flags+8
+#       store.i64 notrap aligned v92, v0+region_flags+16
+#       v94 = iconst.i64 31
+#       v95 = imul.i64 v23, v94  ; v94 = 31
+#     1004 add rax,rdx
+#       v34 = iadd v95, v24
+#       v96 = iconst.i64 13
+#       v97 = ushr v34, v96  ; v96 = 13
+#     100e xor rax,rbx
+#       v49 = bxor v34, v97
+#     1017 jne 0x1000
+#       jump block1(v88, v49, v92, v97)
 #   2 cold blocks

@@ -26,79 +26,67 @@
 #       v3 = load.i64 notrap aligned v0+gpr.rdx
 #       v4 = load.i64 notrap aligned v0+gpr.rbx
 #       v7 = load.i64 notrap aligned v0+gpr.rsi
-#       v17 = load.i64 notrap aligned v0+region_flags
-#       v18 = load.i64 notrap aligned v0+region_flags+8
-#       v19 = load.i64 notrap aligned v0+region_flags+16
-#       v20 = load.i32 notrap aligned v0+left
+#       v17 = load.i32 notrap aligned v0+left
+#       v18 = iconst.i64 -9223372036854775808
+#       v19 = bxor v7, v18  ; v18 = -9223372036854775808
+#       v20 = iconst.i64 1
+#       v21 = bor v19, v20  ; v20 = 1
+#       v5 = iconst.i64 0
 #     1000 mov eax,[rsi]
-#       jump block1(v20, v1, v2, v3, v4, v7, v17, v18, v19)
-#   block1(v21: i32, v132: i64, v133: i64, v134: i64, v135: i64, v136: i64, v137: i64, v138: i64, v139: i64):
-#       v166 = iconst.i32 7
-#       v167 = isub v21, v166  ; v166 = 7
-#       v168 = iconst.i32 0
-#       v169 = icmp slt v167, v168  ; v168 = 0
-#       brif v169, block2, block3
+#       jump block1(v17, v1, v2, v3, v4, v7, v21, v5)  ; v5 = 0
+#   block1(v23: i32, v28: i64, v29: i64, v30: i64, v31: i64, v32: i64, v34: i64, v52: i64):
+#       v168 = iconst.i32 7
+#       v169 = isub v23, v168  ; v168 = 7
+#       v170 = iconst.i32 0
+#       v171 = icmp slt v169, v170  ; v170 = 0
+#       brif v171, block2, block3
 #   block3:
-#       v170 = iconst.i64 7
-#       v171 = ushr.i64 v136, v170  ; v170 = 7
-#       v172 = iconst.i64 0x7fe0
-#       v173 = band v171, v172  ; v172 = 0x7fe0
+#       v35 = isub.i64 v32, v34
+#       v172 = iconst.i64 4088
+#       v173 = icmp ugt v35, v172  ; v172 = 4088
+#       brif v173, block6, block5(v52, v34)
+#   block5(v51: i64, v143: i64):
+#       v53 = iadd.i64 v32, v51
 #     1000 mov eax,[rsi]
-#       v41 = iadd.i64 v0, v173
-#       v42 = load.i64 notrap aligned v41+tlb2.read
-#       v43 = isub.i64 v136, v42
-#       v174 = iconst.i64 4092
-#       v175 = icmp ule v43, v174  ; v174 = 4092
-#       brif v175, block4, block5
-#   block4:
+#       v54 = load.i32 notrap v53
+#       v192 = iconst.i64 4
+#     1002 mov edx,[rsi+0x4]
+#       v57 = iadd v53, v192  ; v192 = 4
+#       v58 = load.i32 notrap v57
 #     1000 mov eax,[rsi]
-#       v47 = load.i64 notrap aligned v41+tlb2.host
-#       v48 = iadd.i64 v43, v47
-#       jump block6(v48)
-#   block6(v46: i64):
-#     1000 mov eax,[rsi]
-#       v63 = load.i32 notrap v46
+#       v55 = uextend.i64 v54
 #     1002 mov edx,[rsi+0x4]
-#       v66 = iconst.i64 4
-#       v67 = iadd.i64 v136, v66  ; v66 = 4
-#       v177 = iconst.i64 7
-#       v178 = ushr v67, v177  ; v177 = 7
-#       v179 = iconst.i64 0x7fe0
-#       v180 = band v178, v179  ; v179 = 0x7fe0
-#       v72 = iadd.i64 v0, v180
-#       v73 = load.i64 notrap aligned v72+tlb2.read
-#       v74 = isub v67, v73
-#       v181 = iconst.i64 4092
-#       v182 = icmp ule v74, v181  ; v181 = 4092
-#       brif v182, block8, block9
-#   block8:
-#     1002 mov edx,[rsi+0x4]
-#       v78 = load.i64 notrap aligned v72+tlb2.host
-#       v79 = iadd.i64 v74, v78
-#       jump block10(v79)
-#   block10(v77: i64):
-#     1002 mov edx,[rsi+0x4]
-#       v94 = load.i32 notrap v77
+#       v59 = uextend.i64 v58
+#       jump block8(v55, v59, v143, v51)
+#   block8(v108: i64, v111: i64, v142: i64, v146: i64):
 #     100f dec ecx
-#       v107 = ireduce.i32 v133
-#       v108 = iconst.i32 1
-#       v164 = icmp eq v107, v108  ; v108 = 1
-#       v185 = uextend.i64 v63
-#       v110 = isub v107, v108  ; v108 = 1
-#       v111 = uextend.i64 v110
-#     1002 mov edx,[rsi+0x4]
-#       v95 = uextend.i64 v94
-#     1005 add rbx,rax
-#       v98 = iadd.i64 v135, v185
-#     1008 add rbx,rdx
-#       v100 = iadd v98, v95
-#     100b add rsi,0x8
-#       v103 = iconst.i64 8
-#       v104 = iadd.i64 v136, v103  ; v103 = 8
-#     100f dec ecx
-#       v112 = iconst.i64 8197
-#       v109 = icmp ult v104, v136
-#       v114 = uextend.i64 v109
+#       v121 = ireduce.i32 v29
+#       v122 = iconst.i32 1
+#       v166 = icmp eq v121, v122  ; v122 = 1
 #     1011 jne 0x1000
-#       brif v164, block12, block1(v167, v185, v111, v95, v100, v104, v112, v111, v114)  ; v112 = 8197
-#   6 cold blocks
+#       brif v166, block17, block18
+#   block18:
+#     1011 jne 0x1000
+#       v139 = iconst.i64 8197
+#       store notrap aligned v139, v0+region_flags  ; v139 = 8197
+#       v193 = iconst.i32 1
+#       v194 = isub.i32 v121, v193  ; v193 = 1
+#     100f dec ecx
+#       v125 = uextend.i64 v194
+#     1011 jne 0x1000
+#       store notrap aligned v125, v0+region_flags+8
+#     100b add rsi,0x8
+#       v116 = iconst.i64 8
+#       v117 = iadd.i64 v32, v116  ; v116 = 8
+#     100f dec ecx
+#       v123 = icmp ult v117, v32
+#     1011 jne 0x1000
+#       v141 = uextend.i64 v123
+#       store notrap aligned v141, v0+region_flags+16
+#     1005 add rbx,rax
+#       v110 = iadd.i64 v31, v108
+#     1008 add rbx,rdx
+#       v112 = iadd v110, v111
+#     1011 jne 0x1000
+#       jump block1(v169, v108, v125, v111, v112, v117, v142, v146)
+#   13 cold blocks
