@@ -373,7 +373,7 @@ impl Generator<'_> {
             // CMP or TEST with data in memory, by absolute address.
             let address = self.data() as u32;
             if self.long() {
-                bytes.push(rex | from >> 3 << 2);
+                bytes.push(rex | (from >> 3) << 2);
             }
             let compare = self.rng.pick(&[0x38u8, 0x3a, 0x84]) | u8::from(wide);
             bytes.push(compare);
@@ -390,13 +390,13 @@ impl Generator<'_> {
             }
             let constant = self.rng.below(5) as u8;
             bytes.extend([
-                0x80 | u8::from(wide) * 3,
+                if wide { 0x83 } else { 0x80 },
                 0xc0 | opcode | to & 7,
                 constant.wrapping_sub(2),
             ]);
         } else {
             if self.long() {
-                bytes.push(rex | from >> 3 << 2 | to >> 3);
+                bytes.push(rex | (from >> 3) << 2 | to >> 3);
             }
             bytes.extend([opcode | u8::from(wide), 0xc0 | (from & 7) << 3 | to & 7]);
         }

@@ -1,3 +1,5 @@
+//! The compiling thread: whom it serves, what it writes down, and when retired code makes room.
+
 use super::*;
 use target_i386::Features;
 use target_i386::testbench::{Mode, TestBench};

@@ -1,3 +1,5 @@
+//! What is shown of a region that a loop becomes.
+
 use super::*;
 use crate::Report;
 use crate::optimizing::{Optimizing, RegionConfig};
@@ -102,10 +104,7 @@ fn host_code_between_the_guests_instructions() {
         "{lines:#?}"
     );
     // What Cranelift rewrites is nobody's: the addition is.
-    assert!(
-        has("of the guest") && has("inc ecx") && has(" ret"),
-        "{lines:#?}"
-    );
+    assert!(has("of the guest") && has("inc ecx") && has(" ret"), "{lines:#?}");
 }
 
 #[test]
