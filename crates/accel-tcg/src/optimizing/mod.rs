@@ -144,7 +144,11 @@ mod tests {
         bench.cpu.state.rip = CODE;
         bench.cpu.state.gpr[0] = 0;
         bench.cpu.state.gpr[1] = 0;
-        let config = RegionConfig { hot: 2, wait: true };
+        let config = RegionConfig {
+            hot: 2,
+            wait: true,
+            ..RegionConfig::default()
+        };
         (bench, Optimizing::new(1 << 16, config).expect("memory for code"))
     }
 
@@ -179,7 +183,11 @@ mod tests {
     fn a_small_buffer_serves_many_loops() {
         const LOOPS: u64 = 64;
         let (mut bench, _) = start();
-        let config = RegionConfig { hot: 2, wait: true };
+        let config = RegionConfig {
+            hot: 2,
+            wait: true,
+            ..RegionConfig::default()
+        };
         let mut engine = Optimizing::new(1, config).expect("memory for code");
         for n in 0..LOOPS {
             bench.put(CODE + 16 * n, LOOP);

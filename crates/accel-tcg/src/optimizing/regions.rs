@@ -30,6 +30,8 @@ pub struct RegionConfig {
     pub hot: u32,
     /// Wait for the compiler instead of going on: for tests.
     pub wait: bool,
+    /// Compile what is no loop, too: for tests.
+    pub straight: bool,
 }
 
 impl Default for RegionConfig {
@@ -37,6 +39,7 @@ impl Default for RegionConfig {
         Self {
             hot: 1600,
             wait: false,
+            straight: false,
         }
     }
 }
@@ -430,7 +433,12 @@ impl Regions {
         let mut page = [0; PAGE_SIZE as usize];
         cpu.tlb
             .fetch_bytes(cpu.mode.fetch_mmu, GuestVirt(pc & !(PAGE_SIZE - 1)), &mut page);
-        let Some(region) = Region::form(&page, (pc % PAGE_SIZE) as u16, key, cpu.features) else {
+        let form = if self.config.straight {
+            Region::straight
+        } else {
+            Region::form
+        };
+        let Some(region) = form(&page, (pc % PAGE_SIZE) as u16, key, cpu.features) else {
             self.counters.refused += 1;
             self.states.insert(place, State::Never);
             return;

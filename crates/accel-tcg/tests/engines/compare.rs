@@ -28,6 +28,8 @@ pub enum Slicing {
 #[derive(Clone, Copy, Debug)]
 pub struct Subject {
     pub engine: Engine,
+    /// Regions are made of code without loops, too.
+    pub straight: bool,
     pub code_size: usize,
 }
 
@@ -108,8 +110,16 @@ fn interpreter() -> ExecutionConfig {
 }
 
 fn sides(program: &Program, subject: Subject) -> [Side; 2] {
-    let Subject { engine, code_size } = subject;
-    let regions = accel_tcg::optimizing::RegionConfig { hot: 1, wait: true };
+    let Subject {
+        engine,
+        code_size,
+        straight,
+    } = subject;
+    let regions = accel_tcg::optimizing::RegionConfig {
+        hot: 1,
+        wait: true,
+        straight,
+    };
     [
         interpreter(),
         ExecutionConfig {

@@ -70,6 +70,7 @@ fn generator(kind: Kind, seed: u64) -> Rng {
 fn subject(rng: &mut Rng) -> Subject {
     Subject {
         engine: Engine::Baseline,
+        straight: false,
         code_size: rng.pick(&[256 << 10, 1 << 20, 8 << 20]),
     }
 }
@@ -120,6 +121,7 @@ fn loops_agree() {
         let program = loops::program(kind, length, &mut rng);
         let subject = Subject {
             engine: rng.pick(&WITH_REGIONS),
+            straight: false,
             code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
         };
         if std::env::var_os("REPRISE_DIFF_SHOW").is_some() {
@@ -141,6 +143,7 @@ fn programs_agree_with_regions() {
         let program = program::program(kind, length, &mut rng);
         let subject = Subject {
             engine: rng.pick(&WITH_REGIONS),
+            straight: rng.one_in(2),
             ..subject(&mut rng)
         };
         [Slicing::Whole, Slicing::Random(rng.bits())]
@@ -161,6 +164,7 @@ fn interrupts_arrive_in_loops() {
         let program = loops::program(kind, 12, &mut rng);
         let subject = Subject {
             engine: rng.pick(&WITH_REGIONS),
+            straight: false,
             code_size: rng.pick(&[128 << 10, 1 << 20, 1 << 20, 1 << 20]),
         };
         (0..LENGTH)

@@ -89,6 +89,7 @@ fn kept_pages_agree() {
         let program = Program { kind, low, state };
         for engine in WITH_REGIONS {
             let subject = Subject {
+                straight: false,
                 engine,
                 code_size: 1 << 20,
             };

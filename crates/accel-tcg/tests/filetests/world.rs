@@ -196,7 +196,11 @@ pub fn run_regions(program: &Program) -> Result<Entered, String> {
         let config = ExecutionConfig {
             engine,
             code_size: CODE_SIZE,
-            regions: RegionConfig { hot: 1, wait: true },
+            regions: RegionConfig {
+                hot: 1,
+                wait: true,
+                ..RegionConfig::default()
+            },
         };
         let mut execution = Execution::new(&bench.cpu, config);
         execution.run(&mut bench.cpu, budget);

@@ -4,7 +4,8 @@
 //! handler was entered with is read from its frame, and the state is put back to before the delivery.
 
 use crate::host::{Raised, Runner};
-use accel_tcg::{Execution, ExecutionConfig, Look};
+use accel_tcg::optimizing::RegionConfig;
+use accel_tcg::{Engine, Execution, ExecutionConfig, Look};
 use target_i386::StopReason;
 use target_i386::state::{Activity, DescriptorTable, Segment, gpr};
 use target_i386::testbench::{RAM_SIZE, TestBench, selector};
@@ -27,8 +28,10 @@ const INTERPRET: usize = 2;
 /// Of a hundred cases without a fault, so many may leave generated code for the interpreter: accesses across pages,
 /// unmasked exceptions, and x87 operands and stacks out of the ordinary, which the x87 suite is made of.
 const MOST_LEFT: u64 = 33;
+/// Of a hundred, so many may be none that regions have a row for, or leave them.
+const MOST_WITHOUT_REGION: u64 = 50;
 
-pub fn runner(bench: &mut TestBench, engine: accel_tcg::Engine) -> Box<dyn Runner> {
+pub fn runner(bench: &mut TestBench, engine: Engine) -> Box<dyn Runner> {
     for vector in 0..VECTORS {
         let handler = HANDLERS + vector;
         // Interrupt gates that user code may call; the handler's address comes in three parts.
@@ -52,10 +55,24 @@ pub fn runner(bench: &mut TestBench, engine: accel_tcg::Engine) -> Box<dyn Runne
         limit: 0x67,
         attr: 0x8b00,
     };
+    Box::new(Generated {
+        engine,
+        execution: execution(bench, engine),
+        undisturbed: 0,
+        left: 0,
+        complaints: Vec::new(),
+    })
+}
+
+fn execution(bench: &TestBench, engine: Engine) -> Execution {
     let config = ExecutionConfig {
         engine,
         code_size: 8 << 20,
-        ..ExecutionConfig::default()
+        regions: RegionConfig {
+            hot: 1,
+            wait: true,
+            straight: true,
+        },
     };
     let look = Look {
         one_insn: true,
@@ -63,15 +80,11 @@ pub fn runner(bench: &mut TestBench, engine: accel_tcg::Engine) -> Box<dyn Runne
     };
     let execution = Execution::with_look(&bench.cpu, config, look);
     assert_eq!(execution.fallback(), None);
-    Box::new(Generated {
-        execution,
-        undisturbed: 0,
-        left: 0,
-        complaints: Vec::new(),
-    })
+    execution
 }
 
 struct Generated {
+    engine: Engine,
     execution: Execution,
     /// Cases without a fault.
     undisturbed: u64,
@@ -85,6 +98,10 @@ impl Runner for Generated {
         let cpu = &mut bench.cpu;
         let (seg, checked) = (cpu.state.seg, cpu.state.flags.get() & AC != 0);
         let start = cpu.state.rip;
+        if self.engine == Engine::InterpreterOptimizing {
+            // It remembers addresses at which there was nothing to compile.
+            self.execution = execution(bench, self.engine);
+        }
         let before = self.counters(bench);
         // A repeated instruction counts once an iteration: then INT3 ends the run.
         let budget = if repeats { MANY } else { 1 };
@@ -95,8 +112,8 @@ impl Runner for Generated {
         if !(stop == StopReason::Budget || stop == StopReason::Halted && raised.is_some()) {
             self.complaints.push(format!("at {start:#x}: {stop:?}"));
         }
-        // Under alignment checks everything is interpreted.
-        if after.0 != before.0 && !checked {
+        // Under alignment checks everything is interpreted, and what has no row in regions.
+        if after.0 != before.0 && !checked && self.engine == Engine::Baseline {
             self.complaints.push(format!(
                 "at {start:#x}: {} blocks were interpreted",
                 after.0 - before.0
@@ -122,7 +139,12 @@ impl Runner for Generated {
         );
         let mut complaints = std::mem::take(&mut self.complaints);
         complaints.truncate(10);
-        if self.left * 100 > self.undisturbed * MOST_LEFT {
+        let most = if self.engine == Engine::Baseline {
+            MOST_LEFT
+        } else {
+            MOST_WITHOUT_REGION
+        };
+        if self.left * 100 > self.undisturbed * most {
             complaints.push(format!(
                 "{} of {} cases were interpreted",
                 self.left, self.undisturbed
@@ -133,11 +155,14 @@ impl Runner for Generated {
 }
 
 impl Generated {
-    /// Blocks and instructions that the interpreter ran.
+    /// Blocks and instructions that the interpreter ran, or that regions did not.
     fn counters(&self, bench: &TestBench) -> (u64, u64) {
         let report = self.execution.report(&bench.cpu);
-        let translation = report.translation.expect("an engine that translates");
-        (translation.interpreted, translation.exits[INTERPRET])
+        match (report.translation, report.regions) {
+            (Some(translation), _) => (translation.interpreted, translation.exits[INTERPRET]),
+            (None, Some(regions)) => (bench.cpu.icount - regions.executed, 0),
+            (None, None) => panic!("an engine that generates code"),
+        }
     }
 }
 

@@ -23,9 +23,21 @@ const BASELINE: host::Engine = host::Engine {
     against_interpreter: true,
 };
 
+/// Each case is compiled by Cranelift, which takes its time.
+const REGIONS: host::Engine = host::Engine {
+    runner: |bench| generated::runner(bench, Engine::InterpreterOptimizing),
+    share: 12,
+    against_interpreter: true,
+};
+
 #[test]
 fn integer_instructions() {
     integer::run(BASELINE);
+}
+
+#[test]
+fn integer_instructions_in_regions() {
+    integer::run(REGIONS);
 }
 
 #[test]

@@ -276,8 +276,11 @@ impl Lower<'_> {
                 let targets = [taken, next].map(|to| self.target(to, both, blocks));
                 let [taken, next] = targets.map(|(block, _)| block);
                 self.b.ins().brif(holds, taken, &[], next, &[]);
+                // Each way leaves from the branch.
+                let here = (self.offset, self.rest);
                 for (block, target) in targets {
                     let Some(target) = target else { continue };
+                    (self.offset, self.rest) = here;
                     self.b.switch_to_block(block);
                     self.b.seal_block(block);
                     match target {

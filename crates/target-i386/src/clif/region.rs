@@ -100,11 +100,30 @@ fn in_page(target: i64) -> Option<u16> {
 impl Region {
     /// The loop around `entry`, an offset in `page`; none if there is no loop, or the mode is not one for regions.
     pub fn form(page: &[u8; PAGE], entry: u16, key: Key, features: Features) -> Option<Self> {
-        if !rows::mode_fits(key) {
-            return None;
-        }
-        let drafts = split(discover(page, entry, key, features));
+        let drafts = drafts(page, entry, key, features)?;
         let members = cycle(&drafts, entry)?;
+        Self::of(page, entry, key, drafts, &members)
+    }
+
+    /// All that direct jumps reach from `entry`, be there a loop or not: so that every row can be tested alone. None if
+    /// the first instruction has no row.
+    pub fn straight(page: &[u8; PAGE], entry: u16, key: Key, features: Features) -> Option<Self> {
+        let drafts = drafts(page, entry, key, features)?;
+        let members: Vec<u16> = drafts
+            .iter()
+            .filter(|(_, draft)| !draft.items.is_empty())
+            .map(|(&at, _)| at)
+            .collect();
+        Self::of(page, entry, key, drafts, &members)
+    }
+
+    fn of(
+        page: &[u8; PAGE],
+        entry: u16,
+        key: Key,
+        drafts: BTreeMap<u16, Draft>,
+        members: &[u16],
+    ) -> Option<Self> {
         let index = |to: i64| in_page(to).and_then(|to| members.binary_search(&to).ok());
         let mut blocks = Vec::with_capacity(members.len());
         let mut bytes = Vec::with_capacity(members.len());
@@ -165,6 +184,11 @@ impl Region {
     pub fn first_len(&self) -> usize {
         self.blocks[self.entry].items.len()
     }
+}
+
+/// The blocks that direct jumps reach in the page; none if the mode is not one for regions.
+fn drafts(page: &[u8; PAGE], entry: u16, key: Key, features: Features) -> Option<BTreeMap<u16, Draft>> {
+    rows::mode_fits(key).then(|| split(discover(page, entry, key, features)))
 }
 
 /// Decodes what direct jumps reach in the page, up to about [`MAX_INSNS`] instructions.

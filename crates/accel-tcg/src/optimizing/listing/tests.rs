@@ -49,7 +49,11 @@ fn shown(look: Look) -> (Vec<(String, String)>, Report) {
     // l: add eax, 3; inc ecx; jmp l
     bench.put(CODE, &[0x83, 0xc0, 0x03, 0xff, 0xc1, 0xeb, 0xf9]);
     bench.cpu.state.rip = CODE;
-    let config = RegionConfig { hot: 2, wait: true };
+    let config = RegionConfig {
+        hot: 2,
+        wait: true,
+        ..RegionConfig::default()
+    };
     let mut engine = Optimizing::with_look(1 << 16, config, look).expect("memory for code");
     let lines = Lines::default();
     tracing::subscriber::with_default(lines.clone(), || engine.run(&mut bench.cpu, 3000));
