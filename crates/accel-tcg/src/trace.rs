@@ -7,6 +7,7 @@ use target_i386::{Vcpu, registers};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Runner {
     /// Its translation, of this number.
+    #[cfg(target_arch = "x86_64")]
     Block(u32),
     /// The interpreter.
     Interpreter,
@@ -23,6 +24,7 @@ pub(crate) fn execution(look: &Look, cpu: &Vcpu, runner: Runner) {
     if look.exec {
         let count = cpu.icount;
         match runner {
+            #[cfg(target_arch = "x86_64")]
             Runner::Block(id) => tracing::trace!(target: "exec", "{pc:#018x} block {id} after {count}"),
             Runner::Interpreter => tracing::trace!(target: "exec", "{pc:#018x} interpreter after {count}"),
         }
