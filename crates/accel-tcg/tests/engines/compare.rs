@@ -223,6 +223,26 @@ fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
     found
 }
 
+/// Runs `total` instructions of a program on both sides. If only one of them seems to get nowhere, the host may have been
+/// busy elsewhere: that has to happen more than once to count.
+fn run_both(
+    program: &Program,
+    subject: Subject,
+    slicing: Slicing,
+    total: u64,
+) -> ([Side; 2], [(StopReason, u64); 2]) {
+    let mut attempts = 3;
+    loop {
+        let mut sides = sides(program, subject);
+        let runs = [0, 1].map(|n: usize| run(&mut sides[n], slicing, total));
+        let nowhere = runs.iter().filter(|run| run.0 == StopReason::ExitRequest).count();
+        attempts -= 1;
+        if nowhere != 1 || attempts == 0 {
+            return (sides, runs);
+        }
+    }
+}
+
 /// Runs `total` instructions of a program on both sides; what differs then.
 pub fn compare(
     program: &Program,
@@ -231,13 +251,12 @@ pub fn compare(
     total: u64,
     all_memory: bool,
 ) -> Vec<String> {
-    let mut sides = sides(program, subject);
-    let [a, b] = &mut sides;
-    let (run_a, run_b) = (run(a, slicing, total), run(b, slicing, total));
+    let (mut sides, [run_a, run_b]) = run_both(program, subject, slicing, total);
     if [run_a.0, run_b.0] == [StopReason::ExitRequest; 2] {
         println!("  runs get nowhere");
         return Vec::new();
     }
+    let [a, b] = &mut sides;
     let mut found = differences(&snapshot(a, run_a), &snapshot(b, run_b));
     found.extend(memory_difference(&sides, all_memory));
     found
