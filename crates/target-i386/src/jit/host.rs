@@ -4,6 +4,8 @@
 //! CPUID.
 
 use bitflags::bitflags;
+#[cfg(target_arch = "x86_64")]
+use std::sync::OnceLock;
 
 bitflags! {
     /// Instruction sets beyond x86-64's first.
@@ -58,8 +60,13 @@ impl Host {
 
 #[cfg(target_arch = "x86_64")]
 impl Host {
-    /// What this host has.
+    /// What this host has; found out once, since CPUID is slow where the host is a guest itself.
     pub fn detect() -> Self {
+        static FOUND: OnceLock<Host> = OnceLock::new();
+        *FOUND.get_or_init(Self::ask)
+    }
+
+    fn ask() -> Self {
         let has = [
             (Self::SSE3, std::arch::is_x86_feature_detected!("sse3")),
             (Self::SSSE3, std::arch::is_x86_feature_detected!("ssse3")),
