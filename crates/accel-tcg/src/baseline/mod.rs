@@ -30,6 +30,8 @@ use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
 const SLICE: u64 = 16 << 10;
 /// How many visits the end of a slice counts as.
 const SAMPLE: u32 = 16;
+/// Page ends at which instructions that run over them are remembered.
+const STRADDLING: usize = 64;
 /// Bytes of guest code looked at for one block.
 const WINDOW: usize = 256;
 
@@ -37,6 +39,9 @@ const WINDOW: usize = 256;
 pub struct Baseline {
     cache: Cache,
     jumps: Box<[Jump]>,
+    /// Where there was nothing to translate, because the first instruction runs into the next page: RAM address and
+    /// packed key. Forgotten when code is written; what is remembered wrongly is interpreted, no more.
+    straddling: [Option<(RamAddr, u32)>; STRADDLING],
     translator: Translator,
     /// Exits by kind.
     exits: [u64; 5],
@@ -59,6 +64,7 @@ pub struct Baseline {
 impl CodeHolder for Baseline {
     fn written(&mut self, at: RamAddr, len: u64) {
         self.cache.written(at, len);
+        self.straddling = [None; STRADDLING];
         if let Some(regions) = &mut self.regions {
             regions.written(at, len);
         }
@@ -119,6 +125,7 @@ impl Baseline {
         Self {
             cache,
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
+            straddling: [None; STRADDLING],
             translator,
             exits: [0; 5],
             regions: None,
@@ -396,12 +403,20 @@ impl Baseline {
     }
 
     fn translate(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, key: Key) -> Option<BlockId> {
+        let place = Some((ram, key.pack()));
+        let slot = (pc / softmmu::PAGE_SIZE) as usize % STRADDLING;
+        if self.straddling[slot] == place {
+            return None;
+        }
         let mut bytes = [0; WINDOW];
         let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let translation = self.translator.translate(window, (pc & 0xfff) as u16, key, id)?;
+        let Some(translation) = self.translator.translate(window, (pc & 0xfff) as u16, key, id) else {
+            self.straddling[slot] = place;
+            return None;
+        };
         let id = self.cache.insert(ram, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
