@@ -1,7 +1,9 @@
 //! Order and ownership in each mode, and the list of blockers.
 
 use super::*;
+use parking_lot::Mutex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use util_mainloop::BigLock;
 
 fn panics(f: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(f)).is_err()
