@@ -1,13 +1,14 @@
 //! The thread that runs a virtual CPU: turns of execution, sleep while halted, queued work, pause and resume.
 //!
-//! Everything here happens under the big lock, which is dropped around guest execution and sleep. Other threads
-//! reach the CPU through [`CpuThread`]'s methods; the CPU reaches the machine through [`CpuEvents`].
-//! With counted time this thread also owns the virtual clock: it runs expired timers between turns and sizes each
-//! turn to end exactly at the next deadline.
+//! Everything here happens in periods of the locks: the big lock is dropped around guest execution, both are around
+//! sleep. Other threads reach the CPU through [`CpuThread`]'s methods; the CPU reaches the machine through [`CpuEvents`].
+//! With counted time this thread also owns the virtual clock ([`timeline`](crate::timeline)): it runs expired timers and
+//! what comes from outside between turns and sizes each turn to end exactly at the next of them.
 
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
 use crate::engine::Execution;
+use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use target_i386::flags::bit;
 use target_i386::signals::request;
 use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
+use replay::Instant;
 use util_mainloop::clock::{ClockSource, MonotonicClock};
-use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
+use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
 
 /// What the CPU tells the machine, on the CPU's thread.
@@ -42,6 +44,8 @@ pub enum TimeBase {
         timers: Arc<TimerList>,
         /// What idle time costs.
         sleep: Sleep,
+        /// Record or replay.
+        journal: Option<Journal>,
     },
 }
 
@@ -69,6 +73,8 @@ struct Shared {
     orders: Mutex<Orders>,
     /// As of the last piece of work.
     report: Mutex<Report>,
+    /// As of the last stop.
+    instant: Mutex<Instant>,
     signals: Arc<target_i386::CpuSignals>,
 }
 
@@ -99,6 +105,7 @@ impl CpuThread {
                 ..Orders::default()
             }),
             report: Mutex::new(execution.report(&vcpu)),
+            instant: Mutex::new(Instant::START),
             signals: Arc::clone(&vcpu.signals),
         });
         // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -108,16 +115,29 @@ impl CpuThread {
                 shared.orders_changed.notify_all();
             }
         });
-        if let TimeBase::Counted { timers, .. } = &time {
-            // A new earliest deadline shortens the turn: end it after the current instruction and size it anew.
-            let signals = Arc::clone(&shared.signals);
-            timers.set_notify(Arc::new(move || signals.kick()));
-        }
+        let timeline = match time {
+            TimeBase::Host => None,
+            TimeBase::Counted {
+                clock,
+                timers,
+                sleep,
+                journal,
+            } => {
+                // A new earliest deadline shortens the turn: end it after the current instruction and size it anew.
+                let signals = Arc::clone(&shared.signals);
+                timers.set_notify(Arc::new(move || signals.kick()));
+                if let Some(journal) = &journal {
+                    let signals = Arc::clone(&shared.signals);
+                    journal.replay.set_kick(Box::new(move || signals.kick()));
+                }
+                Some(Timeline::new(clock, timers, sleep, journal))
+            }
+        };
         let runner = Runner {
             shared: Arc::clone(&shared),
             execution,
             vcpu,
-            time,
+            timeline,
             events,
         };
         let thread = std::thread::Builder::new()
@@ -161,6 +181,11 @@ impl CpuThread {
         orders.stopped = false;
         drop(orders);
         self.shared.orders_changed.notify_all();
+    }
+
+    /// Where a stopped CPU stands in its run.
+    pub fn instant(&self) -> Instant {
+        *self.shared.instant.lock()
     }
 
     /// Whether the CPU is stopped, or about to be.
@@ -280,16 +305,23 @@ struct Runner {
     shared: Arc<Shared>,
     vcpu: Box<Vcpu>,
     execution: Execution,
-    time: TimeBase,
+    /// Counted time.
+    timeline: Option<Timeline>,
     events: Arc<dyn CpuEvents>,
 }
 
 impl Runner {
     fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let mut big = shared.lock.lock();
+        let mut period = shared.lock.period();
+        // Nothing of the next instruction has happened: see `Timeline::come_to`.
+        let mut settled = true;
         loop {
             shared.signals.take(request::EXIT);
+            // Asked for after the kick was taken: a thread stands in line before it kicks.
+            if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
+                period.yield_now();
+            }
             self.do_queued_work();
             {
                 let mut orders = shared.orders.lock();
@@ -298,22 +330,38 @@ impl Runner {
                 }
                 if orders.stop && !orders.stopped {
                     orders.stopped = true;
+                    if let Some(timeline) = &mut self.timeline {
+                        *shared.instant.lock() = timeline.now();
+                    }
                     shared.answered.notify_all();
                 }
             }
             if shared.orders.lock().stop {
-                self.wait_for_orders(&mut big);
+                period.without_gate(|big| self.wait_for_orders(big));
                 continue;
             }
-            if let TimeBase::Counted { timers, .. } = &self.time {
-                timers.run_expired();
-            }
-            if self.is_idle() {
-                self.idle(&mut big);
+            let idle = self.is_idle();
+            let budget = match &mut self.timeline {
+                None => Some(u64::MAX),
+                Some(timeline) => {
+                    settled |= idle;
+                    if timeline.come_to(settled, &[&self.vcpu]) == Standing::Again {
+                        continue;
+                    }
+                    if idle { None } else { timeline.budget(settled) }
+                }
+            };
+            if idle {
+                self.idle(&mut period);
                 continue;
             }
-            let budget = self.budget();
-            let reason = big.unlocked(|| self.execution.run(&mut self.vcpu, budget));
+            let Some(budget) = budget else {
+                // A replay waits for a completion, or is over.
+                period.without_gate(|big| self.wait_for_kick(big));
+                continue;
+            };
+            let reason = period.without_big(|| self.execution.run(&mut self.vcpu, budget));
+            settled = reason != StopReason::ExitRequest;
             if reason == StopReason::Shutdown {
                 self.events.triple_fault();
             }
@@ -342,54 +390,44 @@ impl Runner {
         }
     }
 
+    /// Sleeps until somebody asks for attention; returns at once if that has happened since the orders were read.
+    fn wait_for_kick(&self, big: &mut BigLockGuard<'_>) {
+        if self.shared.signals.pending() & request::EXIT == 0 {
+            self.shared.orders_changed.wait(big);
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.vcpu.state.activity != Activity::Running && !can_wake(&self.vcpu)
     }
 
     /// Halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.
-    fn idle(&self, big: &mut BigLockGuard<'_>) {
+    fn idle(&mut self, period: &mut Period<'_>) {
         // Somebody asked for attention since the orders were read, without the big lock.
         if self.shared.signals.pending() & request::EXIT != 0 {
             return;
         }
-        let TimeBase::Counted { clock, timers, sleep } = &self.time else {
-            self.shared.orders_changed.wait(big);
+        let Some(timeline) = &mut self.timeline else {
+            period.without_gate(|big| self.shared.orders_changed.wait(big));
             return;
         };
-        // With no timer armed only the outside can end this; time stands still.
-        let Some(deadline) = timers.deadline() else {
-            self.shared.orders_changed.wait(big);
-            return;
-        };
-        let ahead = deadline - timers.now_ns();
-        match sleep {
+        match timeline.idle() {
+            Idle::Over => {}
+            Idle::Wait => period.without_gate(|big| self.wait_for_kick(big)),
             // An idle guest must not keep the main loop from its lock: it could never be told to stop.
-            Sleep::Off => {
-                clock.warp(ahead);
-                big.unlocked(|| ());
+            Idle::Warp(ns) => {
+                timeline.warp(ns);
+                period.yield_now();
             }
             // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
             // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
-            Sleep::On => {
+            Idle::Sleep(ns) => {
                 let host = MonotonicClock;
                 let start = host.now_ns();
-                let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
-                clock.warp(if woken {
-                    (host.now_ns() - start).min(ahead)
-                } else {
-                    ahead
-                });
+                let changed = &self.shared.orders_changed;
+                let woken = period.without_gate(|big| changed.wait_for(big, ns as u64));
+                timeline.warp(if woken { (host.now_ns() - start).min(ns) } else { ns });
             }
-        }
-    }
-
-    /// Instructions until the next virtual deadline.
-    fn budget(&self) -> u64 {
-        match &self.time {
-            TimeBase::Host => u64::MAX,
-            TimeBase::Counted { clock, timers, .. } => timers
-                .deadline()
-                .map_or(u64::MAX, |deadline| clock.budget_until(deadline)),
         }
     }
 }

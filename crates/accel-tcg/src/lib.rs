@@ -20,6 +20,7 @@ mod look;
 pub mod optimizing;
 pub mod perf;
 pub mod stats;
+mod timeline;
 mod trace;
 mod turns;
 
@@ -34,4 +35,5 @@ pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
 pub use look::Look;
 pub use stats::Report;
+pub use timeline::{Journal, Outside};
 pub use turns::{Turn, Turns};

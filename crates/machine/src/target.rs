@@ -4,9 +4,9 @@
 //! thread, between two instructions.
 
 use crate::mappings;
-use crate::requests::ResetCause;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
+use replay::{Control, Shutdown};
 use monitor::{InfoTopic, Target, Unreadable};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
@@ -54,19 +54,19 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn quit(&mut self) {
-        self.machine.requests.exit(0);
+        self.machine.requests.leave(0, Shutdown::QmpQuit);
     }
 
     fn system_reset(&mut self) {
-        self.machine.requests.reset(ResetCause::Monitor);
+        self.machine.control(Control::Reset);
     }
 
     fn system_powerdown(&mut self) {
-        self.machine.pc.power_button();
+        self.machine.control(Control::PowerButton);
     }
 
     fn nmi(&mut self) {
-        self.machine.pc.nmi();
+        self.machine.control(Control::Nmi);
     }
 
     fn info(&mut self, topic: InfoTopic) -> String {
