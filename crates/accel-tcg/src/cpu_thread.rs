@@ -10,6 +10,7 @@ use crate::counted::{CountedClock, Sleep};
 use crate::engine::Execution;
 use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
+use replay::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,7 +18,6 @@ use target_i386::flags::bit;
 use target_i386::signals::request;
 use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
-use replay::Instant;
 use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
@@ -426,7 +426,11 @@ impl Runner {
                 let start = host.now_ns();
                 let changed = &self.shared.orders_changed;
                 let woken = period.without_gate(|big| changed.wait_for(big, ns as u64));
-                timeline.warp(if woken { (host.now_ns() - start).min(ns) } else { ns });
+                timeline.warp(if woken {
+                    (host.now_ns() - start).min(ns)
+                } else {
+                    ns
+                });
             }
         }
     }

@@ -103,11 +103,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     if let Some(reason) = execution.fallback() {
         hints::say(&format!("warning: {reason}"));
     }
-    let outsides = Outsides::new(
-        Arc::clone(&parts.pc),
-        Arc::clone(&requests),
-        parts.inputs.clone(),
-    );
+    let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
     let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
         replay: Arc::clone(&parts.replay),
         outside: Arc::clone(&outsides) as _,

@@ -197,7 +197,9 @@ impl Machine {
             cpu, memory, devices, ..
         } = self.digest(period);
         let mut whole = digest::Hashed(Xxh3::new());
-        [cpu, memory, devices].into_iter().for_each(|part| whole.write_u64(part));
+        [cpu, memory, devices]
+            .into_iter()
+            .for_each(|part| whole.write_u64(part));
         let now = self.cpu.instant();
         let replaying = self.replay.mode() == Mode::Play;
         let finished = self.replay.finish(now, cause, whole.finish());

@@ -6,8 +6,8 @@
 use crate::mappings;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use replay::{Control, Shutdown};
 use monitor::{InfoTopic, Target, Unreadable};
+use replay::{Control, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
 use target_i386::{paging, registers};

@@ -31,7 +31,9 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
     let mut recording: Option<Recording> = None;
     let (mut ring, mut max, mut strict) = (None, None, false);
     let number = |name: &str, words: &mut dyn Iterator<Item = String>| -> Result<u64> {
-        let text = words.next().ok_or_else(|| anyhow!("record: {name} requires a size"))?;
+        let text = words
+            .next()
+            .ok_or_else(|| anyhow!("record: {name} requires a size"))?;
         size::parse(&text).map_err(|reason| anyhow!("record: {name} {text}: {reason}"))
     };
     loop {

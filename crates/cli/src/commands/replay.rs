@@ -40,7 +40,9 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
     let given = |name: &str| extra.iter().any(|word| word == name);
     // Input comes from the log, and what the recording wrote into files and sockets is not to be written again.
     let mut places = if given("-serial") {
-        config.serials.split_off(before.serials.len().min(config.serials.len()))
+        config
+            .serials
+            .split_off(before.serials.len().min(config.serials.len()))
     } else {
         Vec::new()
     }

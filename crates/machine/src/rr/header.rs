@@ -108,7 +108,11 @@ pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
         return Err(if then.name == now.name {
             format!("{} has changed since the recording", now.name.trim_end())
         } else {
-            format!("recorded with {}, not {}", then.name.trim_end(), now.name.trim_end())
+            format!(
+                "recorded with {}, not {}",
+                then.name.trim_end(),
+                now.name.trim_end()
+            )
         });
     }
     Ok(())
@@ -131,7 +135,10 @@ mod tests {
             change(&mut other);
             recorded.difference(&other).unwrap_or_default()
         };
-        assert_eq!(with(|r| r.memory = 1 << 30), "recorded with 512 MiB of memory, not 1024");
+        assert_eq!(
+            with(|r| r.memory = 1 << 30),
+            "recorded with 512 MiB of memory, not 1024"
+        );
         assert_eq!(with(|r| r.cpus = 2), "recorded with 1 CPUs, not 2");
         assert!(with(|r| r.cpu.push('x')).contains("-cpu"));
         assert!(with(|r| r.boards[0] = false).contains("-machine"));
