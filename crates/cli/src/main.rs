@@ -1,8 +1,10 @@
 //! The `reprise` command: reads argv, assembles the machine, prints errors.
 //!
 //! Arguments flow through [`options`] into a [`machine::Config`]; the machine runs; its end becomes the exit status.
+//! A first argument without a dash can name one of [`commands`] instead.
 //! Whatever is wrong with the options is one line on standard error and status 1, before the guest runs.
 
+mod commands;
 mod log;
 mod options;
 
@@ -11,7 +13,14 @@ use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let request = match options::parse(std::env::args_os().skip(1)) {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(command) = commands::find(&args) {
+        return match command(&args[1..]) {
+            Ok(status) => status,
+            Err(error) => refuse(&format!("{error:#}")),
+        };
+    }
+    let request = match options::parse(args.into_iter()) {
         Ok(request) => request,
         Err(error) => return refuse(&error.to_string()),
     };
