@@ -1,6 +1,7 @@
 //! The `reprise` command: reads argv, assembles the machine, prints errors.
 //!
 //! Arguments flow through [`options`] into a [`machine::Config`]; the machine runs; its end becomes the exit status.
+//! A first argument without a dash can name one of [`commands`] instead.
 //! Whatever is wrong with the options is one line on standard error and status 1, before the guest runs.
 
 mod commands;

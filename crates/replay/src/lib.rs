@@ -40,6 +40,7 @@
 mod blocker;
 mod divergence;
 mod event;
+pub mod inspect;
 mod instant;
 mod lock;
 mod log;

@@ -10,7 +10,7 @@
 //! *From* is where the frame before left off, *until* says that nothing more happened up to there: a log whose end was
 //! torn off is known to be whole up to its last frame's *until*.
 
-use super::{FRAME_PAYLOAD, LogError, MAX_EVENT};
+use super::{LogError, MAX_EVENT};
 use crate::Instant;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -24,8 +24,8 @@ pub(crate) const HEADER_LEN: usize = 84;
 /// Where the part under the checksum begins.
 const SUMMED: usize = 12;
 
-/// Most bytes that a frame of events holds before compression: nearly a frame's worth, and then one large event.
-pub(crate) const MAX_PAYLOAD: usize = FRAME_PAYLOAD + MAX_EVENT + 32;
+/// Most bytes that a frame of events holds before compression: one large event.
+pub(crate) const MAX_PAYLOAD: usize = MAX_EVENT;
 
 /// The payload is compressed by lz4.
 pub(crate) const COMPRESSED: u32 = 1;

@@ -142,8 +142,8 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
     digits.parse().ok().filter(|number| *number < u64::MAX)
 }
 
-/// The files of a ring, oldest first, with their numbers.
-pub(crate) fn segments(directory: &Path) -> Result<Vec<(u64, PathBuf)>, LogError> {
+/// The files of a ring, oldest first.
+pub(crate) fn segments(directory: &Path) -> Result<Vec<PathBuf>, LogError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
@@ -157,5 +157,5 @@ pub(crate) fn segments(directory: &Path) -> Result<Vec<(u64, PathBuf)>, LogError
     if found.is_empty() {
         return Err(LogError::Empty);
     }
-    Ok(found)
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }

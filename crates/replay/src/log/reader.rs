@@ -69,14 +69,27 @@ impl LogReader {
     /// # Errors
     /// See [`LogError`]. A log without an end is none: see [`ending`](Self::ending).
     pub fn open(path: &Path) -> Result<Self, LogError> {
+        Self::open_with(path, true)
+    }
+
+    /// Like [`open`](Self::open), but reads all frames and believes no index.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_whole(path: &Path) -> Result<Self, LogError> {
+        Self::open_with(path, false)
+    }
+
+    fn open_with(path: &Path, believe: bool) -> Result<Self, LogError> {
+        let open = |path: &Path| -> Result<Box<dyn Source>, LogError> { Ok(Box::new(File::open(path)?)) };
         if !path.is_dir() {
-            return Self::from_sources([(0, Box::new(File::open(path)?) as Box<dyn Source>)], false);
+            return Self::from_sources([open(path)?], believe);
         }
         let mut sources = Vec::new();
-        for (number, path) in output::segments(path)? {
-            sources.push((number, Box::new(File::open(path)?) as Box<dyn Source>));
+        for path in output::segments(path)? {
+            sources.push(open(&path)?);
         }
-        Self::from_sources(sources, true)
+        Self::from_sources(sources, false)
     }
 
     /// Opens a log in memory.
@@ -84,15 +97,15 @@ impl LogReader {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, LogError> {
-        Self::from_sources([(0, Box::new(Cursor::new(bytes)) as Box<dyn Source>)], false)
+        Self::from_sources([Box::new(Cursor::new(bytes)) as Box<dyn Source>], true)
     }
 
     fn from_sources(
-        sources: impl IntoIterator<Item = (u64, Box<dyn Source>)>,
-        ring: bool,
+        sources: impl IntoIterator<Item = Box<dyn Source>>,
+        believe: bool,
     ) -> Result<Self, LogError> {
         let mut reader: Option<Self> = None;
-        for (number, mut source) in sources {
+        for mut source in sources {
             let len = source.seek(SeekFrom::End(0))?;
             let mut segment = Segment { source, len };
             let (header, offset) = match segment.header() {
@@ -103,7 +116,11 @@ impl LogReader {
             };
             let reader = match &mut reader {
                 Some(reader) => {
-                    reader.follow(&header, number)?;
+                    // The longest prefix: what follows a gap is not what followed the frame before.
+                    if let Err(error) = reader.follow(&header) {
+                        reader.ending = torn(error.to_string());
+                        break;
+                    }
                     reader
                 }
                 none => none.insert(Self {
@@ -115,14 +132,8 @@ impl LogReader {
                     indexed: false,
                 }),
             };
-            if ring && reader.header.start.segment + reader.segments.len() as u64 != number {
-                return Err(LogError::Damaged {
-                    offset: 0,
-                    reason: "a segment under another name",
-                });
-            }
             reader.segments.push(segment);
-            let from_index = !ring && reader.read_index().is_some();
+            let from_index = believe && reader.read_index().is_some();
             if !from_index {
                 reader
                     .frames
@@ -133,8 +144,8 @@ impl LogReader {
         reader.ok_or(LogError::Empty)
     }
 
-    /// Whether a segment with `header` and `number` continues what was read so far.
-    fn follow(&self, header: &Header, number: u64) -> Result<(), LogError> {
+    /// Whether a segment with `header` continues what was read so far.
+    fn follow(&self, header: &Header) -> Result<(), LogError> {
         let start = header.start;
         let previous = self.header.start.segment + self.segments.len() as u64 - 1;
         let expected = Header {
@@ -145,10 +156,10 @@ impl LogReader {
             return Err(LogError::OtherLog);
         }
         let (index, sequence, from) = self.next();
-        if number != previous + 1 || (start.index, start.sequence, start.from) != (index, sequence, from) {
+        if (start.segment, start.index, start.sequence, start.from) != (previous + 1, index, sequence, from) {
             return Err(LogError::Gap {
                 previous,
-                found: number,
+                found: start.segment,
             });
         }
         Ok(())

@@ -13,8 +13,7 @@ pub struct Stop {
     pub count: Option<u64>,
     /// An idle machine may warp until this; no limit if none.
     pub warp_ns: Option<i64>,
-    /// The log's next event is a completion of this instant that has not come: sleep until
-    /// [`Replay::submit`] kicks.
+    /// The log's next event is a completion of this instant that has not come: see [`Replay::awaited`].
     pub waiting: bool,
 }
 
@@ -81,7 +80,8 @@ impl Replay {
     /// At a boundary: the next event that is to be applied at `now`, if there is one. A recording takes it from the
     /// queue and writes it down; a replay takes it from the log.
     ///
-    /// To be called again until there is none. A completion is handed out only when it has come.
+    /// To be called again until there is none. A completion is handed out only when it has come; until then
+    /// [`awaited`](Self::awaited) names it, and nothing else may happen at this boundary.
     ///
     /// # Errors
     /// In a replay: the log's next event is before `now`.
@@ -120,6 +120,21 @@ impl Replay {
                 Ok(player.take().map(|stamped| stamped.event))
             }
         }
+    }
+
+    /// In a replay: the completion that the recorded run got at `now` and this one has yet to get, from its own disk or
+    /// bottom half. The vCPU thread leaves the boundary, lets the main loop have its turn, sleeps until
+    /// [`submit`](Self::submit) kicks, and begins the boundary again.
+    pub fn awaited(&self, now: Instant) -> Option<Event> {
+        if self.mode() != Mode::Play {
+            return None;
+        }
+        let Session::Play(player) = &mut *self.session() else {
+            return None;
+        };
+        let (at, event) = player.next_event()?;
+        let awaited = at == now && matches!(event, Event::Block { .. } | Event::BottomHalf { .. });
+        awaited.then(|| event.clone())
     }
 
     /// At a boundary, after [`due`](Self::due) and the timers of `now`: how far the machine may go. No limit unless it
