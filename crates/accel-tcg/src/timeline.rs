@@ -6,6 +6,7 @@
 //! `replay_async_events` in QEMU.
 
 use crate::counted::{CountedClock, Sleep};
+use crate::cpu_thread::TimeBase;
 use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay};
 use std::sync::Arc;
 use target_i386::Vcpu;
@@ -90,6 +91,19 @@ impl Timeline {
         }
     }
 
+    /// The time of a machine, if it is counted.
+    pub fn of(time: TimeBase) -> Option<Self> {
+        match time {
+            TimeBase::Host => None,
+            TimeBase::Counted {
+                clock,
+                timers,
+                sleep,
+                journal,
+            } => Some(Self::new(clock, timers, sleep, journal)),
+        }
+    }
+
     /// The present instant.
     pub fn now(&mut self) -> Instant {
         let (count, warp_ns) = (self.clock.executed(), self.clock.warped_ns());
@@ -110,7 +124,7 @@ impl Timeline {
     ///
     /// `settled` says that nothing of the next instruction (a fetch, a fault, an interrupt) has happened: a turn ended by
     /// its budget, or all vCPUs are idle. Only there events are taken, since a replay stops for them by its budget.
-    pub fn come_to(&mut self, settled: bool, vcpus: &[&Vcpu]) -> Standing {
+    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Standing {
         let now = self.now();
         if settled && let Some(standing) = self.events(now, vcpus) {
             return standing;
@@ -123,7 +137,7 @@ impl Timeline {
         Standing::Clear
     }
 
-    fn events(&mut self, now: Instant, vcpus: &[&Vcpu]) -> Option<Standing> {
+    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Option<Standing> {
         let Journal {
             replay,
             outside,
@@ -134,7 +148,7 @@ impl Timeline {
         }
         if *digest_every != 0 && now.count >= self.next_digest {
             self.next_digest = now.count - now.count % digest_every + digest_every;
-            if let Err(divergence) = replay.note(now, outside.digest(vcpus)) {
+            if let Err(divergence) = replay.note(now, outside.digest(&vcpus())) {
                 outside.diverged(divergence);
             }
             return Some(Standing::Again);

@@ -12,17 +12,17 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::SerialLine;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
-use accel_tcg::{CpuThread, Execution, ExecutionConfig, Journal, Look};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
 use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
-use hw_i386::pc::{Pc, PcConfig, PcCpus};
+use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::sync::{Arc, OnceLock};
-use target_i386::cpuid::{self, Model, Topology};
+use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
 use util_mainloop::clock::{ClockSource, WallClock};
 use util_mainloop::timer::Timer;
@@ -63,10 +63,10 @@ impl MachineRequests for Requests {
     }
 }
 
-/// Everything of a machine but what drives its CPU.
+/// Everything of a machine but what drives its CPUs.
 pub struct Parts {
     pub config: Remaining,
-    pub vcpu: Box<Vcpu>,
+    pub vcpus: Vec<Box<Vcpu>>,
     pub pc: Arc<Pc>,
     pub lock: Arc<BigLock>,
     pub time: VirtualTime,
@@ -99,8 +99,8 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
-    let execution = Execution::with_look(&parts.vcpu, parts.config.execution, parts.config.look);
-    if let Some(reason) = execution.fallback() {
+    let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
+    if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
     let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
@@ -109,25 +109,21 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         outside: Arc::clone(&outsides) as _,
         digest_every: parts.digest_every,
     });
-    let cpu = CpuThread::spawn(
-        parts.vcpu,
-        execution,
-        Arc::clone(&parts.lock),
-        parts.time.base(journal),
-        Arc::clone(&requests) as _,
-    )
-    .context("starting the CPU's thread")?;
-    let cpu = Arc::new(cpu);
-    let weak = Arc::downgrade(&cpu);
+    let events = Arc::clone(&requests) as _;
+    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(journal), events)
+        .context("starting the CPUs' thread")?;
+    let cpus = Arc::new(cpus);
+    let weak = Arc::downgrade(&cpus);
     requests.set_stop(move || {
-        if let Some(cpu) = weak.upgrade() {
-            cpu.request_stop();
+        if let Some(cpus) = weak.upgrade() {
+            cpus.request_stop();
         }
     });
     let machine = Machine {
         name: parts.config.name,
         pc: parts.pc,
-        cpu,
+        cpus,
+        monitored: 0,
         lock: parts.lock,
         time: parts.time,
         requests,
@@ -166,7 +162,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let lock = Arc::new(BigLock::new());
     let time = VirtualTime::new(config.time, &handle);
     let map = MemoryMap::new(Arc::clone(&lock) as _);
-    let cpu_signals = Arc::new(CpuSignals::new());
+    let layout = config.layout;
+    let cpu_signals: Vec<_> = (0..layout.cpus).map(|_| Arc::new(CpuSignals::new())).collect();
     watch_map(&map, &cpu_signals);
 
     // The board comes before its backends: it can still refuse. Its lines are connected further down.
@@ -184,7 +181,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
-        cpus: describe_cpu(&config.cpu, Arc::clone(&cpu_signals)),
+        cpus: describe_cpus(&config.cpu, layout, &cpu_signals),
         clock: VirtualClock::new(Arc::clone(&time.virtual_timers)),
         lock: Arc::clone(&lock) as _,
         map,
@@ -204,7 +201,10 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         rtc_seconds,
         requests: Arc::clone(&requests) as _,
     })
-    .with_context(|| format!("-m {}M", config.memory >> 20))?;
+    .map_err(|error| match error {
+        PcError::Apics => anyhow::anyhow!("-smp {}: {error}", layout.cpus),
+        _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
+    })?;
     pc.set_kernel(
         &boot.name,
         Arc::clone(&boot.kernel),
@@ -261,15 +261,20 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
         chardevs.push(backend);
     }
-    let vcpu = Vcpu::new(VcpuParts {
-        memory: Arc::clone(&pc.memory),
-        io: Arc::clone(&pc.io),
-        signals: cpu_signals,
-        platform: Arc::clone(&pc.platforms[0]),
-        count: Arc::clone(&time.count),
-        model: Arc::new(config.cpu),
-        topology: Topology::default(),
-    });
+    let model = Arc::new(config.cpu);
+    let vcpu = |(n, signals)| {
+        let place: usize = n;
+        Vcpu::new(VcpuParts {
+            memory: Arc::clone(&pc.memories[place]),
+            io: Arc::clone(&pc.io),
+            signals,
+            platform: Arc::clone(&pc.platforms[place]),
+            count: Arc::clone(&time.count),
+            model: Arc::clone(&model),
+            topology: layout.topology(place as u32),
+        })
+    };
+    let vcpus = cpu_signals.into_iter().enumerate().map(vcpu).collect();
     Ok(Parts {
         config: Remaining {
             name: config.name,
@@ -280,7 +285,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
                 stay_after_shutdown: config.stay_after_shutdown,
             },
         },
-        vcpu,
+        vcpus,
         pc: Arc::new(pc),
         lock,
         time,
@@ -351,22 +356,32 @@ impl Prepared {
     }
 }
 
-/// The memory map changed: the CPU flushes before its next instruction.
-fn watch_map(map: &MemoryMap, signals: &Arc<CpuSignals>) {
-    let signals = Arc::clone(signals);
+/// The CPUs, each with its engine.
+pub fn seats(vcpus: Vec<Box<Vcpu>>, config: ExecutionConfig, look: &Look) -> Vec<Seat> {
+    let executions = Execution::for_all(&vcpus, config, look);
+    let seats = vcpus.into_iter().zip(executions);
+    seats.map(|(vcpu, execution)| Seat { vcpu, execution }).collect()
+}
+
+/// The memory map changed: the CPUs flush before their next instructions.
+fn watch_map(map: &MemoryMap, signals: &[Arc<CpuSignals>]) {
+    let signals = signals.to_vec();
     map.add_commit_hook(Arc::new(move || {
-        signals.request(target_i386::signals::request::MAP_CHANGED)
+        for signals in &signals {
+            signals.request(target_i386::signals::request::MAP_CHANGED);
+        }
     }));
 }
 
-fn describe_cpu(model: &Model, signals: Arc<CpuSignals>) -> PcCpus {
+fn describe_cpus(model: &Model, layout: Layout, signals: &[Arc<CpuSignals>]) -> PcCpus {
     let dynamic = cpuid::Dynamic {
         apic_enabled: true,
         ..cpuid::Dynamic::default()
     };
-    let [signature, _, _, features] = cpuid::leaf(model, &Topology::default(), &dynamic, 1, 0);
+    let [signature, _, _, features] = cpuid::leaf(model, &layout.topology(0), &dynamic, 1, 0);
     PcCpus {
-        signals: vec![signals],
+        signals: signals.to_vec(),
+        layout,
         apic: model.has(Features::APIC),
         x2apic: false,
         long_mode: model.has(Features::LM),

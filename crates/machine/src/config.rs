@@ -16,6 +16,8 @@ pub struct Config {
     pub memory: u64,
     /// CPU model and features.
     pub cpu: cpuid::Model,
+    /// How many CPUs, and how they are grouped.
+    pub layout: cpuid::Layout,
     /// What boots; the embedded guest if none.
     pub boot: Option<BootFiles>,
     /// Backends of the serial ports in the order of the ports; at most four.
@@ -54,6 +56,7 @@ impl Default for Config {
             name: None,
             memory: 512 << 20,
             cpu: cpuid::Model::max(),
+            layout: cpuid::Layout::default(),
             boot: None,
             serials: Vec::new(),
             monitor: None,

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 pub struct Digest {
     /// Instructions executed since the machine was made.
     pub instructions: u64,
-    /// The CPU's architectural state.
+    /// The CPUs' architectural state.
     pub cpu: u64,
     /// All RAM.
     pub memory: u64,
@@ -63,6 +63,17 @@ impl Hasher for Hashed {
     }
     fn finish(&self) -> u64 {
         self.0.digest()
+    }
+}
+
+/// One number for those of all CPUs.
+pub fn of_cpus(each: impl Iterator<Item = u64>) -> u64 {
+    let mut bytes = Vec::new();
+    each.for_each(|digest| bytes.extend(digest.to_le_bytes()));
+    match bytes[..] {
+        // As it is, where there is but one.
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => xxhash_rust::xxh3::xxh3_64(&bytes),
     }
 }
 

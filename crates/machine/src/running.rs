@@ -10,7 +10,7 @@ use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::{self, Outsides, Verdict};
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::{CpuThread, Report};
+use accel_tcg::{Cpus, Report};
 use anyhow::Result;
 use hw_i386::pc::Pc;
 use replay::{Control, Event, Mode, Replay, Shutdown};
@@ -56,7 +56,9 @@ pub struct EndPolicy {
 pub struct Machine {
     pub(crate) name: Option<String>,
     pub(crate) pc: Arc<Pc>,
-    pub(crate) cpu: Arc<CpuThread>,
+    pub(crate) cpus: Arc<Cpus>,
+    /// The CPU that the monitor shows.
+    pub(crate) monitored: usize,
     pub(crate) lock: Arc<BigLock>,
     pub(crate) time: VirtualTime,
     pub(crate) requests: Arc<Requests>,
@@ -87,13 +89,13 @@ impl Machine {
         let mut log = LogCare::new(self.replay.mode());
         let (status, cause) = loop {
             main_loop.run_once(&mut period, log.timeout())?;
-            if self.cpu.is_finished() {
-                anyhow::bail!("the CPU thread ended unexpectedly");
+            if self.cpus.is_finished() {
+                anyhow::bail!("a CPU thread ended unexpectedly");
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
             let asked = monitors.iter().any(MonitorConsole::has_news);
             if asked {
-                period.without_gate(|big| self.cpu.pause(big));
+                period.without_gate(|big| self.cpus.pause(big));
             }
             for monitor in &mut *monitors {
                 monitor.turn(&mut MonitorTarget {
@@ -110,7 +112,7 @@ impl Machine {
                 self.start();
             }
             if asked && self.state == RunState::Running {
-                self.cpu.resume();
+                self.cpus.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);
@@ -121,12 +123,14 @@ impl Machine {
             tracing::info!(target: "machine::digest", "{digest}");
         }
         if tracing::enabled!(target: "stats", tracing::Level::INFO) {
-            for line in self.report(&mut period).to_string().lines() {
-                tracing::info!(target: "stats", "{line}");
+            for n in 0..self.cpus.count() {
+                for line in self.report(&mut period, n).to_string().lines() {
+                    tracing::info!(target: "stats", "{line}");
+                }
             }
         }
         drop(period);
-        self.cpu.join();
+        self.cpus.join();
         Ok((status, digest))
     }
 
@@ -134,43 +138,49 @@ impl Machine {
     pub fn start(&mut self) {
         self.state = RunState::Running;
         self.time.start();
-        self.cpu.resume();
+        self.cpus.resume();
     }
 
     /// Stops the guest between two instructions, and its clock.
     pub fn stop(&mut self, period: &mut Period<'_>, why: RunState) {
-        period.without_gate(|big| self.cpu.pause(big));
+        period.without_gate(|big| self.cpus.pause(big));
         self.time.stop();
         self.state = why;
     }
 
-    /// Runs `work` on the CPU's thread, between two instructions.
+    /// Runs `work` on CPU `n`, on its thread, between two instructions.
     pub fn on_cpu<R: Send + 'static>(
         &self,
         period: &mut Period<'_>,
+        n: usize,
         work: impl FnOnce(&mut Vcpu) -> R + Send + 'static,
     ) -> R {
-        period.without_gate(|big| self.cpu.run_on_cpu(big, work))
+        period.without_gate(|big| self.cpus.run_on_cpu(big, n, work))
     }
 
-    /// What the engine has done so far.
-    pub fn report(&self, period: &mut Period<'_>) -> Report {
-        period.without_gate(|big| self.cpu.report(big))
+    /// What the engine of CPU `n` has done so far.
+    pub fn report(&self, period: &mut Period<'_>, n: usize) -> Report {
+        period.without_gate(|big| self.cpus.report(big, n))
     }
 
     /// Puts everything into its first state and loads the kernel again. The CPU must be stopped.
     fn reset(&mut self, period: &mut Period<'_>) {
         self.pc.reset();
-        let pc = Arc::clone(&self.pc);
-        self.on_cpu(period, move |vcpu| {
-            target_i386::reset::reset(vcpu);
-            pc.reset_cpu(0, &mut vcpu.state);
-            vcpu.refresh_mode();
-        });
+        for n in 0..self.cpus.count() {
+            let pc = Arc::clone(&self.pc);
+            self.on_cpu(period, n, move |vcpu| {
+                target_i386::reset::reset(vcpu);
+                pc.reset_cpu(n, &mut vcpu.state);
+                vcpu.refresh_mode();
+            });
+        }
     }
 
     fn digest(&self, period: &mut Period<'_>) -> Digest {
-        let (instructions, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+        let each = |n| self.on_cpu(period, n, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+        let each: Vec<(u64, u64)> = (0..self.cpus.count()).map(each).collect();
+        let instructions = each.iter().map(|&(count, _)| count).sum();
+        let cpu = digest::of_cpus(each.iter().map(|&(_, digest)| digest));
         let memory = digest::memory(self.pc.ram());
         let devices = hw_core::digest(&self.pc.devices);
         Digest {
@@ -200,7 +210,7 @@ impl Machine {
         [cpu, memory, devices]
             .into_iter()
             .for_each(|part| whole.write_u64(part));
-        let now = self.cpu.instant();
+        let now = self.cpus.instant();
         let replaying = self.replay.mode() == Mode::Play;
         let finished = self.replay.finish(now, cause, whole.finish());
         if !replaying {
@@ -215,7 +225,12 @@ impl Machine {
         };
         match verdict {
             Some(Verdict::Diverged(divergence)) => {
-                let registers = self.on_cpu(period, |vcpu| registers::describe(&vcpu.state, vcpu.icount));
+                let mut registers = String::new();
+                for n in 0..self.cpus.count() {
+                    registers.push_str(&self.on_cpu(period, n, move |vcpu| {
+                        format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
+                    }));
+                }
                 let last_digest = self.outsides.last_digest();
                 for line in rr::describe(&divergence, last_digest, &registers).lines() {
                     hints::say(line);
@@ -302,7 +317,7 @@ impl LogCare {
             return;
         }
         self.looked_ns = now;
-        machine.replay.flush(machine.cpu.instant());
+        machine.replay.flush(machine.cpus.instant());
         if let Some(reason) = machine.replay.stopped() {
             self.mode = Mode::None;
             hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));

@@ -14,7 +14,7 @@ pub struct VirtualTime {
     pub virtual_timers: Arc<TimerList>,
     /// Timers on the host's monotonic clock, for what the guest cannot see.
     pub realtime_timers: Arc<TimerList>,
-    /// The published instruction count of the CPU.
+    /// The published instruction count of all CPUs together.
     pub count: Arc<InstructionCount>,
     /// Stops with the machine; none under counted time, which stops by itself.
     host_clock: Option<Arc<HostClock>>,

@@ -36,6 +36,7 @@ pub struct Draft {
     pub name: Option<String>,
     pub memory: Option<u64>,
     pub cpu: Option<cpuid::Model>,
+    pub layout: Option<cpuid::Layout>,
     pub kernel: Option<String>,
     pub initrd: Option<String>,
     pub append: Option<String>,
@@ -192,18 +193,26 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn smp(_: &mut Draft, value: &str) -> Outcome {
+pub fn smp(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
+    let mut wanted = cpuid::Wanted::default();
     let counts = list.first.iter().map(|n| ("cpus", n.as_str()));
     for (key, value) in counts.chain(list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-        match (key, number(key, value)?) {
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", 1) => {}
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", _) => {
-                return Err("only one CPU in this version".into());
-            }
+        let field = match key {
+            "cpus" => &mut wanted.cpus,
+            "maxcpus" => &mut wanted.maxcpus,
+            "sockets" => &mut wanted.sockets,
+            "dies" => &mut wanted.dies,
+            "cores" => &mut wanted.cores,
+            "threads" => &mut wanted.threads,
             _ => return Err(format!("'{key}' is no property of -smp").into()),
-        }
+        };
+        *field = Some(u32::try_from(number(key, value)?).unwrap_or(u32::MAX));
     }
+    let layout = wanted
+        .layout()
+        .map_err(|error| format!("Invalid CPU topology: {error}"))?;
+    draft.layout = Some(layout);
     Ok(())
 }
 
@@ -351,6 +360,7 @@ impl Draft {
             name: self.name,
             memory: self.memory.unwrap_or(512 << 20),
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
+            layout: self.layout.unwrap_or_default(),
             boot,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,

@@ -17,8 +17,8 @@ pub struct Recorded {
     pub memory: u64,
     /// The CPU model with its features, as text.
     pub cpu: String,
-    /// vCPUs.
-    pub cpus: u32,
+    /// vCPUs and how they are arranged, as text.
+    pub cpus: String,
     /// Whether there are ACPI tables, and an HPET.
     pub boards: [bool; 2],
     /// Instructions between digests.
@@ -31,7 +31,7 @@ impl Recorded {
             options: options.to_vec(),
             memory: config.memory,
             cpu: format!("{:?}", config.cpu),
-            cpus: 1,
+            cpus: format!("{:?}", config.layout),
             boards: [config.acpi, config.hpet],
             digest_every,
         }
@@ -58,7 +58,7 @@ impl Recorded {
             return Some("recorded with another CPU model (-cpu), or one with other features".into());
         }
         if self.cpus != now.cpus {
-            return Some(format!("recorded with {} CPUs, not {}", self.cpus, now.cpus));
+            return Some("recorded with another -smp".into());
         }
         (self.boards != now.boards).then(|| "recorded with other -machine properties".into())
     }
@@ -139,7 +139,7 @@ mod tests {
             with(|r| r.memory = 1 << 30),
             "recorded with 512 MiB of memory, not 1024"
         );
-        assert_eq!(with(|r| r.cpus = 2), "recorded with 1 CPUs, not 2");
+        assert_eq!(with(|r| r.cpus.push('x')), "recorded with another -smp");
         assert!(with(|r| r.cpu.push('x')).contains("-cpu"));
         assert!(with(|r| r.boards[0] = false).contains("-machine"));
 
