@@ -9,6 +9,7 @@ use crate::console::MonitorConsole;
 use crate::requests::{Requests, ResetCause};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
+use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, hints, signals};
 use accel_tcg::{CpuThread, Execution, ExecutionConfig, Look};
@@ -18,8 +19,10 @@ use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus};
+use migration::Store;
 use replay::{Mode, Replay};
 use softmmu::MemoryMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Model, Topology};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
@@ -87,6 +90,8 @@ pub struct Remaining {
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
+    pub snapshots: PathBuf,
+    pub load_snapshot: Option<String>,
 }
 
 /// Makes the machine.
@@ -96,6 +101,7 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
+    let past = Past::new(&parts.pc, &parts.vcpu.model, 1, &parts.time);
     let execution = Execution::with_look(&parts.vcpu, parts.config.execution, parts.config.look);
     if let Some(reason) = execution.fallback() {
         hints::say(&format!("warning: {reason}"));
@@ -124,6 +130,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         requests,
         state: RunState::Paused,
         ends: parts.config.ends,
+        past,
+        snapshots: Store::new(parts.config.snapshots),
+        begin_with: parts.config.load_snapshot,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -263,6 +272,8 @@ pub fn parts(config: Config) -> Result<Parts> {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
             },
+            snapshots: config.snapshots,
+            load_snapshot: config.load_snapshot,
         },
         vcpu,
         pc: Arc::new(pc),

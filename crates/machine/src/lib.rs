@@ -34,6 +34,7 @@ mod requests;
 mod running;
 mod serial;
 mod signals;
+mod snapshot;
 mod target;
 mod virtual_time;
 
@@ -41,6 +42,7 @@ pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
+pub use snapshot::{Mark, MemoryDigest, PageLog};
 
 use anyhow::Result;
 

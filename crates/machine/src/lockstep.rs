@@ -10,6 +10,8 @@ use crate::config::{Config, Time};
 use crate::digest::{self, Digest};
 use crate::requests::{Pending, Requests};
 use crate::serial::SerialInput;
+use crate::snapshot::Past;
+use crate::virtual_time::VirtualTime;
 use accel_tcg::{Sleep, TimeBase, Turn, Turns};
 use anyhow::{Result, bail};
 use chardev::Chardev;
@@ -67,9 +69,11 @@ impl fmt::Display for Next {
 
 /// A machine in its caller's hands.
 pub struct Stepper {
-    turns: Turns,
-    pc: Arc<Pc>,
-    lock: Arc<BigLock>,
+    pub(crate) turns: Turns,
+    pub(crate) pc: Arc<Pc>,
+    pub(crate) lock: Arc<BigLock>,
+    pub(crate) time: VirtualTime,
+    pub(crate) past: Past,
     chardevs: Vec<Arc<dyn Chardev>>,
     requests: Arc<Requests>,
     /// Frontends are held weakly by their backends.
@@ -95,13 +99,17 @@ impl Stepper {
             vcpu,
             pc,
             lock,
+            time,
             ..
         } = parts;
+        let past = Past::new(&pc, &vcpu.model, 1, &time);
         let turns = Turns::new(vcpu, config.execution, Arc::clone(&lock), clock, timers);
         let mut stepper = Self {
             turns,
             pc,
             lock,
+            time,
+            past,
             chardevs: parts.chardevs,
             requests: parts.requests,
             _inputs: parts.inputs,

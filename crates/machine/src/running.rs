@@ -6,11 +6,13 @@
 use crate::console::MonitorConsole;
 use crate::digest::{self, Digest};
 use crate::requests::{Pending, Requests, ResetCause};
+use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{CpuThread, Report};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
+use migration::Store;
 use std::sync::Arc;
 use target_i386::Vcpu;
 use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
@@ -56,6 +58,12 @@ pub struct Machine {
     pub(crate) requests: Arc<Requests>,
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
+    /// What snapshots are made of beside the parts above.
+    pub(crate) past: Past,
+    /// Where snapshots with names are.
+    pub(crate) snapshots: Store,
+    /// The snapshot to begin with (`-loadvm`).
+    pub(crate) begin_with: Option<String>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -65,7 +73,7 @@ impl Machine {
     /// here or in the log.
     ///
     /// # Errors
-    /// The host's poll fails.
+    /// The host's poll fails, or the snapshot to begin with cannot be loaded.
     pub fn run(
         &mut self,
         main_loop: &mut MainLoop,
@@ -75,6 +83,14 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
+        if let Some(name) = self.begin_with.take() {
+            let loaded = self.load_named(&mut period, &name);
+            if let Err(error) = loaded {
+                drop(period);
+                self.cpu.join();
+                return Err(error).with_context(|| format!("-loadvm {name}"));
+            }
+        }
         self.start();
         let status = loop {
             main_loop.run_once(&mut period, Timeout::NEVER)?;

@@ -397,7 +397,12 @@ mod tests {
         let take = |start: u64, pages: u64| {
             let mut found = Vec::new();
             let take = |page: RamAddr| found.push(page.page_number());
-            dirty.take_dirty(DirtyClient::Migration, RamAddr(start * PAGE_SIZE), pages * PAGE_SIZE, take);
+            dirty.take_dirty(
+                DirtyClient::Migration,
+                RamAddr(start * PAGE_SIZE),
+                pages * PAGE_SIZE,
+                take,
+            );
             found
         };
         assert_eq!(take(62, 4), [62, 63, 64, 65], "everything is dirty at first");

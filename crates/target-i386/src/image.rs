@@ -80,7 +80,10 @@ impl VcpuImage {
         } = &self.state;
         let long = msr.efer & cr::EFER_LMA != 0 && seg[seg::CS as usize].attr & Segment::L != 0;
         for (holds, what) in [
-            (gpr[ZERO_REG..].iter().all(|&value| value == 0), "registers that do not exist"),
+            (
+                gpr[ZERO_REG..].iter().all(|&value| value == 0),
+                "registers that do not exist",
+            ),
             (*cpl <= 3, "privilege level"),
             (fpu.top <= 7, "top of the x87 stack"),
             // What is added to it must not overflow.
@@ -88,7 +91,10 @@ impl VcpuImage {
             (fpu.xcr0 & !7 == 0, "XCR0"),
             (self.requests & !LATCHED == 0, "requests"),
             (self.tlb.entries.len() <= MAX_ENTRIES, "number of TLB entries"),
-            (self.tlb.entries.iter().all(|entry| decode(entry).is_some()), "TLB entry"),
+            (
+                self.tlb.entries.iter().all(|entry| decode(entry).is_some()),
+                "TLB entry",
+            ),
         ] {
             if !holds {
                 return Err(BadImage(what));

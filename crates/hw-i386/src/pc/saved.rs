@@ -42,17 +42,22 @@ impl Pc {
     /// # Errors
     /// A device has no state or refuses it, and the devices are then in a mixture of states: the caller has to give
     /// them another.
-    pub fn load_devices<'a>(&self, saved: impl Fn(&str) -> Option<&'a SavedState>) -> Result<(), PcStateError> {
+    pub fn load_devices<'a>(
+        &self,
+        saved: impl Fn(&str) -> Option<&'a SavedState>,
+    ) -> Result<(), PcStateError> {
         let state = |device: &dyn Device| {
             let name = device.name();
             saved(name).ok_or_else(|| PcStateError::Missing(name.to_owned()))
         };
         self.map.transaction(|_| {
             for device in self.devices.iter().rev() {
-                device.load(state(&**device)?).map_err(|reason| PcStateError::Refused {
-                    device: device.name().to_owned(),
-                    reason,
-                })?;
+                device
+                    .load(state(&**device)?)
+                    .map_err(|reason| PcStateError::Refused {
+                        device: device.name().to_owned(),
+                        reason,
+                    })?;
             }
             Ok(())
         })?;

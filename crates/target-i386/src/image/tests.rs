@@ -6,8 +6,8 @@ use crate::testbench::{DATA, Mode, TestBench};
 /// Fills a table in steps of a page and more, so that the TLB's sets and victims fill: `add [rbx], eax; add ebx,
 /// 0x1008; and ebx, 0xfffff8; or ebx, 0x10000; inc eax; jmp back`.
 const WALK: &[u8] = &[
-    0x01, 0x03, 0x81, 0xc3, 0x08, 0x10, 0x00, 0x00, 0x81, 0xe3, 0xf8, 0xff, 0x7f, 0x00, 0x81, 0xcb, 0x00, 0x00, 0x01,
-    0x00, 0xff, 0xc0, 0xeb, 0xe8,
+    0x01, 0x03, 0x81, 0xc3, 0x08, 0x10, 0x00, 0x00, 0x81, 0xe3, 0xf8, 0xff, 0x7f, 0x00, 0x81, 0xcb, 0x00,
+    0x00, 0x01, 0x00, 0xff, 0xc0, 0xeb, 0xe8,
 ];
 
 fn bench(mode: Mode) -> TestBench {
@@ -32,7 +32,10 @@ fn runs_on_as_the_other() {
         assert_eq!(first.cpu.image(), image, "saving changes nothing");
         second.cpu.restore(&image);
         assert_eq!(second.cpu.image(), image, "{mode:?}");
-        assert_eq!(second.cpu.signals.pending() & LATCHED, request::NMI | request::SIPI);
+        assert_eq!(
+            second.cpu.signals.pending() & LATCHED,
+            request::NMI | request::SIPI
+        );
         for bench in [&mut first, &mut second] {
             bench.cpu.signals.take(LATCHED);
             bench.cpu.debug_hits = 0;

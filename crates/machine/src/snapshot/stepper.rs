@@ -1,0 +1,81 @@
+//! Snapshots of a machine in its caller's hands.
+
+use super::{Cpus, MemoryDigest, Whole};
+use crate::lockstep::Stepper;
+use migration::{PageStore, Snapshot, SnapshotError};
+use std::sync::Arc;
+use target_i386::{Vcpu, VcpuImage};
+
+/// vCPUs that the caller holds.
+struct Held<'a>(Vec<&'a mut Vcpu>);
+
+impl Cpus for Held<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn image(&mut self, index: usize) -> VcpuImage {
+        self.0[index].image()
+    }
+
+    fn restore(&mut self, index: usize, image: VcpuImage) {
+        self.0[index].restore(&image);
+    }
+
+    fn protect_cleaned(&mut self) {
+        self.0.iter_mut().for_each(|vcpu| vcpu.protect_cleaned());
+    }
+}
+
+impl Stepper {
+    /// The machine as it is. Costs what changed in memory since the last snapshot that was taken or loaded; pages are
+    /// shared with those.
+    pub fn save_snapshot(&mut self) -> Snapshot {
+        let lock = Arc::clone(&self.lock);
+        let _big = lock.lock();
+        let mut cpus = Held(vec![&mut self.turns.vcpu]);
+        let mut whole = Whole {
+            pc: &self.pc,
+            time: &self.time,
+            identity: &self.past.identity,
+            cpus: &mut cpus,
+        };
+        whole.save(&mut self.past.memory)
+    }
+
+    /// The machine becomes what it was, in this machine or in another one of the same making. Costs what differs in
+    /// memory.
+    ///
+    /// # Errors
+    /// A snapshot of another machine, or a damaged one; nothing has changed then.
+    pub fn load_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        let lock = Arc::clone(&self.lock);
+        let _big = lock.lock();
+        let mut cpus = Held(vec![&mut self.turns.vcpu]);
+        let mut whole = Whole {
+            pc: &self.pc,
+            time: &self.time,
+            identity: &self.past.identity,
+            cpus: &mut cpus,
+        };
+        whole.load(&mut self.past.memory, snapshot)
+    }
+
+    /// Where the pages of this machine's snapshots are counted.
+    pub fn snapshot_pages(&self) -> &PageStore {
+        self.past.memory.store()
+    }
+
+    /// A digest of all memory, and what `digest` has of it from its last call makes it cheap.
+    pub fn memory_digest(&mut self, digest: &mut MemoryDigest) -> u64 {
+        let (log, blocks) = self.past.memory.log_and_blocks();
+        let sum = digest.update(log, blocks);
+        self.turns.vcpu.protect_cleaned();
+        sum
+    }
+
+    /// The same, computed from all of memory.
+    pub fn memory_digest_in_full(&mut self) -> u64 {
+        MemoryDigest::full(self.past.memory.log_and_blocks().1)
+    }
+}
