@@ -449,10 +449,9 @@ impl Rig {
     /// All of the board that a guest could tell.
     fn everything(&self) -> Everything {
         let map = self.pc.map().describe();
-        // How often a view was made is nobody's business.
-        let map = map
-            .lines()
-            .map(|line| line.split(" (generation").next().unwrap_or_default().to_owned());
+        // What is where, not the tree it comes from, which has parts that are made when they are first needed.
+        let map = map.lines().filter(|line| line.starts_with("  ") && !line.contains("(prio "));
+        let map = map.map(str::to_owned);
         (self.pc.save_devices(), map.collect(), self.clock.timers().armed())
     }
 
