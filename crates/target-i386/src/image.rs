@@ -168,11 +168,11 @@ impl Vcpu {
     }
 
     /// Becomes the vCPU of the image, which has passed [`VcpuImage::check`]. The board must have been restored before:
-    /// its memory map is what TLB entries lead to, and lines that it drives meanwhile are overruled here.
+    /// its memory map is what TLB entries lead to, and lines that it drives meanwhile are overruled here. The published
+    /// count, which may be that of several vCPUs, belongs to the clock.
     pub fn restore(&mut self, image: &VcpuImage) {
         self.state = image.state.clone();
         self.icount = image.icount;
-        self.publish_count();
         self.debug_hits = image.debug_hits;
         self.inhibit_trap = image.inhibit_trap;
         self.refresh_mode();
