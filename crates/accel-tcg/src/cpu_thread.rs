@@ -9,6 +9,7 @@
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
 use crate::round::{Next, Round, Seat};
+use crate::schedule::Schedule;
 use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
 use replay::Instant;
@@ -62,6 +63,8 @@ struct Orders {
     gone: bool,
     /// For which CPU, and what: first in, first out, for all together.
     work: VecDeque<(usize, Work)>,
+    /// Where to go on, if that is elsewhere.
+    schedule: Option<Schedule>,
 }
 
 struct Shared {
@@ -78,6 +81,8 @@ struct Shared {
     current: AtomicUsize,
     /// As of the last time the locks were put down for others.
     instant: Mutex<Instant>,
+    /// As of the last stop.
+    schedule: Mutex<Schedule>,
 }
 
 impl Shared {
@@ -125,6 +130,7 @@ impl Cpus {
             signals: round.vcpus().map(|vcpu| Arc::clone(&vcpu.signals)).collect(),
             current: AtomicUsize::new(0),
             instant: Mutex::new(Instant::START),
+            schedule: Mutex::default(),
         });
         for signals in &shared.signals {
             // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -210,6 +216,17 @@ impl Cpus {
     /// stopped.
     pub fn instant(&self) -> Instant {
         *self.shared.instant.lock()
+    }
+
+    /// Where the stopped CPUs stand beside their own states: for a snapshot.
+    pub fn schedule(&self) -> Schedule {
+        let moved = self.shared.orders.lock().schedule;
+        moved.unwrap_or_else(|| *self.shared.schedule.lock())
+    }
+
+    /// Has the stopped CPUs go on from another moment of the machine's life: their states and the clock are set first.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.shared.orders.lock().schedule = Some(schedule);
     }
 
     /// Whether the CPUs are stopped, or about to be.
@@ -367,8 +384,16 @@ impl Runner {
             period.without_gate(|big| self.wait_for_orders(big));
             return Step::Again;
         }
-        if self.shared.orders.lock().quit {
+        let (quit, schedule) = {
+            let mut orders = self.shared.orders.lock();
+            (orders.quit, orders.schedule.take())
+        };
+        if quit {
             return Step::Quit;
+        }
+        if let Some(schedule) = schedule {
+            schedule.apply(&mut self.round, self.timeline.as_mut());
+            self.settled = schedule.settled;
         }
         let Some(timeline) = &mut self.timeline else {
             return match self.round.next(u64::MAX) {
@@ -409,6 +434,8 @@ impl Runner {
         if !orders.stopped {
             orders.stopped = true;
             self.note_instant();
+            let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
+            *shared.schedule.lock() = schedule;
             shared.answered.notify_all();
         }
         true

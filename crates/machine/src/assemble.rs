@@ -10,6 +10,7 @@ use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::SerialLine;
+use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
@@ -19,8 +20,10 @@ use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
+use migration::Store;
 use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
@@ -90,6 +93,8 @@ pub struct Remaining {
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
+    pub snapshots: PathBuf,
+    pub load_snapshot: Option<String>,
 }
 
 /// Makes the machine.
@@ -99,6 +104,7 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
+    let past = Past::new(&parts.pc, &parts.vcpus[0].model, parts.vcpus.len(), &parts.time);
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
@@ -131,6 +137,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         ends: parts.config.ends,
         replay: parts.replay,
         outsides,
+        past,
+        snapshots: Store::new(parts.config.snapshots),
+        begin_with: parts.config.load_snapshot,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -284,6 +293,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
             },
+            snapshots: config.snapshots,
+            load_snapshot: config.load_snapshot,
         },
         vcpus,
         pc: Arc::new(pc),

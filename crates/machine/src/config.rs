@@ -4,6 +4,7 @@ use crate::{BootFiles, Log};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use chardev::Chardev;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use target_i386::cpuid;
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub exit_on_reset: bool,
     /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
     pub stay_after_shutdown: bool,
+    /// The directory of snapshots with names (`-snapshots`).
+    pub snapshots: PathBuf,
+    /// The snapshot that the machine begins with (`-loadvm`).
+    pub load_snapshot: Option<String>,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
@@ -70,6 +75,8 @@ impl Default for Config {
             acpi: true,
             exit_on_reset: false,
             stay_after_shutdown: false,
+            snapshots: ".".into(),
+            load_snapshot: None,
             signals: false,
         }
     }

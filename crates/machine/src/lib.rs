@@ -35,6 +35,7 @@ mod rr;
 mod running;
 mod serial;
 mod signals;
+mod snapshot;
 mod target;
 mod virtual_time;
 
@@ -43,6 +44,7 @@ pub use digest::Digest;
 pub use files::BootFiles;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
+pub use snapshot::{Mark, MemoryDigest, PageLog};
 
 use anyhow::Result;
 

@@ -8,11 +8,13 @@ use crate::digest::{self, Digest};
 use crate::hints;
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::{self, Outsides, Verdict};
+use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Cpus, Report};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
+use migration::Store;
 use replay::{Control, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -66,6 +68,12 @@ pub struct Machine {
     pub(crate) ends: EndPolicy,
     pub(crate) replay: Arc<Replay>,
     pub(crate) outsides: Arc<Outsides>,
+    /// What snapshots are made of beside the parts above.
+    pub(crate) past: Past,
+    /// Where snapshots with names are.
+    pub(crate) snapshots: Store,
+    /// The snapshot to begin with (`-loadvm`).
+    pub(crate) begin_with: Option<String>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -75,7 +83,7 @@ impl Machine {
     /// here or in the log.
     ///
     /// # Errors
-    /// The host's poll fails.
+    /// The host's poll fails, or the snapshot to begin with cannot be loaded.
     pub fn run(
         &mut self,
         main_loop: &mut MainLoop,
@@ -85,6 +93,14 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
+        if let Some(name) = self.begin_with.take() {
+            let loaded = self.load_named(&mut period, &name);
+            if let Err(error) = loaded {
+                drop(period);
+                self.cpus.join();
+                return Err(error).with_context(|| format!("-loadvm {name}"));
+            }
+        }
         self.start();
         let mut log = LogCare::new(self.replay.mode());
         let (status, cause) = loop {

@@ -53,6 +53,8 @@ const BOOT: &[CommandOption] = &[
     row("initrd", &[], Some("FILE"), "initial RAM disk; for multiboot \"FILE ARGS,FILE ARGS\"", |d, v| { d.initrd = Some(v.to_owned()); Ok(()) }),
     row("append", &[], Some("TEXT"), "the kernel's command line", |d, v| { d.append = Some(v.to_owned()); Ok(()) }),
     row("bios", &[], Some("FILE"), "firmware: not in this version", |_, _| Err("firmware is not supported in this version; boot a kernel directly with -kernel".into())),
+    row("loadvm", &[], Some("NAME"), "begin as the machine was at the monitor's 'savevm NAME'", |d, v| { d.load_snapshot = Some(v.to_owned()); Ok(()) }),
+    row("snapshots", &[], Some("DIRECTORY"), "where snapshots are kept, as NAME.reprise-snapshot; default: the current directory", |d, v| { d.snapshots = Some(v.into()); Ok(()) }),
     row("no-reboot", &[], None, "a reset of the guest ends the emulator", |d, _| { d.no_reboot = true; Ok(()) }),
     row("no-shutdown", &[], None, "power-off stops the guest but not the emulator", |d, _| { d.no_shutdown = true; Ok(()) }),
 ];
