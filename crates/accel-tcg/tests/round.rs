@@ -184,8 +184,8 @@ fn reference() -> &'static (usize, Vec<(u64, u64, u64)>, [u64; 3]) {
         machine.run(END, &[END]);
         let digest = machine.digest();
         let woken = digest.2[1];
-        assert!(digest.1.iter().take(4).all(|cpu| cpu.0 >= SLICE), "all had their turns: {digest:?}");
-        assert!(woken > 5, "the sleeper was woken {woken} times");
+        assert!(digest.1.iter().take(4).all(|cpu| cpu.0 >= 1000), "all had their turns: {digest:?}");
+        assert!(woken > 3, "the sleeper was woken {woken} times");
         digest
     })
 }
