@@ -90,10 +90,11 @@ pub fn lockstep(workspace: &Path, options: Options) -> Result<()> {
     )
 }
 
-/// Engines compared by [`short`], and for how many instructions of a boot: the reference takes longest.
-const SHORT: &[(&str, &str)] = &[
-    ("interp,baseline", "200000000"),
-    ("baseline,optimizing", "200000000"),
+/// Engines compared by [`short`], for how many instructions of a boot, and with how many CPUs: the reference takes
+/// longest.
+const SHORT: &[(&str, &str, &str)] = &[
+    ("interp,baseline", "200000000", "1"),
+    ("baseline,optimizing", "200000000", "2"),
 ];
 
 /// The first part of a boot in every engine, with the program that the other tests have built.
@@ -103,7 +104,7 @@ const SHORT: &[(&str, &str)] = &[
 pub fn short(workspace: &Path) -> Result<()> {
     let guests = Guests::open(workspace)?;
     let kernel = guests.kernel(Flavour::Cloud)?;
-    for (engines, limit) in SHORT {
+    for (engines, limit, cpus) in SHORT {
         let options = [
             "--append",
             "console=ttyS0 quiet",
@@ -111,6 +112,8 @@ pub fn short(workspace: &Path) -> Result<()> {
             engines,
             "--limit",
             limit,
+            "--smp",
+            cpus,
         ];
         let files = ["--kernel".as_ref(), kernel.as_os_str()];
         compare(workspace, &[], &files, options.into_iter().map(String::from))?;

@@ -138,7 +138,7 @@ fn completion() {
         String::from_utf8(monitor.feed(typed.as_bytes(), &mut Toy(Vec::new()))).unwrap()
     };
     assert!(shown("info reg\t").contains("info registers "));
-    assert!(shown("sys\t").contains("system_"));
+    assert!(shown("syst\t").contains("system_"));
     assert!(shown("system_\t").contains("system_reset  system_powerdown"));
 }
 
