@@ -15,6 +15,7 @@ mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
+mod snapshots;
 mod test;
 mod tidy;
 
@@ -29,7 +30,7 @@ cargo xtask CHORE
 
   boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
               boots a Debian kernel to a busybox shell (fetches both; no root needed)
-  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, boot tests
+  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, snapshots, boot tests
   boot-test [NAME] [--long] [--reprise FILE]
               the boot tests whose name contains NAME; with --long more rounds of those that check
               self-modifying code and memory, and some that take too long for every day
@@ -43,6 +44,9 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
+  snapshots [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
+              takes snapshots along a Debian boot and a workload, says what they cost, and compares
+              what follows each of them, restored, with what followed it the first time
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -96,6 +100,10 @@ fn run() -> Result<()> {
             bless::bless(workspace, &filter)
         }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
+        "snapshots" => {
+            let rest = args.raw_args()?.map(|rest| rest.string());
+            snapshots::snapshots(workspace, rest.collect::<Result<_, _>>()?)
+        }
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");

@@ -275,3 +275,34 @@ fn section<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut migration::Sec
         .find(|section| section.name == name)
         .expect("it is there")
 }
+
+/// A snapshot that somebody made: whatever is in its sections, the machine refuses it or runs, and there is no panic.
+#[test]
+fn invented_states_are_survived() {
+    let mut number = numbers(23);
+    let mut machine = machine("baseline");
+    machine.run(1_000_000);
+    let good = machine.stepper.save_snapshot();
+    let mut refused = 0;
+    for _ in 0..ROUNDS {
+        let mut bad = good.clone();
+        for _ in 0..=number(3) {
+            let which = number(bad.sections.len() as u64) as usize;
+            let bytes = &mut bad.sections[which].bytes;
+            // Mostly the beginning, where the registers are: the TLB is long.
+            let at = number((bytes.len() as u64).clamp(1, 2000)) as usize;
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << number(8);
+            }
+        }
+        match machine.stepper.load_snapshot(&bad) {
+            Ok(()) => drop(machine.stepper.run_to(machine.stepper.instructions().saturating_add(3_000))),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > ROUNDS / 20 && refused < ROUNDS, "{refused} of {ROUNDS}");
+    machine.stepper.load_snapshot(&good).unwrap();
+    machine.run(10_000);
+}
+
+const ROUNDS: u64 = 400;
