@@ -59,6 +59,8 @@ pub struct Baseline {
     /// Whether each translation is.
     listed: bool,
     watch: Stopwatch,
+    /// The debugger's stop addresses that the code keeps clear of: their generation.
+    stops: u64,
 }
 
 impl CodeHolder for Baseline {
@@ -135,6 +137,7 @@ impl Baseline {
             traced: look.at_executions(),
             listed: look.at_translations(),
             watch: Stopwatch::new(look.stats),
+            stops: 0,
             look,
         }
     }
@@ -187,8 +190,11 @@ impl Baseline {
         // It sees single instructions and short tails.
         interpreter.keep_blocks_short();
         cpu.begin_run(budget);
+        if self.stops != cpu.debugger.generation() {
+            self.avoid_stops(cpu);
+        }
         if let Some(regions) = &mut self.regions {
-            regions.begin();
+            regions.begin(cpu);
         }
         let reason = self.run_blocks(cpu, &mut interpreter);
         if let Some(regions) = &mut self.regions {
@@ -198,6 +204,14 @@ impl Baseline {
         cpu.publish_count();
         self.watch.ran(start);
         reason
+    }
+
+    /// Drops the code that runs over a stop address of the debugger.
+    #[cold]
+    fn avoid_stops(&mut self, cpu: &Vcpu) {
+        self.stops = cpu.debugger.generation();
+        self.cache.avoid_stops(&cpu.debugger);
+        self.straddling = [None; STRADDLING];
     }
 
     /// Finds or makes the code for the CPU's next instruction, as if it were to be entered; false if the interpreter has
@@ -403,13 +417,17 @@ impl Baseline {
     }
 
     fn translate(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, key: Key) -> Option<BlockId> {
+        if cpu.debugger.has_offset(pc) {
+            return None;
+        }
         let place = Some((ram, key.pack()));
         let slot = (pc / softmmu::PAGE_SIZE) as usize % STRADDLING;
         if self.straddling[slot] == place {
             return None;
         }
         let mut bytes = [0; WINDOW];
-        let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
+        let end = cpu.debugger.next_offset(pc).unwrap_or(softmmu::PAGE_SIZE);
+        let in_page = (end - pc % softmmu::PAGE_SIZE) as usize;
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
