@@ -25,6 +25,9 @@ pub trait CpuEvents: Send + Sync {
     /// Triple fault. The CPU has stopped; the machine decides between reset and exit. Under the big lock.
     fn triple_fault(&self);
 
+    /// The CPU has stopped for a debugger ([`Vcpu::debugger`] says why). Under the big lock.
+    fn debug_stop(&self) {}
+
     /// The thread ends: it was told to, or it panicked. Without the big lock.
     fn ended(&self) {}
 }
@@ -314,8 +317,10 @@ impl Runner {
             }
             let budget = self.budget();
             let reason = big.unlocked(|| self.execution.run(&mut self.vcpu, budget));
-            if reason == StopReason::Shutdown {
-                self.events.triple_fault();
+            match reason {
+                StopReason::Shutdown => self.events.triple_fault(),
+                StopReason::Debug => self.events.debug_stop(),
+                StopReason::Budget | StopReason::Halted | StopReason::ExitRequest => {}
             }
         }
     }

@@ -6,6 +6,7 @@
 use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
+use crate::debug::{Attached, GdbServer, Line};
 use crate::requests::{Requests, ResetCause};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialInput, SerialLine};
@@ -73,6 +74,7 @@ pub struct Parts {
     pub requests: Arc<Requests>,
     pub main_loop: MainLoop,
     pub monitors: Vec<MonitorConsole>,
+    pub gdb: Option<Line>,
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
@@ -87,6 +89,9 @@ pub struct Remaining {
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
+    pub start_stopped: bool,
+    /// Its CPUs know 64-bit mode.
+    pub wide: bool,
 }
 
 /// Makes the machine.
@@ -115,7 +120,16 @@ pub fn assemble(config: Config) -> Result<Assembled> {
             cpu.request_stop();
         }
     });
+    let wide = parts.config.wide;
+    let gdb = parts.gdb.map(|line| {
+        let cpus = vec![Arc::clone(&cpu)];
+        let attached = Attached::new(cpus, Arc::clone(&parts.pc), Arc::clone(&parts.lock), wide);
+        GdbServer::new(line, attached)
+    });
     let machine = Machine {
+        gdb,
+        past: None,
+        start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
         cpu,
@@ -147,7 +161,12 @@ pub fn parts(config: Config) -> Result<Parts> {
         .debug_console
         .as_ref()
         .map(|console| console.backend.as_str());
-    let described = Described::new(&config.serials, config.monitor.as_deref(), debug_backend)?;
+    let described = Described::new(
+        &config.serials,
+        config.monitor.as_deref(),
+        debug_backend,
+        config.gdb.as_deref(),
+    )?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
@@ -218,6 +237,7 @@ pub fn parts(config: Config) -> Result<Parts> {
         serials,
         debug_console,
         monitors,
+        gdb,
         stdio,
     } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
@@ -245,6 +265,7 @@ pub fn parts(config: Config) -> Result<Parts> {
         debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
         chardevs.push(backend);
     }
+    let wide = config.cpu.has(Features::LM);
     let vcpu = Vcpu::new(VcpuParts {
         memory: Arc::clone(&pc.memory),
         io: Arc::clone(&pc.io),
@@ -259,6 +280,8 @@ pub fn parts(config: Config) -> Result<Parts> {
             name: config.name,
             execution: config.execution,
             look: config.look,
+            start_stopped: config.start_stopped,
+            wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
@@ -271,6 +294,7 @@ pub fn parts(config: Config) -> Result<Parts> {
         requests,
         main_loop,
         monitors,
+        gdb: gdb.map(Line::new).transpose()?,
         chardevs,
         on_stdio,
         signals: signal_token,

@@ -40,6 +40,10 @@ pub struct Config {
     pub exit_on_reset: bool,
     /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
     pub stay_after_shutdown: bool,
+    /// Where a debugger connects, as `-gdb` takes it.
+    pub gdb: Option<String>,
+    /// Wait for a debugger or the monitor before the first instruction (`-S`).
+    pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
@@ -64,6 +68,8 @@ impl Default for Config {
             acpi: true,
             exit_on_reset: false,
             stay_after_shutdown: false,
+            gdb: None,
+            start_stopped: false,
             signals: false,
         }
     }

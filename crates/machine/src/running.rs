@@ -4,6 +4,7 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
+use crate::debug::{GdbServer, Past};
 use crate::digest::{self, Digest};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::target::MonitorTarget;
@@ -20,8 +21,12 @@ use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
 pub enum RunState {
     /// Executing.
     Running,
+    /// Not started yet (`-S`).
+    Prelaunch,
     /// Stopped by the monitor.
     Paused,
+    /// Stopped by the debugger: its order, a breakpoint, a step.
+    Debug,
     /// Switched off and kept (`-no-shutdown`).
     Shutdown,
 }
@@ -31,7 +36,9 @@ impl RunState {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Prelaunch => "paused (prelaunch)",
             Self::Paused => "paused",
+            Self::Debug => "paused (debug)",
             Self::Shutdown => "paused (shutdown)",
         }
     }
@@ -56,6 +63,12 @@ pub struct Machine {
     pub(crate) requests: Arc<Requests>,
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
+    /// Stay where the reset leaves us (`-S`).
+    pub(crate) start_stopped: bool,
+    /// The debugger's connection.
+    pub(crate) gdb: Option<GdbServer>,
+    /// Where the debugger goes back to.
+    pub(crate) past: Option<Box<dyn Past>>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -75,14 +88,19 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
-        self.start();
+        if self.start_stopped {
+            self.state = RunState::Prelaunch;
+        } else {
+            self.start();
+        }
         let status = loop {
             main_loop.run_once(&mut period, Timeout::NEVER)?;
             if self.cpu.is_finished() {
                 anyhow::bail!("the CPU thread ended unexpectedly");
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
-            let asked = monitors.iter().any(MonitorConsole::has_news);
+            let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
+            let asked = debugger || monitors.iter().any(MonitorConsole::has_news);
             if asked {
                 period.without_gate(|big| self.cpu.pause(big));
             }
@@ -92,14 +110,21 @@ impl Machine {
                     period: &mut period,
                 });
             }
+            if debugger {
+                self.debugger_turn(&mut period);
+            }
             if let Some(status) = self.carry_out(&mut period) {
                 break status;
             }
+            self.debugger_report(&mut period);
             if asked && self.state == RunState::Running {
                 self.cpu.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);
+        if let Some(server) = &mut self.gdb {
+            server.end(status);
+        }
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -172,6 +197,7 @@ impl Machine {
             exit,
             power_off,
             reset,
+            debug,
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
@@ -185,9 +211,13 @@ impl Machine {
             self.stop(period, RunState::Paused);
             self.reset(period);
             // A machine that was switched off comes back with a reset; one that was paused stays so.
-            if before != RunState::Paused {
+            if matches!(before, RunState::Running | RunState::Shutdown) {
                 self.start();
+            } else {
+                self.state = before;
             }
+        } else if debug {
+            self.stop(period, RunState::Debug);
         }
         None
     }

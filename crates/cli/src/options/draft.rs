@@ -52,6 +52,8 @@ pub struct Draft {
     pub nographic: bool,
     pub no_reboot: bool,
     pub no_shutdown: bool,
+    pub gdb: Option<String>,
+    pub start_stopped: bool,
     pub log: LogConfig,
 }
 
@@ -334,6 +336,8 @@ impl Draft {
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,
             stay_after_shutdown: self.no_shutdown,
+            gdb: self.gdb,
+            start_stopped: self.start_stopped,
             signals: true,
         };
         Ok((config, self.log))
