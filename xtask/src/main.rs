@@ -10,6 +10,7 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
+mod gdb_test;
 mod guests;
 mod lockstep;
 mod multiboot;
@@ -43,6 +44,8 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
+  gdb-test [--reprise FILE]
+              the real gdb, driven by a script, and a guest that does not notice
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -94,6 +97,14 @@ fn run() -> Result<()> {
                 other => Err(anyhow::Error::from(other.unexpected())),
             })?;
             bless::bless(workspace, &filter)
+        }
+        "gdb-test" => {
+            let options = boot_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            gdb_test::run(workspace, &reprise)
         }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),

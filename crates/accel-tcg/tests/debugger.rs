@@ -24,8 +24,8 @@ const ENGINES: [Engine; 4] = [
 /// 1013: rep stosb
 /// 1015: jmp 1000
 const LOOP: &[u8] = &[
-    0xb9, 5, 0, 0, 0, 0x01, 0x0f, 0x8b, 0x47, 0x10, 0xff, 0xc9, 0x75, 0xf7, 0xb9, 6, 0, 0, 0, 0xf3, 0xaa, 0xeb,
-    0xe9,
+    0xb9, 5, 0, 0, 0, 0x01, 0x0f, 0x8b, 0x47, 0x10, 0xff, 0xc9, 0x75, 0xf7, 0xb9, 6, 0, 0, 0, 0xf3, 0xaa,
+    0xeb, 0xe9,
 ];
 /// Instructions of a round of it: a move, five times four, a move, six iterations, a jump.
 const ROUND: u64 = 1 + 20 + 1 + 6 + 1;
@@ -107,13 +107,22 @@ fn brute_force(count: u64, stops: &[u64]) -> Vec<(u64, DebugStop)> {
 #[test]
 fn stops_are_hit_exactly_and_change_nothing() {
     const COUNT: u64 = 40 * ROUND + 7;
-    for stops in [&[CODE][..], &[CODE + 0xa], &[CODE + 5, CODE + 0x13], &[CODE + 0x15, CODE + 7, CODE + 0xc]] {
+    for stops in [
+        &[CODE][..],
+        &[CODE + 0xa],
+        &[CODE + 5, CODE + 0x13],
+        &[CODE + 0x15, CODE + 7, CODE + 0xc],
+    ] {
         let expected = brute_force(COUNT, stops);
         for engine in ENGINES {
             let mut world = World::new(engine);
             world.bench.cpu.set_stops(stops);
             assert_eq!(world.hits(COUNT), expected, "{engine:?} {stops:x?}");
-            assert_eq!(world.visible(), undisturbed(engine, COUNT).visible(), "{engine:?} {stops:x?}");
+            assert_eq!(
+                world.visible(),
+                undisturbed(engine, COUNT).visible(),
+                "{engine:?} {stops:x?}"
+            );
         }
     }
 }
@@ -132,7 +141,11 @@ fn stops_come_and_go() {
         assert_eq!(world.hits(300 * ROUND), [], "{engine:?}");
         world.bench.cpu.set_stops(&[CODE + 0xc, CODE + 0x2000]);
         assert_eq!(world.hits(301 * ROUND).len(), 5, "{engine:?}");
-        assert_eq!(world.visible(), undisturbed(engine, 301 * ROUND).visible(), "{engine:?}");
+        assert_eq!(
+            world.visible(),
+            undisturbed(engine, 301 * ROUND).visible(),
+            "{engine:?}"
+        );
     }
 }
 
@@ -143,7 +156,11 @@ fn other_addresses_are_no_stops() {
         let mut world = World::new(engine);
         world.bench.cpu.set_stops(&[CODE + 8, CODE + 0x5005, CODE + 0x14]);
         assert_eq!(world.hits(50 * ROUND), [], "{engine:?}");
-        assert_eq!(world.visible(), undisturbed(engine, 50 * ROUND).visible(), "{engine:?}");
+        assert_eq!(
+            world.visible(),
+            undisturbed(engine, 50 * ROUND).visible(),
+            "{engine:?}"
+        );
     }
 }
 
@@ -190,7 +207,11 @@ fn a_step_is_one_instruction_or_one_event() {
             assert_eq!(world.bench.cpu.debugger.take_stop(), Some(DebugStop::Step));
             assert_eq!(world.bench.cpu.icount, n, "{engine:?}");
         }
-        assert_eq!(world.visible(), undisturbed(engine, 2 * ROUND).visible(), "{engine:?}");
+        assert_eq!(
+            world.visible(),
+            undisturbed(engine, 2 * ROUND).visible(),
+            "{engine:?}"
+        );
         // HLT, and no event: the step waits.
         world.bench.code(&[0xf4, 0x90]);
         world.bench.cpu.debugger.arm_step();
@@ -201,7 +222,10 @@ fn a_step_is_one_instruction_or_one_event() {
         world.bench.cpu.signals.request(request::INIT);
         assert_eq!(world.run(u64::MAX), StopReason::Debug);
         assert_eq!(world.bench.cpu.debugger.take_stop(), Some(DebugStop::Step));
-        assert_eq!(world.bench.cpu.state.rip, 0xfff0, "at the first instruction, which has not run");
+        assert_eq!(
+            world.bench.cpu.state.rip, 0xfff0,
+            "at the first instruction, which has not run"
+        );
     }
 }
 
@@ -213,7 +237,10 @@ fn a_stop_at_a_faulting_instruction_comes_first() {
         world.bench.code(&[0x90, 0x0f, 0x0b]);
         world.bench.cpu.set_stops(&[CODE + 1]);
         assert_eq!(world.run(100), StopReason::Debug);
-        assert_eq!(world.bench.cpu.debugger.take_stop(), Some(DebugStop::Stop(CODE + 1)));
+        assert_eq!(
+            world.bench.cpu.debugger.take_stop(),
+            Some(DebugStop::Stop(CODE + 1))
+        );
         assert_eq!(world.bench.cpu.icount, 1);
         assert_eq!(world.run(100), StopReason::Shutdown, "{engine:?}");
     }
@@ -233,7 +260,11 @@ fn code_that_is_watched_can_change() {
             kind: WatchKind::Write,
         };
         world.bench.cpu.set_watches(&[watch]);
-        assert_eq!(world.hits(1), [(1, DebugStop::Watch(CODE + 3, watch))], "{engine:?}");
+        assert_eq!(
+            world.hits(1),
+            [(1, DebugStop::Watch(CODE + 3, watch))],
+            "{engine:?}"
+        );
         assert_eq!(world.bench.get::<1>(CODE + 3), [0x90]);
     }
 }

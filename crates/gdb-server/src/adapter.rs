@@ -164,7 +164,9 @@ impl<D: Debuggee> Target for Adapter<D> {
         false
     }
 
-    fn support_target_description_xml_override(&mut self) -> Option<TargetDescriptionXmlOverrideOps<'_, Self>> {
+    fn support_target_description_xml_override(
+        &mut self,
+    ) -> Option<TargetDescriptionXmlOverrideOps<'_, Self>> {
         Some(self)
     }
 }
@@ -254,7 +256,10 @@ impl<D: Debuggee> SingleRegisterAccess<Tid> for Adapter<D> {
 impl<D: Debuggee> MultiThreadResume for Adapter<D> {
     fn resume(&mut self) -> Result<(), Infallible> {
         let all = 0..self.debuggee.cpus();
-        let (steps, continues) = (std::mem::take(&mut self.steps), std::mem::take(&mut self.continues));
+        let (steps, continues) = (
+            std::mem::take(&mut self.steps),
+            std::mem::take(&mut self.continues),
+        );
         let held = if self.locked {
             all.filter(|cpu| !steps.contains(cpu) && !continues.contains(cpu))
                 .collect()

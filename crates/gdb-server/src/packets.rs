@@ -80,7 +80,9 @@ fn classify(packet: Vec<u8>) -> Packet {
     let end = packet.len() - 3;
     let body = &packet[1..end];
     let sum = body.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-    let told = hex(packet[end + 1]).zip(hex(packet[end + 2])).map(|(a, b)| a << 4 | b);
+    let told = hex(packet[end + 1])
+        .zip(hex(packet[end + 2]))
+        .map(|(a, b)| a << 4 | b);
     if told != Some(sum) {
         return Packet::Damaged;
     }
@@ -109,7 +111,9 @@ fn classify(packet: Vec<u8>) -> Packet {
 /// Whether `ADDRESS,LENGTH` is something an answer can hold, within the address space.
 fn is_modest(range: &[u8]) -> bool {
     let parse = |text: &str| u64::from_str_radix(text, 16).ok();
-    let range = std::str::from_utf8(range).ok().and_then(|text| text.split_once(','));
+    let range = std::str::from_utf8(range)
+        .ok()
+        .and_then(|text| text.split_once(','));
     let Some((addr, len)) = range.and_then(|(addr, len)| parse(addr).zip(parse(len))) else {
         return false;
     };

@@ -203,7 +203,9 @@ impl Registers {
     /// Takes what a `G` packet has; its length says which description it follows. None if it follows none.
     pub fn from_packet(packet: &[u8]) -> Option<Self> {
         let length = |wide| -> usize { Register::all(wide).iter().map(|r| r.size(wide)).sum() };
-        let wide = [true, false].into_iter().find(|&wide| length(wide) == packet.len())?;
+        let wide = [true, false]
+            .into_iter()
+            .find(|&wide| length(wide) == packet.len())?;
         let mut registers = Self {
             wide,
             ..Self::default()

@@ -142,8 +142,12 @@ impl<D: Debuggee> Session<D> {
     /// A debugger has connected; the machine stands still from now on.
     pub fn begin(&mut self) {
         self.end();
-        let stub = GdbStub::builder(Outbox::default()).packet_buffer_size(PACKET).build();
-        let state = stub.ok().and_then(|stub| stub.run_state_machine(&mut self.adapter).ok());
+        let stub = GdbStub::builder(Outbox::default())
+            .packet_buffer_size(PACKET)
+            .build();
+        let state = stub
+            .ok()
+            .and_then(|stub| stub.run_state_machine(&mut self.adapter).ok());
         debug_assert!(state.is_some(), "nothing that could fail depends on the peer");
         self.state = state;
     }
@@ -193,7 +197,9 @@ impl<D: Debuggee> Session<D> {
     pub fn stopped(&mut self, stop: Stop) {
         let reason = self.reason(stop);
         self.drive(|state, adapter| match state {
-            GdbStubStateMachine::Running(inner) => inner.report_stop(adapter, reason).map_err(|e| e.to_string()),
+            GdbStubStateMachine::Running(inner) => {
+                inner.report_stop(adapter, reason).map_err(|e| e.to_string())
+            }
             other => Ok(other),
         });
     }
@@ -340,7 +346,9 @@ impl<D: Debuggee> Session<D> {
                 }
             }
             Stop::Step { cpu } => signal(cpu, Signal::SIGTRAP),
-            Stop::Interrupted { cpu } | Stop::Begin { cpu } | Stop::End { cpu } => signal(cpu, Signal::SIGINT),
+            Stop::Interrupted { cpu } | Stop::Begin { cpu } | Stop::End { cpu } => {
+                signal(cpu, Signal::SIGINT)
+            }
             Stop::Exited(status) => MultiThreadStopReason::Exited(status),
         }
     }

@@ -157,7 +157,10 @@ impl Machine {
 
     /// If the machine has stopped while the debugger waits for that, tells it why.
     pub(crate) fn debugger_report(&mut self, period: &mut Period<'_>) {
-        let waits = self.gdb.as_ref().is_some_and(|server| server.session.is_running());
+        let waits = self
+            .gdb
+            .as_ref()
+            .is_some_and(|server| server.session.is_running());
         if !waits || self.state == RunState::Running {
             return;
         }

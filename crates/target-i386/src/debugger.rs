@@ -16,9 +16,9 @@
 //! **When a stop holds** depends on the instant alone: it is hit each time RIP is a stop address and an instruction (or
 //! another iteration of a repeated one) is about to be executed. Runs of any length and engine see the same hits.
 
+use crate::Vcpu;
 use crate::insn::seg;
 use crate::vcpu::attention;
-use crate::Vcpu;
 use softmmu::tlb::Access;
 use softmmu::{GuestVirt, PAGE_SIZE};
 
@@ -245,7 +245,10 @@ impl Vcpu {
     #[cold]
     fn compare_watches(&mut self, linear: u64, len: u64, access: Access) {
         let debugger = &mut self.debugger;
-        let hit = debugger.watches.iter().find(|watch| watch.fits(linear, len, access));
+        let hit = debugger
+            .watches
+            .iter()
+            .find(|watch| watch.fits(linear, len, access));
         if let (Some(watch), None) = (hit, debugger.hit) {
             debugger.hit = Some((linear.max(watch.addr), *watch));
             self.leave = true;

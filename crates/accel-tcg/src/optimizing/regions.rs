@@ -20,8 +20,8 @@ use softmmu::{GuestVirt, PAGE_SIZE, RamAddr};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use target_i386::clif::{Region, RegionExit};
-use target_i386::jit::{Env, Key};
 use target_i386::debugger::Debugger;
+use target_i386::jit::{Env, Key};
 use target_i386::{CodeHolder, Vcpu};
 
 /// When regions are made.

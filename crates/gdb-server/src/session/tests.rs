@@ -48,7 +48,10 @@ impl Debuggee for Toy {
     }
     fn read(&mut self, _: usize, space: Space, addr: u64, to: &mut [u8]) -> usize {
         let start = addr.wrapping_sub(if space == Space::Physical { 0 } else { BASE });
-        let found = self.memory.iter().skip(usize::try_from(start).unwrap_or(usize::MAX));
+        let found = self
+            .memory
+            .iter()
+            .skip(usize::try_from(start).unwrap_or(usize::MAX));
         to.iter_mut().zip(found).map(|(to, from)| *to = *from).count()
     }
     fn write(&mut self, _: usize, _: Space, addr: u64, from: &[u8]) -> Result<(), Refused> {
@@ -140,14 +143,44 @@ fn runs_and_stops() {
     send(&mut session, "Z2,1010,8");
     assert!(session.debuggee().points.is_empty(), "not before it runs");
     for (packet, order, stop, report) in [
-        ("vCont;c", forward(&[], &[]), Stop::Breakpoint { cpu: 1, addr: BASE + 4 }, "T05thread:02;swbreak:;"),
-        ("vCont;s:1;c", forward(&[0], &[]), Stop::Step { cpu: 0 }, "T05thread:01;"),
-        ("vCont;s:2", forward(&[1], &[0]), Stop::Step { cpu: 1 }, "T05thread:02;"),
-        ("vCont;c", forward(&[], &[]), Stop::Breakpoint { cpu: 0, addr: BASE + 8 }, "T05thread:01;hwbreak:;"),
         (
             "vCont;c",
             forward(&[], &[]),
-            Stop::Watch { cpu: 0, addr: BASE + 16, kind: WatchKind::Write },
+            Stop::Breakpoint {
+                cpu: 1,
+                addr: BASE + 4,
+            },
+            "T05thread:02;swbreak:;",
+        ),
+        (
+            "vCont;s:1;c",
+            forward(&[0], &[]),
+            Stop::Step { cpu: 0 },
+            "T05thread:01;",
+        ),
+        (
+            "vCont;s:2",
+            forward(&[1], &[0]),
+            Stop::Step { cpu: 1 },
+            "T05thread:02;",
+        ),
+        (
+            "vCont;c",
+            forward(&[], &[]),
+            Stop::Breakpoint {
+                cpu: 0,
+                addr: BASE + 8,
+            },
+            "T05thread:01;hwbreak:;",
+        ),
+        (
+            "vCont;c",
+            forward(&[], &[]),
+            Stop::Watch {
+                cpu: 0,
+                addr: BASE + 16,
+                kind: WatchKind::Write,
+            },
             "T05thread:01;watch:1010;",
         ),
         ("vCont;c", forward(&[], &[]), Stop::Exited(3), "W03"),
@@ -160,7 +193,11 @@ fn runs_and_stops() {
     }
     let points = &session.debuggee().points;
     assert_eq!(points.stops(), [BASE + 4, BASE + 8]);
-    let watch = Watch { addr: BASE + 16, len: 8, kind: WatchKind::Write };
+    let watch = Watch {
+        addr: BASE + 16,
+        len: 8,
+        kind: WatchKind::Write,
+    };
     assert!(points.watches.contains(&watch));
 }
 
@@ -177,11 +214,18 @@ fn interrupts() {
 #[test]
 fn backwards_only_with_a_past() {
     let mut session = open(true);
-    assert!(send(&mut session, "qSupported:swbreak+").1.contains("ReverseContinue+;ReverseStep+"));
+    assert!(
+        send(&mut session, "qSupported:swbreak+")
+            .1
+            .contains("ReverseContinue+;ReverseStep+")
+    );
     assert_eq!(send(&mut session, "bc").0, [Order::Resume(Motion::Back)]);
     session.stopped(Stop::Begin { cpu: 0 });
     assert_eq!(answer(&mut session), "T05thread:01;replaylog:begin;");
-    assert_eq!(send(&mut session, "bs").0, [Order::Resume(Motion::StepBack { cpu: 0 })]);
+    assert_eq!(
+        send(&mut session, "bs").0,
+        [Order::Resume(Motion::StepBack { cpu: 0 })]
+    );
     session.stopped(Stop::Step { cpu: 0 });
     send(&mut session, "vCont;c");
     session.stopped(Stop::End { cpu: 0 });
@@ -208,7 +252,10 @@ fn leaving() {
     assert!(!session.debuggee().points.is_empty());
     let (orders, text) = send(&mut session, "D;1");
     assert_eq!((orders.as_slice(), text.as_str()), (&[Order::Detach][..], ""));
-    assert!(session.debuggee().points.is_empty(), "breakpoints go with the debugger");
+    assert!(
+        session.debuggee().points.is_empty(),
+        "breakpoints go with the debugger"
+    );
     assert_eq!(send(&mut session, "k").0, [Order::Kill]);
 }
 
@@ -223,9 +270,36 @@ fn acknowledgements_end_when_asked() {
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
     let start = prop::sample::select(vec![
-        "", "g", "G", "p", "P", "m", "M", "X", "Z0,", "Z2,", "z1,", "vCont;", "vCont;s:", "Hg", "Hc", "T", "bs", "c",
-        "s", "qXfer:features:read:target.xml:", "qRcmd,", "qSupported:", "qThreadExtraInfo,", "D", "k", "QStartNoAckMode",
-        "qfThreadInfo", "?", "vKill;", "qC",
+        "",
+        "g",
+        "G",
+        "p",
+        "P",
+        "m",
+        "M",
+        "X",
+        "Z0,",
+        "Z2,",
+        "z1,",
+        "vCont;",
+        "vCont;s:",
+        "Hg",
+        "Hc",
+        "T",
+        "bs",
+        "c",
+        "s",
+        "qXfer:features:read:target.xml:",
+        "qRcmd,",
+        "qSupported:",
+        "qThreadExtraInfo,",
+        "D",
+        "k",
+        "QStartNoAckMode",
+        "qfThreadInfo",
+        "?",
+        "vKill;",
+        "qC",
     ]);
     let rest = prop_oneof![
         "[0-9a-f]{0,20}(,[0-9a-f]{0,20})?(:[0-9a-f]{0,40})?(=[0-9a-f]{0,40})?",

@@ -95,7 +95,10 @@ impl Debuggee for Attached {
             let in_page = (PAGE_SIZE - at % PAGE_SIZE) as usize;
             let end = (done + in_page).min(to.len());
             let piece = &mut to[done..end];
-            let Some(physical) = self.physical(cpu, space, at).filter(|&at| self.memory(at).is_some()) else {
+            let Some(physical) = self
+                .physical(cpu, space, at)
+                .filter(|&at| self.memory(at).is_some())
+            else {
                 break;
             };
             if self.pc.memory.read(GuestPhys(physical), piece).is_err() {

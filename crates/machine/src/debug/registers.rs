@@ -17,7 +17,13 @@ const GS: usize = 5;
 pub fn of(cpu: &Vcpu, wide: bool) -> Registers {
     let state = &cpu.state;
     let fpu = &state.fpu;
-    let general = |n: usize| if wide { state.gpr[n] } else { state.gpr[n] & 0xffff_ffff };
+    let general = |n: usize| {
+        if wide {
+            state.gpr[n]
+        } else {
+            state.gpr[n] & 0xffff_ffff
+        }
+    };
     Registers {
         wide,
         gpr: std::array::from_fn(general),
@@ -194,8 +200,14 @@ mod tests {
             assert_eq!(set(&mut bench.cpu, &new), Ok(()));
             // ST(2) is written, so its tag is no longer what was set with it.
             let now = of(&bench.cpu, wide);
-            assert_eq!((now.gpr, now.pc, now.flags, now.xmm), (new.gpr, new.pc, new.flags, new.xmm));
-            assert_eq!((now.stack, now.gs_base, now.control), (new.stack, new.gs_base, new.control));
+            assert_eq!(
+                (now.gpr, now.pc, now.flags, now.xmm),
+                (new.gpr, new.pc, new.flags, new.xmm)
+            );
+            assert_eq!(
+                (now.stack, now.gs_base, now.control),
+                (new.stack, new.gs_base, new.control)
+            );
         }
     }
 

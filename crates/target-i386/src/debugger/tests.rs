@@ -44,12 +44,19 @@ fn accesses_that_fit() {
 #[test]
 fn faults_take_hits_back() {
     let mut bench = TestBench::new(Mode::Long);
-    bench.cpu.set_watches(&[Watch { addr: 0x9000, len: 8, kind: WatchKind::Read }]);
+    bench.cpu.set_watches(&[Watch {
+        addr: 0x9000,
+        len: 8,
+        kind: WatchKind::Read,
+    }]);
     // add rax, [rdi]; then div qword [rdi]: zero.
     bench.code(&[0x48, 0x03, 0x07, 0x48, 0xf7, 0x37]);
     bench.cpu.state.gpr[7] = 0x9000;
     assert_eq!(bench.run(10), crate::StopReason::Debug);
-    assert_eq!((bench.cpu.icount, bench.cpu.debugger.take_stop().is_some()), (1, true));
+    assert_eq!(
+        (bench.cpu.icount, bench.cpu.debugger.take_stop().is_some()),
+        (1, true)
+    );
     // #DE without a handler.
     assert_eq!(bench.run(10), crate::StopReason::Shutdown);
 }
