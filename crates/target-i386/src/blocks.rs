@@ -144,7 +144,8 @@ impl BlockCache {
         };
         // The tag of one half says nothing of a second page in the other.
         let second = self.blocks[id as usize].second.is_some();
-        if !(second && pc >= PAGE_SIZE.wrapping_neg()) && !cpu.debugger.has_offset(pc) {
+        let known_by_tag = !(second && pc >= PAGE_SIZE.wrapping_neg());
+        if known_by_tag && !cpu.debugger.has_offset(pc) {
             // Filling the second page may have flushed nothing, but the tag must be the present one.
             let tag = cpu.fetch_tag(pc);
             self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
