@@ -30,6 +30,9 @@ const LOOP: &[u8] = &[
 /// Instructions of a round of it: a move, five times four, a move, six iterations, a jump.
 const ROUND: u64 = 1 + 20 + 1 + 6 + 1;
 
+/// Instructions completed, and address.
+type Hits = &'static [(u64, u64)];
+
 struct World {
     bench: TestBench,
     execution: Execution,
@@ -53,6 +56,14 @@ impl World {
         let execution = Execution::new(&bench.cpu, config);
         assert_eq!(execution.fallback(), None);
         Self { bench, execution }
+    }
+
+    /// The same program elsewhere.
+    fn at(engine: Engine, addr: u64) -> Self {
+        let mut world = Self::new(engine);
+        world.bench.put(addr, LOOP);
+        world.bench.cpu.state.rip = addr;
+        world
     }
 
     fn run(&mut self, budget: u64) -> StopReason {
@@ -149,6 +160,34 @@ fn stops_come_and_go() {
     }
 }
 
+/// Instructions that run over a page's end, before it and behind it.
+#[test]
+fn stops_at_a_pages_end() {
+    // The first MOV ends on the next page, or the second ADD's operand does, or the branch.
+    for start in [0x3ffd, 0x3ffa, 0x3ff3, 0x3fee] {
+        for offset in [0, 5, 7, 0xa, 0xc, 0xe, 0x13, 0x15] {
+            let mut interpreted = World::at(Engine::Interpreter, start);
+            interpreted.bench.cpu.set_stops(&[start + offset]);
+            let expected = interpreted.hits(9 * ROUND);
+            let (first, round) = (expected[0].0, expected.iter().filter(|hit| hit.0 < ROUND).count());
+            assert!(
+                first < ROUND && expected.len() == 9 * round,
+                "{start:x}+{offset:x}"
+            );
+            for engine in ENGINES {
+                let mut world = World::at(engine, start);
+                world.hits(3 * ROUND);
+                world.bench.cpu.set_stops(&[start + offset]);
+                assert_eq!(
+                    world.hits(9 * ROUND),
+                    expected[3 * round..],
+                    "{engine:?} {start:x}+{offset:x}"
+                );
+            }
+        }
+    }
+}
+
 /// In the middle of an instruction, or at its offset in another page: no hit.
 #[test]
 fn other_addresses_are_no_stops() {
@@ -171,7 +210,7 @@ fn watches_stop_after_the_access() {
     const R: WatchKind = WatchKind::Read;
     const A: WatchKind = WatchKind::Access;
     // What is watched; hits in the first round: instructions completed, and address.
-    let cases: [(u64, u64, WatchKind, &[(u64, u64)]); 7] = [
+    let cases: [(u64, u64, WatchKind, Hits); 7] = [
         (DATA, 4, W, &[(2, DATA), (6, DATA), (10, DATA), (14, DATA), (18, DATA), (23, DATA), (24, DATA + 1), (25, DATA + 2), (26, DATA + 3)]),
         (DATA + 2, 1, W, &[(2, DATA + 2), (6, DATA + 2), (10, DATA + 2), (14, DATA + 2), (18, DATA + 2), (25, DATA + 2)]),
         (DATA, 1, R, &[(2, DATA), (6, DATA), (10, DATA), (14, DATA), (18, DATA)]),
