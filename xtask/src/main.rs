@@ -10,6 +10,7 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
+mod gdb_test;
 mod guests;
 mod lockstep;
 mod multiboot;
@@ -47,6 +48,8 @@ cargo xtask CHORE
   snapshots [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
               takes snapshots along a Debian boot and a workload, says what they cost, and compares
               what follows each of them, restored, with what followed it the first time
+  gdb-test [--reprise FILE]
+              the real gdb, driven by a script, and a guest that does not notice
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -98,6 +101,14 @@ fn run() -> Result<()> {
                 other => Err(anyhow::Error::from(other.unexpected())),
             })?;
             bless::bless(workspace, &filter)
+        }
+        "gdb-test" => {
+            let options = boot_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            gdb_test::run(workspace, &reprise)
         }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "snapshots" => {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything CI checks, in the order in which mistakes are cheapest to find.
 
-use crate::{boot, boot_tests, lockstep, progress, snapshots, tidy};
+use crate::{boot, boot_tests, gdb_test, lockstep, progress, snapshots, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -37,6 +37,10 @@ pub fn test(workspace: &Path) -> Result<()> {
     step("boot tests", || {
         let reprise = boot::build(workspace, true)?;
         boot_tests::run(workspace, &reprise, &boot_tests::Options::default())
+    })?;
+    step("gdb", || {
+        let reprise = boot::build(workspace, true)?;
+        gdb_test::run(workspace, &reprise)
     })?;
     println!("all checks passed");
     Ok(())

@@ -18,6 +18,8 @@ const LAYERS: &[(&str, u32)] = &[
     ("target-i386", 2),
     ("chardev", 2),
     ("monitor", 2),
+    ("gdb-server", 2),
+    ("qmp", 2),
     ("hw-core", 2),
     ("accel-tcg", 3),
     ("hw-i386", 3),

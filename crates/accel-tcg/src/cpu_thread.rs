@@ -27,6 +27,9 @@ pub trait CpuEvents: Send + Sync {
     /// Triple fault. The CPU has stopped; the machine decides between reset and exit. Under the big lock.
     fn triple_fault(&self);
 
+    /// The CPU has stopped for a debugger ([`Vcpu::debugger`] says why). Under the big lock.
+    fn debug_stop(&self) {}
+
     /// The thread ends: it was told to, or it panicked. Without the big lock.
     fn ended(&self) {}
 }
@@ -360,9 +363,11 @@ impl Runner {
             match self.boundary(&mut period) {
                 Step::Run(budget) => {
                     let reason = self.round.run(&mut period, budget);
-                    self.settled = reason != StopReason::ExitRequest;
-                    if reason == StopReason::Shutdown {
-                        self.events.triple_fault();
+                    self.settled = !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
+                    match reason {
+                        StopReason::Shutdown => self.events.triple_fault(),
+                        StopReason::Debug => self.events.debug_stop(),
+                        _ => {}
                     }
                 }
                 Step::Again => {}

@@ -6,6 +6,7 @@
 use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
+use crate::debug::{Attached, GdbServer, Line};
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
@@ -76,6 +77,7 @@ pub struct Parts {
     pub requests: Arc<Requests>,
     pub main_loop: MainLoop,
     pub monitors: Vec<MonitorConsole>,
+    pub gdb: Option<Line>,
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
@@ -95,6 +97,9 @@ pub struct Remaining {
     pub ends: EndPolicy,
     pub snapshots: PathBuf,
     pub load_snapshot: Option<String>,
+    pub start_stopped: bool,
+    /// Its CPUs know 64-bit mode.
+    pub wide: bool,
 }
 
 /// Makes the machine.
@@ -125,7 +130,20 @@ pub fn assemble(config: Config) -> Result<Assembled> {
             cpus.request_stop();
         }
     });
+    let wide = parts.config.wide;
+    let gdb = parts.gdb.map(|line| {
+        let attached = Attached::new(
+            Arc::clone(&cpus),
+            Arc::clone(&parts.pc),
+            Arc::clone(&parts.lock),
+            wide,
+        );
+        GdbServer::new(line, attached)
+    });
     let machine = Machine {
+        gdb,
+        history: None,
+        start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
         cpus,
@@ -162,7 +180,12 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         .debug_console
         .as_ref()
         .map(|console| console.backend.as_str());
-    let described = Described::new(&config.serials, config.monitor.as_deref(), debug_backend)?;
+    let described = Described::new(
+        &config.serials,
+        config.monitor.as_deref(),
+        debug_backend,
+        config.gdb.as_deref(),
+    )?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
@@ -242,6 +265,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         serials,
         debug_console,
         monitors,
+        gdb,
         stdio,
     } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
@@ -270,6 +294,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
         chardevs.push(backend);
     }
+    let wide = config.cpu.has(Features::LM);
     let model = Arc::new(config.cpu);
     let vcpu = |(n, signals)| {
         let place: usize = n;
@@ -289,6 +314,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             name: config.name,
             execution: config.execution,
             look: config.look,
+            start_stopped: config.start_stopped,
+            wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
@@ -303,6 +330,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         requests,
         main_loop,
         monitors,
+        gdb: gdb.map(Line::new).transpose()?,
         chardevs,
         on_stdio,
         signals: signal_token,

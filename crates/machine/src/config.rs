@@ -49,6 +49,10 @@ pub struct Config {
     pub snapshots: PathBuf,
     /// The snapshot that the machine begins with (`-loadvm`).
     pub load_snapshot: Option<String>,
+    /// Where a debugger connects, as `-gdb` takes it.
+    pub gdb: Option<String>,
+    /// Wait for a debugger or the monitor before the first instruction (`-S`).
+    pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
@@ -77,6 +81,8 @@ impl Default for Config {
             stay_after_shutdown: false,
             snapshots: ".".into(),
             load_snapshot: None,
+            gdb: None,
+            start_stopped: false,
             signals: false,
         }
     }

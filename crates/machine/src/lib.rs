@@ -25,6 +25,7 @@ mod assemble;
 mod backends;
 mod config;
 mod console;
+mod debug;
 mod digest;
 mod files;
 mod hints;

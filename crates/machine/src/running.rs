@@ -4,6 +4,7 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
+use crate::debug::{GdbServer, History};
 use crate::digest::{self, Digest};
 use crate::hints;
 use crate::requests::{Pending, Requests, ResetCause};
@@ -28,8 +29,12 @@ use xxhash_rust::xxh3::Xxh3;
 pub enum RunState {
     /// Executing.
     Running,
+    /// Not started yet (`-S`).
+    Prelaunch,
     /// Stopped by the monitor.
     Paused,
+    /// Stopped by the debugger: its order, a breakpoint, a step.
+    Debug,
     /// Switched off and kept (`-no-shutdown`).
     Shutdown,
 }
@@ -39,7 +44,9 @@ impl RunState {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Prelaunch => "paused (prelaunch)",
             Self::Paused => "paused",
+            Self::Debug => "paused (debug)",
             Self::Shutdown => "paused (shutdown)",
         }
     }
@@ -74,6 +81,12 @@ pub struct Machine {
     pub(crate) snapshots: Store,
     /// The snapshot to begin with (`-loadvm`).
     pub(crate) begin_with: Option<String>,
+    /// Stay where the reset leaves us (`-S`).
+    pub(crate) start_stopped: bool,
+    /// The debugger's connection.
+    pub(crate) gdb: Option<GdbServer>,
+    /// Where the debugger goes back to.
+    pub(crate) history: Option<Box<dyn History>>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -101,7 +114,11 @@ impl Machine {
                 return Err(error).with_context(|| format!("-loadvm {name}"));
             }
         }
-        self.start();
+        if self.start_stopped {
+            self.state = RunState::Prelaunch;
+        } else {
+            self.start();
+        }
         let mut log = LogCare::new(self.replay.mode());
         let (status, cause) = loop {
             main_loop.run_once(&mut period, log.timeout())?;
@@ -109,7 +126,8 @@ impl Machine {
                 anyhow::bail!("a CPU thread ended unexpectedly");
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
-            let asked = monitors.iter().any(MonitorConsole::has_news);
+            let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
+            let asked = debugger || monitors.iter().any(MonitorConsole::has_news);
             if asked {
                 period.without_gate(|big| self.cpus.pause(big));
             }
@@ -119,6 +137,9 @@ impl Machine {
                     period: &mut period,
                 });
             }
+            if debugger {
+                self.debugger_turn(&mut period);
+            }
             if let Some(end) = self.carry_out(&mut period) {
                 break end;
             }
@@ -127,12 +148,16 @@ impl Machine {
                 // The log's end is at a boundary, and only a CPU that runs comes to one.
                 self.start();
             }
+            self.debugger_report(&mut period);
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);
         let status = self.finish(&mut period, status, cause);
+        if let Some(server) = &mut self.gdb {
+            server.end(status);
+        }
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -274,6 +299,7 @@ impl Machine {
             exit,
             power_off,
             reset,
+            debug,
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
@@ -292,9 +318,13 @@ impl Machine {
             self.stop(period, RunState::Paused);
             self.reset(period);
             // A machine that was switched off comes back with a reset; one that was paused stays so.
-            if before != RunState::Paused {
+            if matches!(before, RunState::Running | RunState::Shutdown) {
                 self.start();
+            } else {
+                self.state = before;
             }
+        } else if debug {
+            self.stop(period, RunState::Debug);
         }
         None
     }

@@ -72,7 +72,10 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn cont(&mut self) {
-        if self.machine.state == RunState::Paused {
+        if matches!(
+            self.machine.state,
+            RunState::Paused | RunState::Debug | RunState::Prelaunch
+        ) {
             self.machine.start();
         }
     }

@@ -296,7 +296,11 @@ fn invented_states_are_survived() {
             }
         }
         match machine.stepper.load_snapshot(&bad) {
-            Ok(()) => drop(machine.stepper.run_to(machine.stepper.instructions().saturating_add(3_000))),
+            Ok(()) => drop(
+                machine
+                    .stepper
+                    .run_to(machine.stepper.instructions().saturating_add(3_000)),
+            ),
             Err(_) => refused += 1,
         }
     }

@@ -12,6 +12,7 @@ pub mod clif;
 pub mod control;
 pub mod cpuid;
 pub mod debug;
+pub mod debugger;
 pub mod decode;
 pub mod exec;
 pub mod fault;

@@ -59,6 +59,8 @@ pub struct Draft {
     pub no_shutdown: bool,
     pub load_snapshot: Option<String>,
     pub snapshots: Option<PathBuf>,
+    pub gdb: Option<String>,
+    pub start_stopped: bool,
     pub log: LogConfig,
 }
 
@@ -385,6 +387,8 @@ impl Draft {
             stay_after_shutdown: self.no_shutdown,
             snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
             load_snapshot: self.load_snapshot,
+            gdb: self.gdb,
+            start_stopped: self.start_stopped,
             signals: true,
         };
         Ok((config, self.log))

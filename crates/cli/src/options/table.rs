@@ -70,6 +70,9 @@ const CONSOLE: &[CommandOption] = &[
 
 #[rustfmt::skip]
 const INSIDE: &[CommandOption] = &[
+    row("s", &[], None, "short for -gdb tcp::1234", |d, _| { d.gdb = Some("tcp::1234".to_owned()); Ok(()) }),
+    row("S", &[], None, "wait for 'continue' of a debugger or 'cont' of the monitor before the first instruction", |d, _| { d.start_stopped = true; Ok(()) }),
+    row("gdb", &[], Some("DEVICE"), "where a debugger connects: tcp::PORT, unix:PATH, stdio", |d, v| { d.gdb = Some(v.to_owned()); Ok(()) }),
     row("d", &[], Some("ITEM[,ITEM]"), "log items; 'help' lists them", draft::log_items),
     row("D", &[], Some("FILE"), "log into FILE instead of standard error", |d, v| { d.log.file = Some(v.to_owned()); Ok(()) }),
     row("dfilter", &[], Some("RANGE[,RANGE]"), "in_asm, out_asm, clif, exec and cpu only for code in START..END, START+LENGTH or START-LENGTH", draft::log_filter),
