@@ -184,6 +184,9 @@ impl Toy {
                 break;
             }
             let stop = replay.next_stop(self.now)?;
+            if stop.again {
+                continue;
+            }
             let target = |limit: u64| stop.count.unwrap_or(u64::MAX).min(limit);
             if !self.idle {
                 let mut end = target(
