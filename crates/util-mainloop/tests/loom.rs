@@ -194,6 +194,74 @@ fn tickets_alternate() {
     });
 }
 
+/// M2: first come, first served, whatever the others do meanwhile.
+#[test]
+fn tickets_are_served_in_order() {
+    loom::model(|| {
+        let lock = Arc::new(TicketLock::new());
+        let served = Arc::new(AtomicUsize::new(0));
+        let stand_in_line = |place: usize| {
+            let thread = thread::spawn({
+                let (lock, served) = (lock.clone(), served.clone());
+                move || {
+                    lock.lock();
+                    assert_eq!(served.fetch_add(1, Ordering::Relaxed), place, "overtook");
+                    lock.unlock();
+                }
+            });
+            while lock.queue_len() != place as u64 + 2 {
+                thread::yield_now();
+            }
+            thread
+        };
+        lock.lock();
+        let first = stand_in_line(0);
+        let second = stand_in_line(1);
+        lock.unlock();
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+/// M2: a vCPU that runs until it is kicked hands the lock over to whoever waits, and gets it back: the kick of a waiter
+/// is not lost between the vCPU's turns. It clears the request first and looks at the line then.
+#[test]
+fn a_waiter_kicks_the_vcpu_out() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let lock = Arc::new(TicketLock::new());
+        let kicked = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicBool::new(false));
+        let vcpu = thread::spawn({
+            let (lock, kicked, done) = (lock.clone(), kicked.clone(), done.clone());
+            move || {
+                lock.lock();
+                while !done.load(Ordering::Relaxed) {
+                    kicked.swap(false, Ordering::AcqRel);
+                    if lock.contended() {
+                        lock.unlock();
+                        lock.lock();
+                        continue;
+                    }
+                    // Guest code, which leaves for a kick only.
+                    while !kicked.load(Ordering::Acquire) {
+                        thread::yield_now();
+                    }
+                }
+                lock.unlock();
+            }
+        });
+        lock.lock_or(|| kicked.store(true, Ordering::Release));
+        // The vCPU reads this under the lock, or has stood in line before and is kicked once more.
+        done.store(true, Ordering::Relaxed);
+        lock.unlock();
+        kicked.store(true, Ordering::Release);
+        vcpu.join().unwrap();
+        assert!(!lock.contended() && lock.queue_len() == 0);
+    });
+}
+
 struct Ticket {
     lock: TicketLock,
     big: Witness,
