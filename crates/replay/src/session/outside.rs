@@ -16,7 +16,7 @@ pub struct Stop {
     /// The log's next event is due at this very instant: begin the boundary again. That is so after a
     /// [`note`](Replay::note) at the boundary (a digest) if an event from outside came behind it, and as long as a
     /// completion is [awaited](Replay::awaited).
-    pub again: bool,
+    pub waiting: bool,
 }
 
 impl Replay {
@@ -142,7 +142,7 @@ impl Replay {
     /// An event of the log that the machine makes itself is not stopped at but after: it belongs to what happens
     /// from its instant on, and if that does not come, the next boundary finds the event too late.
     ///
-    /// A vCPU that could run but gets no instruction (`count` is the present one, and not `again`) has not
+    /// A vCPU that could run but gets no instruction (`count` is the present one, and it is not `waiting`) has not
     /// been running in the recording: that is [`Difference::NotIdle`].
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Replay {
         Ok(Stop {
             count: Some(at.count.max(now.count).saturating_add(after as u64)),
             warp_ns: same.then(|| at.warp_ns.saturating_add(after)),
-            again: exactly && is_event && at == now && !self.stops_at(player, now),
+            waiting: exactly && is_event && at == now && !self.stops_at(player, now),
         })
     }
 

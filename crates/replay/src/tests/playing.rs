@@ -177,10 +177,10 @@ fn a_stop_lets_the_machine_come_to_each_event() {
         (Instant::new(30, 500, 2), typed("b")),
         (Instant::new(30, 500, 2), Event::Block { id: 9 }),
     ];
-    let stop = |count, warp_ns, again| Stop {
+    let stop = |count, warp_ns, waiting| Stop {
         count: Some(count),
         warp_ns,
-        again,
+        waiting,
     };
     for (skip, now, expected) in [
         (0, at(0), stop(10, None, false)),
@@ -224,7 +224,7 @@ fn a_completion_waits_for_its_request() {
     assert_eq!(replay.submit(Event::BottomHalf { id: 1 }), None);
     assert_eq!(replay.submit(Event::Block { id: 2 }), None);
     assert_eq!(replay.due(at(5)).unwrap(), None);
-    assert!(replay.next_stop(at(5)).unwrap().again);
+    assert!(replay.next_stop(at(5)).unwrap().waiting);
     assert_eq!(replay.submit(Event::Block { id: 1 }), None);
     assert_eq!(kicks.load(Ordering::Relaxed), 3);
     assert_eq!(replay.due(at(5)).unwrap(), Some(Event::Block { id: 1 }));

@@ -184,7 +184,7 @@ impl Toy {
                 break;
             }
             let stop = replay.next_stop(self.now)?;
-            if stop.again {
+            if stop.waiting {
                 continue;
             }
             let target = |limit: u64| stop.count.unwrap_or(u64::MAX).min(limit);
