@@ -1,6 +1,6 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::BootFiles;
+use crate::{BootFiles, Log};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use chardev::Chardev;
 use std::fmt;
@@ -16,6 +16,8 @@ pub struct Config {
     pub memory: u64,
     /// CPU model and features.
     pub cpu: cpuid::Model,
+    /// How many CPUs, and how they are grouped.
+    pub layout: cpuid::Layout,
     /// What boots; the embedded guest if none.
     pub boot: Option<BootFiles>,
     /// Backends of the serial ports in the order of the ports; at most four.
@@ -28,6 +30,8 @@ pub struct Config {
     pub debug_exit: Option<DebugExit>,
     /// Who moves virtual time.
     pub time: Time,
+    /// Whether the run is recorded, or follows a recording; both take counted time.
+    pub log: Log,
     /// What runs guest code.
     pub execution: ExecutionConfig,
     /// What is shown of it.
@@ -52,12 +56,14 @@ impl Default for Config {
             name: None,
             memory: 512 << 20,
             cpu: cpuid::Model::max(),
+            layout: cpuid::Layout::default(),
             boot: None,
             serials: Vec::new(),
             monitor: None,
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
+            log: Log::None,
             execution: ExecutionConfig::default(),
             look: Look::default(),
             hpet: true,

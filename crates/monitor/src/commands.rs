@@ -22,6 +22,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "system_reset", short: "", arguments: "", help: "presses the reset button", run: |_, _, t| quiet(t, |t| t.system_reset()) },
     Command { name: "system_powerdown", short: "", arguments: "", help: "presses the power button", run: |_, _, t| quiet(t, |t| t.system_powerdown()) },
     Command { name: "nmi", short: "", arguments: "", help: "sends a non-maskable interrupt", run: |_, _, t| quiet(t, |t| t.nmi()) },
+    Command { name: "cpu", short: "", arguments: "N", help: "selects the CPU that registers and memory are shown of", run: cpu },
     Command { name: "x", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a virtual address; FORMAT is COUNT, x d u o c i, b h w g", run: |a, f, t| memory(a, f, Space::Virtual, t) },
     Command { name: "xp", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a physical address", run: |a, f, t| memory(a, f, Space::Physical, t) },
     Command { name: "print", short: "p", arguments: "EXPRESSION", help: "evaluates numbers, $registers, + - * ()", run: print },
@@ -31,13 +32,14 @@ const COMMANDS: &[Command] = &[
 #[rustfmt::skip]
 const TOPICS: &[(&str, InfoTopic, &str)] = &[
     ("status", InfoTopic::Status, "running or paused"),
-    ("registers", InfoTopic::Registers, "CPU registers"),
+    ("registers", InfoTopic::Registers, "registers of the selected CPU"),
+    ("registers -a", InfoTopic::AllRegisters, "registers of all CPUs"),
     ("mem", InfoTopic::Mem, "mapped virtual addresses"),
     ("tlb", InfoTopic::Tlb, "TLB entries"),
     ("mtree", InfoTopic::Mtree, "memory regions and flat views"),
     ("irq", InfoTopic::Irq, "interrupt lines"),
     ("pic", InfoTopic::Pic, "8259 pair and I/O APIC"),
-    ("lapic", InfoTopic::Lapic, "local APIC"),
+    ("lapic", InfoTopic::Lapic, "local APIC of the selected CPU"),
     ("pci", InfoTopic::Pci, "PCI functions"),
     ("cpus", InfoTopic::Cpus, "virtual CPUs"),
     ("jit", InfoTopic::Jit, "execution statistics"),
@@ -99,6 +101,13 @@ fn help(name: &str, _: &mut Format, _: &mut dyn Target) -> String {
         let _ = writeln!(out, "unknown command: '{name}'");
     }
     out
+}
+
+fn cpu(n: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    match n.parse() {
+        Ok(n) if target.select_cpu(n) => String::new(),
+        _ => format!("no such CPU: '{n}' ('info cpus' lists them)\n"),
+    }
 }
 
 fn info(topic: &str, _: &mut Format, target: &mut dyn Target) -> String {

@@ -5,8 +5,10 @@
 pub enum InfoTopic {
     /// Running, paused, and why.
     Status,
-    /// CPU registers.
+    /// Registers of the selected CPU.
     Registers,
+    /// Registers of all CPUs.
+    AllRegisters,
     /// Virtual-address ranges and their rights.
     Mem,
     /// TLB entries.
@@ -17,7 +19,7 @@ pub enum InfoTopic {
     Irq,
     /// The 8259 pair and the I/O APIC.
     Pic,
-    /// The local APIC.
+    /// The selected CPU's local APIC.
     Lapic,
     /// PCI functions and their windows.
     Pci,
@@ -49,6 +51,8 @@ pub trait Target {
     fn system_powerdown(&mut self);
     /// Sends an NMI to every CPU.
     fn nmi(&mut self);
+    /// Makes CPU `n` the one whose registers, memory and so on are shown; false if there is no such CPU.
+    fn select_cpu(&mut self, n: usize) -> bool;
     /// The text of an `info` topic, lines ended by `\n`.
     fn info(&mut self, topic: InfoTopic) -> String;
     /// Reads guest memory through the current address space of the CPU.

@@ -23,6 +23,9 @@ impl Target for Toy {
     fn nmi(&mut self) {
         self.0.push("nmi");
     }
+    fn select_cpu(&mut self, n: usize) -> bool {
+        n < 2
+    }
     fn info(&mut self, topic: InfoTopic) -> String {
         format!("{topic:?}\n")
     }

@@ -86,8 +86,9 @@ impl CpuSignals {
         self.request(request::NMI);
     }
 
-    /// Latches INIT.
+    /// Latches INIT. A start-up IPI counts only if it comes after.
     pub fn init(&self) {
+        self.take(request::SIPI);
         self.request(request::INIT);
     }
 

@@ -1,5 +1,7 @@
 //! What `reprise` does besides running a machine by options: a first argument without a dash that names a command.
 
+pub mod record;
+mod replay;
 mod replay_log;
 
 use std::ffi::OsString;
@@ -9,7 +11,11 @@ use std::process::ExitCode;
 type Command = fn(&[OsString]) -> anyhow::Result<ExitCode>;
 
 /// The commands, by name.
-const COMMANDS: &[(&str, Command)] = &[("replay-log", replay_log::run)];
+const COMMANDS: &[(&str, Command)] = &[
+    ("record", record::run),
+    ("replay", replay::run),
+    ("replay-log", replay_log::run),
+];
 
 /// The command that `args`, the arguments after the program's name, begin with.
 pub fn find(args: &[OsString]) -> Option<Command> {

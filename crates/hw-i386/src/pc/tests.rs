@@ -47,6 +47,7 @@ impl Rig {
             ram_size,
             cpus: PcCpus {
                 signals: vec![signals.clone()],
+                layout: Layout::default(),
                 apic: true,
                 x2apic: false,
                 long_mode: true,

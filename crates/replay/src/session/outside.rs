@@ -100,7 +100,10 @@ impl Replay {
                 let event = queue.pop();
                 self.waiting.store(queue.len(), Ordering::Release);
                 drop(queue);
-                if let Some(event) = &event {
+                // The end is written by `finish`, which comes next.
+                if let Some(event) = &event
+                    && !matches!(event, Event::Shutdown { .. })
+                {
                     recorder.record(now, event);
                     self.note_stop(recorder);
                 }
