@@ -197,21 +197,22 @@ fn tickets_alternate() {
 /// M2: first come, first served, whatever the others do meanwhile.
 #[test]
 fn tickets_are_served_in_order() {
-    loom::model(|| {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
         let lock = Arc::new(TicketLock::new());
         let served = Arc::new(AtomicUsize::new(0));
         let stand_in_line = |place: usize| {
+            let in_line = Arc::new(Level::new());
             let thread = thread::spawn({
-                let (lock, served) = (lock.clone(), served.clone());
+                let (lock, served, in_line) = (lock.clone(), served.clone(), in_line.clone());
                 move || {
-                    lock.lock();
+                    lock.lock_or(|| in_line.ring());
                     assert_eq!(served.fetch_add(1, Ordering::Relaxed), place, "overtook");
                     lock.unlock();
                 }
             });
-            while lock.queue_len() != place as u64 + 2 {
-                thread::yield_now();
-            }
+            in_line.wait();
             thread
         };
         lock.lock();
@@ -224,39 +225,37 @@ fn tickets_are_served_in_order() {
 }
 
 /// M2: a vCPU that runs until it is kicked hands the lock over to whoever waits, and gets it back: the kick of a waiter
-/// is not lost between the vCPU's turns. It clears the request first and looks at the line then.
+/// is not lost between the vCPU's turns. It forgets the kick first and looks at the line then. A lost kick is a
+/// deadlock.
 #[test]
 fn a_waiter_kicks_the_vcpu_out() {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.check(|| {
         let lock = Arc::new(TicketLock::new());
-        let kicked = Arc::new(AtomicBool::new(false));
+        let kick = Arc::new(Level::new());
         let done = Arc::new(AtomicBool::new(false));
         let vcpu = thread::spawn({
-            let (lock, kicked, done) = (lock.clone(), kicked.clone(), done.clone());
+            let (lock, kick, done) = (lock.clone(), kick.clone(), done.clone());
             move || {
                 lock.lock();
                 while !done.load(Ordering::Relaxed) {
-                    kicked.swap(false, Ordering::AcqRel);
+                    kick.silence();
                     if lock.contended() {
                         lock.unlock();
                         lock.lock();
-                        continue;
-                    }
-                    // Guest code, which leaves for a kick only.
-                    while !kicked.load(Ordering::Acquire) {
-                        thread::yield_now();
+                    } else {
+                        // Guest code, which leaves for a kick only.
+                        kick.wait();
                     }
                 }
                 lock.unlock();
             }
         });
-        lock.lock_or(|| kicked.store(true, Ordering::Release));
-        // The vCPU reads this under the lock, or has stood in line before and is kicked once more.
+        lock.lock_or(|| kick.ring());
+        // The vCPU is not in its turn now, and sees this when it is again.
         done.store(true, Ordering::Relaxed);
         lock.unlock();
-        kicked.store(true, Ordering::Release);
         vcpu.join().unwrap();
         assert!(!lock.contended() && lock.queue_len() == 0);
     });

@@ -319,6 +319,23 @@ fn the_log_is_touched_under_the_replay_lock_only() {
 }
 
 #[test]
+fn the_end_from_outside_is_written_once() {
+    let (recorder, memory) = Recorder::memory(header());
+    let replay = Replay::recorder(&BigLock::new(), recorder);
+    let cause = Shutdown::HostUi;
+    replay.submit(Event::Shutdown { cause });
+    let _period = replay.lock();
+    assert_eq!(replay.due(at(5)).unwrap(), Some(Event::Shutdown { cause }));
+    replay.finish(at(5), cause, 1).unwrap();
+    let (events, ending) = read(memory.bytes()).unwrap();
+    let expected = [
+        (at(5), Event::Shutdown { cause }),
+        (at(5), Event::End { digest: 1 }),
+    ];
+    assert_eq!((&events[..], ending), (&expected[..], Ending::End));
+}
+
+#[test]
 fn values_come_from_the_log() {
     let (recorder, memory) = Recorder::memory(header());
     let replay = Replay::recorder(&BigLock::new(), recorder);

@@ -136,7 +136,10 @@ impl Toy {
                 return Ok(());
             }
             // A timer may ask the host, and may arm itself again.
-            self.deadline = (self.state % 3 == 0).then(|| self.time() + (self.state >> 30) as i64 % 50);
+            self.deadline = self
+                .state
+                .is_multiple_of(3)
+                .then(|| self.time() + (self.state >> 30) as i64 % 50);
             let (now, host) = (self.now, self.host as i64);
             let clock = self.replay.clock(now, ClockKind::VirtualRt, || host)?;
             self.idle = false;
