@@ -46,7 +46,7 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
-  snapshots [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
+  snapshots [--smp N] [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
               takes snapshots along a Debian boot and a workload, says what they cost, and compares
               what follows each of them, restored, with what followed it the first time
   replay-test [NAME] [--pairs N] [--reprise FILE]

@@ -109,7 +109,7 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
-    let past = Past::new(&parts.pc, &parts.vcpus[0].model, parts.vcpus.len(), &parts.time);
+    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
