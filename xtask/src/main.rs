@@ -16,6 +16,7 @@ mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
+mod snapshots;
 mod test;
 mod tidy;
 
@@ -30,7 +31,7 @@ cargo xtask CHORE
 
   boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
               boots a Debian kernel to a busybox shell (fetches both; no root needed)
-  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, boot tests
+  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, snapshots, boot tests
   boot-test [NAME] [--long] [--reprise FILE]
               the boot tests whose name contains NAME; with --long more rounds of those that check
               self-modifying code and memory, and some that take too long for every day
@@ -44,6 +45,9 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
+  snapshots [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
+              takes snapshots along a Debian boot and a workload, says what they cost, and compares
+              what follows each of them, restored, with what followed it the first time
   gdb-test [--reprise FILE]
               the real gdb, driven by a script, and a guest that does not notice
   fuzz-cpu [--times N] [--seed N]
@@ -107,6 +111,10 @@ fn run() -> Result<()> {
             gdb_test::run(workspace, &reprise)
         }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
+        "snapshots" => {
+            let rest = args.raw_args()?.map(|rest| rest.string());
+            snapshots::snapshots(workspace, rest.collect::<Result<_, _>>()?)
+        }
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");

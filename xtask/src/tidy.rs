@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("softfloat", 0),
     ("host-oracle", 0),
     ("embedded-guest", 0),
+    ("migration", 0),
     ("softmmu", 1),
     ("replay", 1),
     ("target-i386", 2),

@@ -3,7 +3,7 @@
 //! `cargo run -p accel-tcg --example counted`
 
 use accel_tcg::{
-    CountedClock, CpuEvents, CpuThread, Execution, ExecutionConfig, InstructionTime, Sleep, TimeBase,
+    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, TimeBase,
 };
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -45,15 +45,19 @@ fn run() -> (Vec<u64>, u64) {
         clock,
         timers: Arc::clone(&timers),
         sleep: Sleep::Off,
+        journal: None,
     };
     let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
-    let cpu =
-        CpuThread::spawn(bench.cpu, execution, Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
+    let seat = Seat {
+        vcpu: bench.cpu,
+        execution,
+    };
+    let cpu = Cpus::spawn(vec![seat], Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
     cpu.resume();
     let counts: Vec<u64> = fired.iter().take(3).collect();
     let mut big = lock.lock();
     cpu.pause(&mut big);
-    let rax = cpu.run_on_cpu(&mut big, |vcpu| vcpu.state.gpr[0]);
+    let rax = cpu.run_on_cpu(&mut big, 0, |vcpu| vcpu.state.gpr[0]);
     drop(big);
     cpu.join();
     (counts, rax)

@@ -19,6 +19,11 @@ impl InstructionTime {
         (shift <= 10).then(|| Self(1 << (32 + shift)))
     }
 
+    /// The shift, if it is one.
+    pub fn shift(self) -> Option<u32> {
+        (self.0.is_power_of_two() && self.0 >> 32 != 0).then(|| self.0.trailing_zeros() - 32)
+    }
+
     /// Nanoseconds that `instructions` take, rounded down.
     pub fn ns(self, instructions: u64) -> i64 {
         ((u128::from(instructions) * u128::from(self.0)) >> 32) as i64
@@ -60,6 +65,11 @@ impl CountedClock {
         }
     }
 
+    /// Instructions that all vCPUs have completed.
+    pub fn executed(&self) -> u64 {
+        self.executed.get()
+    }
+
     /// Instructions to run until the clock shows `deadline_ns` or later; at least one.
     pub fn budget_until(&self, deadline_ns: i64) -> u64 {
         // The remainder of the current nanosecond must not make the timer late by one: search from the count.
@@ -71,6 +81,17 @@ impl CountedClock {
     /// Moves the clock forward by `ns` without an instruction; called by the vCPU's thread while it is idle.
     pub fn warp(&self, ns: i64) {
         self.warped_ns.fetch_add(ns.max(0), Ordering::AcqRel);
+    }
+
+    /// Takes back what [`warped_ns`](Self::warped_ns) said: a snapshot is restored, with the instruction count that
+    /// belongs to it.
+    pub fn set_warped_ns(&self, ns: i64) {
+        self.warped_ns.store(ns, Ordering::Release);
+    }
+
+    /// What an instruction takes.
+    pub fn instruction_time(&self) -> InstructionTime {
+        self.time
     }
 
     /// Time gained by warping so far, for snapshots and `info status`.

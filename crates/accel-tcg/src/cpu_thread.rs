@@ -1,23 +1,25 @@
-//! The thread that runs a virtual CPU: turns of execution, sleep while halted, queued work, pause and resume.
+//! The threads that run the virtual CPUs: turns of execution, sleep while halted, queued work, pause and resume.
 //!
-//! Everything here happens under the big lock, which is dropped around guest execution and sleep. Other threads
-//! reach the CPU through [`CpuThread`]'s methods; the CPU reaches the machine through [`CpuEvents`].
-//! With counted time this thread also owns the virtual clock: it runs expired timers between turns and sizes each
-//! turn to end exactly at the next deadline.
+//! Everything here happens in periods of the locks: the big lock is dropped around guest execution, both are around
+//! sleep. Other threads reach the CPUs through [`Cpus`]'s methods; the CPUs reach the machine through [`CpuEvents`].
+//! With counted time all CPUs take turns on one thread, which also owns the virtual clock
+//! ([`timeline`](crate::timeline)): it runs expired timers and what comes from outside between turns, and sizes each
+//! turn to end exactly at the next of them.
 
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
-use crate::engine::Execution;
+use crate::round::{Next, Round, Seat};
+use crate::schedule::Schedule;
+use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
+use replay::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use target_i386::flags::bit;
-use target_i386::signals::request;
-use target_i386::state::Activity;
-use target_i386::{StopReason, Vcpu};
+use target_i386::{CpuSignals, StopReason, Vcpu};
 use util_mainloop::clock::{ClockSource, MonotonicClock};
-use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
+use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
 
 /// What the CPU tells the machine, on the CPU's thread.
@@ -45,6 +47,8 @@ pub enum TimeBase {
         timers: Arc<TimerList>,
         /// What idle time costs.
         sleep: Sleep,
+        /// Record or replay.
+        journal: Option<Journal>,
     },
 }
 
@@ -52,47 +56,71 @@ type Work = Box<dyn FnOnce(&mut Vcpu) + Send>;
 
 #[derive(Default)]
 struct Orders {
-    /// The CPU may not execute.
+    /// No CPU may execute.
     stop: bool,
-    /// It does not: confirmed by its thread.
+    /// None does: confirmed by their thread.
     stopped: bool,
     /// The thread ends.
     quit: bool,
     /// It has ended.
     gone: bool,
-    work: VecDeque<Work>,
+    /// For which CPU, and what: first in, first out, for all together.
+    work: VecDeque<(usize, Work)>,
+    /// Where to go on, if that is elsewhere.
+    schedule: Option<Schedule>,
 }
 
 struct Shared {
     lock: Arc<BigLock>,
-    /// Signalled to the CPU's thread: new orders, requests or timers.
+    /// Signalled to the CPUs' thread: new orders, requests or timers.
     orders_changed: BigCondvar,
-    /// Signalled by the CPU's thread: stopped, or a piece of work is done.
+    /// Signalled by the CPUs' thread: stopped, or a piece of work is done.
     answered: BigCondvar,
     orders: Mutex<Orders>,
-    /// As of the last piece of work.
-    report: Mutex<Report>,
-    signals: Arc<target_i386::CpuSignals>,
+    /// As of the last piece of work of each CPU.
+    reports: Mutex<Vec<Report>>,
+    signals: Vec<Arc<CpuSignals>>,
+    /// Whose turn it is.
+    current: AtomicUsize,
+    /// As of the last time the locks were put down for others.
+    instant: Mutex<Instant>,
+    /// As of the last stop.
+    schedule: Mutex<Schedule>,
 }
 
-/// Handle to the thread of one virtual CPU.
-pub struct CpuThread {
+impl Shared {
+    /// Has the thread look at its orders: whose turn it is may change meanwhile, so all are asked.
+    fn kick(&self) {
+        self.signals.iter().for_each(|signals| signals.kick());
+    }
+}
+
+/// Handle to the virtual CPUs of a machine.
+pub struct Cpus {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl CpuThread {
-    /// Starts a thread that runs `vcpu` by `execution`, stopped; [`resume`](Self::resume) lets it run.
+impl Cpus {
+    /// Starts a thread on which the CPUs take turns, stopped; [`resume`](Self::resume) lets them run.
     ///
     /// # Errors
     /// The host cannot start a thread.
+    ///
+    /// # Panics
+    /// Without a CPU.
     pub fn spawn(
-        vcpu: Box<Vcpu>,
-        execution: Execution,
+        seats: Vec<Seat>,
         lock: Arc<BigLock>,
         time: TimeBase,
         events: Arc<dyn CpuEvents>,
     ) -> std::io::Result<Self> {
+        let name = if seats.len() == 1 {
+            "CPU 0/TCG"
+        } else {
+            "ALL CPUs/TCG"
+        };
+        let round = Round::new(seats);
         let shared = Arc::new(Shared {
             lock,
             orders_changed: BigCondvar::new(),
@@ -101,51 +129,72 @@ impl CpuThread {
                 stop: true,
                 ..Orders::default()
             }),
-            report: Mutex::new(execution.report(&vcpu)),
-            signals: Arc::clone(&vcpu.signals),
+            reports: Mutex::new((0..round.vcpus().count()).map(|n| round.report(n)).collect()),
+            signals: round.vcpus().map(|vcpu| Arc::clone(&vcpu.signals)).collect(),
+            current: AtomicUsize::new(0),
+            instant: Mutex::new(Instant::START),
+            schedule: Mutex::default(),
         });
-        // A weak handle: the CPU's signals outlive the thread in devices that hold them.
-        let waker = Arc::downgrade(&shared);
-        shared.signals.set_waker(move || {
-            if let Some(shared) = waker.upgrade() {
-                shared.orders_changed.notify_all();
+        for signals in &shared.signals {
+            // A weak handle: the CPU's signals outlive the thread in devices that hold them.
+            let waker = Arc::downgrade(&shared);
+            signals.set_waker(move || {
+                if let Some(shared) = waker.upgrade() {
+                    shared.orders_changed.notify_all();
+                }
+            });
+        }
+        if let TimeBase::Counted { timers, journal, .. } = &time {
+            // A new earliest deadline shortens the turn: end it after the current instruction and size it anew. Timers
+            // are armed by the CPU whose turn it is, between turns, or by who holds the big lock and so the turn.
+            let weak = Arc::downgrade(&shared);
+            timers.set_notify(Arc::new(move || {
+                if let Some(shared) = weak.upgrade() {
+                    shared.signals[shared.current.load(Ordering::Acquire)].kick();
+                }
+            }));
+            if let Some(journal) = journal {
+                let weak = Arc::downgrade(&shared);
+                journal.replay.set_kick(Box::new(move || {
+                    if let Some(shared) = weak.upgrade() {
+                        shared.kick();
+                    }
+                }));
             }
-        });
-        if let TimeBase::Counted { timers, .. } = &time {
-            // A new earliest deadline shortens the turn: end it after the current instruction and size it anew.
-            let signals = Arc::clone(&shared.signals);
-            timers.set_notify(Arc::new(move || signals.kick()));
         }
         let runner = Runner {
             shared: Arc::clone(&shared),
-            execution,
-            vcpu,
-            time,
+            round,
+            timeline: Timeline::of(time),
+            settled: true,
             events,
         };
-        let thread = std::thread::Builder::new()
-            .name("CPU 0/TCG".into())
-            .spawn(move || {
-                let _announce = Announce {
-                    shared: Arc::clone(&runner.shared),
-                    events: Arc::clone(&runner.events),
-                };
-                runner.run();
-            })?;
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
+            let _announce = Announce {
+                shared: Arc::clone(&runner.shared),
+                events: Arc::clone(&runner.events),
+            };
+            runner.run();
+        })?;
         Ok(Self {
             shared,
             thread: Mutex::new(Some(thread)),
         })
     }
 
-    /// Asks the CPU to stop executing, without waiting. Callable from the CPU's own thread (a device that asks for
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.shared.signals.len()
+    }
+
+    /// Asks the CPUs to stop executing, without waiting. Callable from their own thread (a device that asks for
     /// reset): no further instruction executes after the current one.
     pub fn request_stop(&self) {
         self.shared.orders.lock().stop = true;
-        self.shared.signals.kick();
+        self.shared.kick();
     }
 
-    /// Stops the CPU and waits until it has, or has ended. Not from the CPU's own thread.
+    /// Stops the CPUs and waits until they have, or have ended. Not from their own thread.
     pub fn pause(&self, big: &mut BigLockGuard<'_>) {
         self.request_stop();
         let is_still = || {
@@ -157,7 +206,7 @@ impl CpuThread {
         }
     }
 
-    /// Lets the CPU execute.
+    /// Lets the CPUs execute.
     pub fn resume(&self) {
         let mut orders = self.shared.orders.lock();
         orders.stop = false;
@@ -166,24 +215,42 @@ impl CpuThread {
         self.shared.orders_changed.notify_all();
     }
 
-    /// Whether the CPU is stopped, or about to be.
+    /// Where the CPUs stand in their run: exact for who holds the locks in a recording or replay, and while they are
+    /// stopped.
+    pub fn instant(&self) -> Instant {
+        *self.shared.instant.lock()
+    }
+
+    /// Where the stopped CPUs stand beside their own states: for a snapshot.
+    pub fn schedule(&self) -> Schedule {
+        let moved = self.shared.orders.lock().schedule;
+        moved.unwrap_or_else(|| *self.shared.schedule.lock())
+    }
+
+    /// Has the stopped CPUs go on from another moment of the machine's life: their states and the clock are set first.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.shared.orders.lock().schedule = Some(schedule);
+    }
+
+    /// Whether the CPUs are stopped, or about to be.
     pub fn is_paused(&self) -> bool {
         self.shared.orders.lock().stop
     }
 
-    /// Runs `work` on the CPU's thread, between two instructions, and waits for its result. Works on a paused CPU
-    /// too. First in, first out. Not from the CPU's own thread.
+    /// Runs `work` on CPU `n`, on its thread, between two instructions, and waits for its result. Works on paused CPUs
+    /// too. First in, first out. No CPU of the thread executes meanwhile. Not from the CPUs' own thread.
     ///
     /// # Panics
-    /// If the thread has ended ([`is_finished`](Self::is_finished)).
+    /// If the thread has ended ([`is_finished`](Self::is_finished)), or there is no such CPU.
     pub fn run_on_cpu<R: Send + 'static>(
         &self,
         big: &mut BigLockGuard<'_>,
+        n: usize,
         work: impl FnOnce(&mut Vcpu) -> R + Send + 'static,
     ) -> R {
         let result = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&result);
-        self.async_run_on_cpu(move |vcpu| *slot.lock() = Some(work(vcpu)));
+        self.async_run_on_cpu(n, move |vcpu| *slot.lock() = Some(work(vcpu)));
         loop {
             if let Some(result) = result.lock().take() {
                 return result;
@@ -193,25 +260,29 @@ impl CpuThread {
         }
     }
 
-    /// What the engine has done so far. As [`run_on_cpu`](Self::run_on_cpu).
+    /// What the engine of CPU `n` has done so far. As [`run_on_cpu`](Self::run_on_cpu).
     ///
     /// # Panics
     /// As [`run_on_cpu`](Self::run_on_cpu).
-    pub fn report(&self, big: &mut BigLockGuard<'_>) -> Report {
-        self.run_on_cpu(big, |_| ());
-        *self.shared.report.lock()
+    pub fn report(&self, big: &mut BigLockGuard<'_>, n: usize) -> Report {
+        self.run_on_cpu(big, n, |_| ());
+        self.shared.reports.lock()[n]
     }
 
-    /// Queues `work` for the CPU's thread. First in, first out.
-    pub fn async_run_on_cpu(&self, work: impl FnOnce(&mut Vcpu) + Send + 'static) {
-        self.shared.orders.lock().work.push_back(Box::new(work));
-        self.shared.signals.kick();
+    /// Queues `work` for CPU `n`. First in, first out.
+    ///
+    /// # Panics
+    /// If there is no such CPU.
+    pub fn async_run_on_cpu(&self, n: usize, work: impl FnOnce(&mut Vcpu) + Send + 'static) {
+        assert!(n < self.count(), "work for a CPU that is not there");
+        self.shared.orders.lock().work.push_back((n, Box::new(work)));
+        self.shared.kick();
     }
 
     /// Ends the thread and waits for it. Not under the big lock.
     pub fn join(&self) {
         self.shared.orders.lock().quit = true;
-        self.shared.signals.kick();
+        self.shared.kick();
         // The thread may be between its test and its wait: notify under the lock that it tests under.
         drop(self.shared.lock.lock_unless_held());
         self.shared.orders_changed.notify_all();
@@ -228,7 +299,7 @@ impl CpuThread {
     }
 }
 
-impl Drop for CpuThread {
+impl Drop for Cpus {
     /// A machine that is dropped without [`join`](Self::join) leaves no thread behind.
     fn drop(&mut self) {
         let own = self
@@ -239,7 +310,7 @@ impl Drop for CpuThread {
         if own || self.shared.lock.held() {
             // Waiting here would be waiting for ourselves: the thread ends by itself.
             self.shared.orders.lock().quit = true;
-            self.shared.signals.kick();
+            self.shared.kick();
             self.shared.orders_changed.notify_all();
         } else {
             self.join();
@@ -247,7 +318,7 @@ impl Drop for CpuThread {
     }
 }
 
-/// Tells everybody who waits for the CPU's thread that it has ended, however that came.
+/// Tells everybody who waits for the CPUs' thread that it has ended, however that came.
 struct Announce {
     shared: Arc<Shared>,
     events: Arc<dyn CpuEvents>,
@@ -263,75 +334,142 @@ impl Drop for Announce {
     }
 }
 
-/// Whether a pending request would end the CPU's sleep.
-pub(crate) fn can_wake(vcpu: &Vcpu) -> bool {
-    let pending = vcpu.signals.pending();
-    match vcpu.state.activity {
-        Activity::Running => true,
-        Activity::Halted => {
-            pending & (request::INIT) != 0
-                || pending & request::NMI != 0 && !vcpu.state.nmi_blocked
-                || pending & request::INTR != 0 && vcpu.state.flags.has(bit::IF)
-        }
-        Activity::WaitForSipi => pending & (request::INIT | request::SIPI) != 0,
-        Activity::Shutdown => pending & (request::INIT | request::NMI) != 0,
-    }
+/// What a boundary decides.
+enum Step {
+    /// A turn of so many instructions.
+    Run(u64),
+    /// Another boundary: time or orders have changed.
+    Again,
+    /// The end.
+    Quit,
 }
 
 /// The thread's own side.
 struct Runner {
     shared: Arc<Shared>,
-    vcpu: Box<Vcpu>,
-    execution: Execution,
-    time: TimeBase,
+    round: Round,
+    /// Counted time.
+    timeline: Option<Timeline>,
+    /// Nothing of the next instruction has happened: see [`Timeline::come_to`].
+    settled: bool,
     events: Arc<dyn CpuEvents>,
 }
 
 impl Runner {
     fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let mut big = shared.lock.lock();
+        let mut period = shared.lock.period();
         loop {
-            shared.signals.take(request::EXIT);
-            self.do_queued_work();
-            {
-                let mut orders = shared.orders.lock();
-                if orders.quit {
-                    return;
+            match self.boundary(&mut period) {
+                Step::Run(budget) => {
+                    let reason = self.round.run(&mut period, budget);
+                    self.settled = !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
+                    match reason {
+                        StopReason::Shutdown => self.events.triple_fault(),
+                        StopReason::Debug => self.events.debug_stop(),
+                        _ => {}
+                    }
                 }
-                if orders.stop && !orders.stopped {
-                    orders.stopped = true;
-                    shared.answered.notify_all();
-                }
-            }
-            if shared.orders.lock().stop {
-                self.wait_for_orders(&mut big);
-                continue;
-            }
-            if let TimeBase::Counted { timers, .. } = &self.time {
-                timers.run_expired();
-            }
-            if self.is_idle() {
-                self.idle(&mut big);
-                continue;
-            }
-            let budget = self.budget();
-            let reason = big.unlocked(|| self.execution.run(&mut self.vcpu, budget));
-            match reason {
-                StopReason::Shutdown => self.events.triple_fault(),
-                StopReason::Debug => self.events.debug_stop(),
-                StopReason::Budget | StopReason::Halted | StopReason::ExitRequest => {}
+                Step::Again => {}
+                Step::Quit => return,
             }
         }
     }
 
+    /// Between two turns, in this order: orders, what comes from outside, timers that are due, and whose turn it is for how
+    /// long. Sleeps if nobody can run.
+    fn boundary(&mut self, period: &mut Period<'_>) -> Step {
+        self.round.take_kicks();
+        // Asked for after kicks were taken: a thread stands in line before it kicks.
+        if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
+            self.put_down(period, |period, _| period.yield_now());
+        }
+        self.do_queued_work();
+        if self.is_told_to_stop() {
+            period.without_gate(|big| self.wait_for_orders(big));
+            return Step::Again;
+        }
+        let (quit, schedule) = {
+            let mut orders = self.shared.orders.lock();
+            (orders.quit, orders.schedule.take())
+        };
+        if quit {
+            return Step::Quit;
+        }
+        if let Some(schedule) = schedule {
+            schedule.apply(&mut self.round, self.timeline.as_mut());
+            self.settled = schedule.settled;
+        }
+        let Some(timeline) = &mut self.timeline else {
+            return match self.round.next(u64::MAX) {
+                Next::Run(budget) => self.turn(budget),
+                Next::Idle => {
+                    self.wait_for_kick(period);
+                    Step::Again
+                }
+            };
+        };
+        let settled = self.settled || self.round.is_idle();
+        if timeline.come_to(settled, || self.round.vcpus().collect()) == Standing::Again {
+            return Step::Again;
+        }
+        if self.round.is_idle() {
+            self.settled = true;
+            self.idle(period);
+            return Step::Again;
+        }
+        let Some(limit) = timeline.budget(settled) else {
+            // A replay waits for a completion, or is over.
+            self.wait_for_kick(period);
+            return Step::Again;
+        };
+        match self.round.next(limit) {
+            Next::Run(budget) => self.turn(budget),
+            Next::Idle => Step::Again,
+        }
+    }
+
+    /// Whether no CPU may execute; if so, everybody knows that none does.
+    fn is_told_to_stop(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let mut orders = shared.orders.lock();
+        if orders.quit || !orders.stop {
+            return false;
+        }
+        if !orders.stopped {
+            orders.stopped = true;
+            self.note_instant();
+            let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
+            *shared.schedule.lock() = schedule;
+            shared.answered.notify_all();
+        }
+        true
+    }
+
+    fn turn(&self, budget: u64) -> Step {
+        self.shared.current.store(self.round.current(), Ordering::Release);
+        Step::Run(budget)
+    }
+
+    fn note_instant(&mut self) {
+        if let Some(timeline) = &mut self.timeline {
+            *self.shared.instant.lock() = timeline.now();
+        }
+    }
+
+    /// Calls `f`, which puts down the locks.
+    fn put_down<R>(&mut self, period: &mut Period<'_>, f: impl FnOnce(&mut Period<'_>, &Self) -> R) -> R {
+        self.note_instant();
+        f(period, self)
+    }
+
     fn do_queued_work(&mut self) {
         loop {
-            let Some(work) = self.shared.orders.lock().work.pop_front() else {
+            let Some((n, work)) = self.shared.orders.lock().work.pop_front() else {
                 return;
             };
-            *self.shared.report.lock() = self.execution.report(&self.vcpu);
-            work(&mut self.vcpu);
+            self.shared.reports.lock()[n] = self.round.report(n);
+            work(self.round.vcpu_mut(n));
             self.shared.answered.notify_all();
         }
     }
@@ -347,54 +485,51 @@ impl Runner {
         }
     }
 
-    fn is_idle(&self) -> bool {
-        self.vcpu.state.activity != Activity::Running && !can_wake(&self.vcpu)
+    /// Sleeps until somebody asks for attention; returns at once if that has happened since the orders were read.
+    fn wait_for_kick(&mut self, period: &mut Period<'_>) {
+        self.put_down(period, |period, this| {
+            period.without_gate(|big| {
+                if !this.round.is_kicked() {
+                    this.shared.orders_changed.wait(big);
+                }
+            });
+        });
     }
 
-    /// Halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.
-    fn idle(&self, big: &mut BigLockGuard<'_>) {
+    /// All halted with nothing to deliver: counted time warps to the next deadline.
+    fn idle(&mut self, period: &mut Period<'_>) {
         // Somebody asked for attention since the orders were read, without the big lock.
-        if self.shared.signals.pending() & request::EXIT != 0 {
+        if self.round.is_kicked() {
             return;
         }
-        let TimeBase::Counted { clock, timers, sleep } = &self.time else {
-            self.shared.orders_changed.wait(big);
+        let Some(timeline) = &mut self.timeline else {
             return;
         };
-        // With no timer armed only the outside can end this; time stands still.
-        let Some(deadline) = timers.deadline() else {
-            self.shared.orders_changed.wait(big);
-            return;
-        };
-        let ahead = deadline - timers.now_ns();
-        match sleep {
+        match timeline.idle() {
+            Idle::Over => {}
+            Idle::Wait => self.wait_for_kick(period),
             // An idle guest must not keep the main loop from its lock: it could never be told to stop.
-            Sleep::Off => {
-                clock.warp(ahead);
-                big.unlocked(|| ());
+            Idle::Warp(ns) => {
+                timeline.warp(ns);
+                self.put_down(period, |period, _| period.yield_now());
             }
             // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
             // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
-            Sleep::On => {
+            Idle::Sleep(ns) => {
                 let host = MonotonicClock;
                 let start = host.now_ns();
-                let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
-                clock.warp(if woken {
-                    (host.now_ns() - start).min(ahead)
-                } else {
-                    ahead
+                let woken = self.put_down(period, |period, this| {
+                    period.without_gate(|big| this.shared.orders_changed.wait_for(big, ns as u64))
                 });
+                let slept = if woken {
+                    (host.now_ns() - start).min(ns)
+                } else {
+                    ns
+                };
+                if let Some(timeline) = &self.timeline {
+                    timeline.warp(slept);
+                }
             }
-        }
-    }
-
-    /// Instructions until the next virtual deadline.
-    fn budget(&self) -> u64 {
-        match &self.time {
-            TimeBase::Host => u64::MAX,
-            TimeBase::Counted { clock, timers, .. } => timers
-                .deadline()
-                .map_or(u64::MAX, |deadline| clock.budget_until(deadline)),
         }
     }
 }

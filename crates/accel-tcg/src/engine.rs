@@ -4,7 +4,7 @@
 use crate::baseline::Baseline;
 use crate::interpreter::Interpreting;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-use crate::optimizing::{Optimizing, RegionConfig};
+use crate::optimizing::{self, Optimizing, RegionConfig};
 use crate::{Look, Report};
 use std::str::FromStr;
 use target_i386::{StopReason, Vcpu};
@@ -97,6 +97,14 @@ fn without(error: &std::io::Error) -> String {
     format!("no memory for generated code ({error}); the guest is interpreted, which is slower")
 }
 
+/// Least memory for the code of one vCPU.
+const LEAST_SHARE: usize = 4 << 20;
+
+/// What each of `cpus` gets of `size` bytes.
+fn share(size: usize, cpus: usize) -> usize {
+    (size / cpus).max(LEAST_SHARE.min(size))
+}
+
 /// What runs one vCPU.
 pub struct Execution {
     runs: Runs,
@@ -159,6 +167,56 @@ impl Execution {
         };
         let _ = cpu;
         Self { runs, fallback }
+    }
+
+    /// Executions of all vCPUs of a machine: they share the memory for code, and the thread that compiles regions.
+    pub fn for_all(cpus: &[Box<Vcpu>], config: ExecutionConfig, look: &Look) -> Vec<Self> {
+        let [_, _, ..] = cpus else {
+            let with_look = |cpu: &Box<Vcpu>| Self::with_look(cpu, config, look.clone());
+            return cpus.iter().map(with_look).collect();
+        };
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        if let Some(executions) = Self::with_one_compiler(cpus, config, look) {
+            return executions;
+        }
+        let config = ExecutionConfig {
+            code_size: share(config.code_size, cpus.len()),
+            ..config
+        };
+        let with_look = |cpu: &Box<Vcpu>| Self::with_look(cpu, config, look.clone());
+        cpus.iter().map(with_look).collect()
+    }
+
+    /// As [`Execution::for_all`] where regions are compiled; none if they are not, or cannot be for all.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    fn with_one_compiler(cpus: &[Box<Vcpu>], config: ExecutionConfig, look: &Look) -> Option<Vec<Self>> {
+        let part = match config.engine {
+            _ if look.at_executions() => return None,
+            Engine::InterpreterOptimizing => config.code_size,
+            #[cfg(target_arch = "x86_64")]
+            Engine::Optimizing => config.code_size / optimizing::SHARE,
+            _ => return None,
+        };
+        let compiler = optimizing::compiler(part, look).ok()?;
+        let runs = |cpu: &Box<Vcpu>| {
+            let client = compiler.client();
+            #[cfg(target_arch = "x86_64")]
+            if config.engine == Engine::Optimizing {
+                let size = share(config.code_size - part, cpus.len());
+                let made = Baseline::with_client(cpu, size, look.clone(), client, config.regions).ok()?;
+                return Some(Runs::Baseline(Box::new(made)));
+            }
+            let _ = cpu;
+            let made = Optimizing::with_client(client, config.regions, look.clone());
+            Some(Runs::Optimizing(Box::new(made)))
+        };
+        let execution = |cpu| {
+            Some(Self {
+                runs: runs(cpu)?,
+                fallback: None,
+            })
+        };
+        cpus.iter().map(execution).collect()
     }
 
     /// Why this is not the engine that was asked for, if it is not: for a warning.

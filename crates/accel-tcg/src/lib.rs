@@ -1,8 +1,8 @@
 //! Execution: which engine runs the guest's instructions, on which thread, and what time it is meanwhile.
 //!
 //! Mirrors in behaviour QEMU's `accel/tcg` (`tcg-accel-ops-rr.c`, `icount-common.c`). Data flows: the machine
-//! hands over a [`target_i386::Vcpu`]; [`CpuThread`] runs it in turns whose length the virtual clock's next
-//! deadline decides ([`CountedClock`]), sleeps while it is halted, and does work that other threads queue.
+//! hands over [`target_i386::Vcpu`]s; [`Cpus`] runs them in turns whose length the virtual clock's next
+//! deadline decides ([`CountedClock`]), sleeps while all are halted, and does work that other threads queue.
 
 #[cfg(target_arch = "x86_64")]
 pub mod baseline;
@@ -19,7 +19,10 @@ mod look;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub mod optimizing;
 pub mod perf;
+mod round;
+mod schedule;
 pub mod stats;
+mod timeline;
 mod trace;
 mod turns;
 
@@ -29,9 +32,12 @@ mod turns;
 struct Readme;
 
 pub use counted::{CountedClock, InstructionTime, Sleep};
-pub use cpu_thread::{CpuEvents, CpuThread, TimeBase};
+pub use cpu_thread::{CpuEvents, Cpus, TimeBase};
 pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
 pub use look::Look;
+pub use round::{SLICE, Seat};
+pub use schedule::Schedule;
 pub use stats::Report;
+pub use timeline::{Journal, Outside};
 pub use turns::{Turn, Turns};

@@ -1,7 +1,7 @@
-//! The CPU's thread from outside: pause, queued work, exact turns under counted time, sleep, and its end.
+//! The CPUs' thread from outside: pause, queued work, exact turns under counted time, sleep, and its end.
 
 use accel_tcg::{
-    CountedClock, CpuEvents, CpuThread, Execution, ExecutionConfig, InstructionTime, Sleep, TimeBase,
+    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, TimeBase,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +33,7 @@ impl CpuEvents for Events {
 }
 
 struct Rig {
-    cpu: CpuThread,
+    cpu: Cpus,
     lock: Arc<BigLock>,
     events: Arc<Events>,
     timers: Arc<TimerList>,
@@ -54,16 +54,14 @@ fn rig(code: &[u8], sleep: Sleep) -> Rig {
         clock: Arc::clone(&clock),
         timers: Arc::clone(&timers),
         sleep,
+        journal: None,
     };
     let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
-    let cpu = CpuThread::spawn(
-        bench.cpu,
+    let seat = Seat {
+        vcpu: bench.cpu,
         execution,
-        Arc::clone(&lock),
-        base,
-        Arc::clone(&events) as _,
-    )
-    .expect("a thread");
+    };
+    let cpu = Cpus::spawn(vec![seat], Arc::clone(&lock), base, Arc::clone(&events) as _).expect("a thread");
     Rig {
         cpu,
         lock,
@@ -94,17 +92,17 @@ fn stopped_means_still() {
         assert!(!rig.cpu.is_paused());
         until("an instruction", || {
             let mut big = rig.lock.lock();
-            rig.cpu.run_on_cpu(&mut big, |vcpu| vcpu.icount) > before
+            rig.cpu.run_on_cpu(&mut big, 0, |vcpu| vcpu.icount) > before
         });
         let mut big = rig.lock.lock();
         rig.cpu.pause(&mut big);
         let first = rig
             .cpu
-            .run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0]));
+            .run_on_cpu(&mut big, 0, |vcpu| (vcpu.icount, vcpu.state.gpr[0]));
         assert_eq!(
             first,
             rig.cpu
-                .run_on_cpu(&mut big, |vcpu| (vcpu.icount, vcpu.state.gpr[0]))
+                .run_on_cpu(&mut big, 0, |vcpu| (vcpu.icount, vcpu.state.gpr[0]))
         );
         assert_eq!(first.0.div_ceil(2), first.1, "half of the instructions are INC");
     }
@@ -116,10 +114,10 @@ fn work_is_done_in_order() {
     let mut big = rig.lock.lock();
     for n in 1..=10_u64 {
         rig.cpu
-            .async_run_on_cpu(move |vcpu| vcpu.state.gpr[3] = vcpu.state.gpr[3] * 10 + n % 10);
+            .async_run_on_cpu(0, move |vcpu| vcpu.state.gpr[3] = vcpu.state.gpr[3] * 10 + n % 10);
     }
     assert_eq!(
-        rig.cpu.run_on_cpu(&mut big, |vcpu| vcpu.state.gpr[3]),
+        rig.cpu.run_on_cpu(&mut big, 0, |vcpu| vcpu.state.gpr[3]),
         1_234_567_890
     );
 }
@@ -185,7 +183,7 @@ fn a_sleeping_cpu_can_be_stopped_and_ended() {
     until("an instruction", || rig.count.get() > 0);
     let mut big = rig.lock.lock();
     rig.cpu.pause(&mut big);
-    assert_eq!(rig.cpu.run_on_cpu(&mut big, |vcpu| vcpu.icount), 1);
+    assert_eq!(rig.cpu.run_on_cpu(&mut big, 0, |vcpu| vcpu.icount), 1);
     drop(big);
     rig.cpu.resume();
     rig.cpu.join();
@@ -204,7 +202,7 @@ fn a_triple_fault_is_told() {
 #[test]
 fn a_panic_does_not_hang_the_machine() {
     let rig = rig(COUNT, Sleep::Off);
-    rig.cpu.async_run_on_cpu(|_| panic!("on purpose"));
+    rig.cpu.async_run_on_cpu(0, |_| panic!("on purpose"));
     until("the end", || rig.events.ended.load(Ordering::Acquire));
     rig.cpu.pause(&mut rig.lock.lock());
     assert!(rig.cpu.is_finished());

@@ -14,6 +14,7 @@ use softmmu::lock::Solo;
 use softmmu::{DispatchLock, GuestPhys, MemoryMap};
 use std::error::Error;
 use std::sync::Arc;
+use target_i386::cpuid::Layout;
 use target_i386::{CpuSignals, CpuState};
 use util_mainloop::clock::ManualClock;
 use util_mainloop::timer::TimerList;
@@ -40,6 +41,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         ram_size: mib << 20,
         cpus: PcCpus {
             signals: vec![Arc::new(CpuSignals::new())],
+            layout: Layout::default(),
             apic: true,
             x2apic: false,
             long_mode: true,

@@ -32,14 +32,17 @@ use crate::{MachineRequests, board_spec, mini_post};
 use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
+use target_i386::cpuid::Layout;
 use target_i386::state::Activity;
 use target_i386::{CpuSignals, CpuState, Platform};
 
 /// What the board must know about its CPUs.
 #[derive(Clone)]
 pub struct PcCpus {
-    /// The lines of each CPU, in APIC id order.
+    /// The lines of each CPU, as many as `layout` has.
     pub signals: Vec<Arc<CpuSignals>>,
+    /// How they are grouped, and with which APIC ids.
+    pub layout: Layout,
     /// Whether they have local APICs (CPUID.1 EDX.9); without, the 8259 pair drives INTR.
     pub apic: bool,
     /// Whether the local APICs know x2APIC mode.
@@ -92,15 +95,17 @@ pub enum PcError {
     /// Fewer than 2 MiB, or not whole pages.
     #[error("memory size must be a multiple of 4 KiB and at least 2 MiB")]
     RamSize,
-    /// Several CPUs.
-    #[error("the pc machine has one CPU as yet")]
-    Cpus,
+    /// Several CPUs without local APICs: nothing could start or interrupt the others.
+    #[error("several CPUs need local APICs")]
+    Apics,
 }
 
 /// A pc.
 pub struct Pc {
-    /// Memory as the CPU sees it.
+    /// Memory as the first CPU sees it.
     pub memory: Arc<AddressSpace>,
+    /// Memory as each CPU sees it: with its own local APIC.
+    pub memories: Vec<Arc<AddressSpace>>,
     /// Ports.
     pub io: Arc<AddressSpace>,
     /// All devices, in reset and snapshot order.
@@ -140,8 +145,8 @@ impl Pc {
         if config.ram_size < 2 * MIB || !config.ram_size.is_multiple_of(4096) {
             return Err(PcError::RamSize);
         }
-        if config.cpus.signals.len() != 1 {
-            return Err(PcError::Cpus);
+        if config.cpus.signals.len() > 1 && !config.cpus.apic {
+            return Err(PcError::Apics);
         }
         let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size))?;
         let map = config.map.clone();
@@ -164,16 +169,22 @@ impl Pc {
         // Interrupt controllers.
         let bus = ApicBus::new();
         let mut apics = Vec::new();
-        if cpus.apic {
-            for (id, signals) in (0u32..).zip(&cpus.signals) {
+        let mut memories = Vec::new();
+        let apic_id = |n: u32| cpus.layout.topology(n).apic_id;
+        for (n, signals) in (0u32..).zip(&cpus.signals) {
+            // What all see, and on top of it what only this one does.
+            let own = MemoryRegion::container(format!("cpu{n}-memory"), u64::MAX);
+            let shared = MemoryRegion::alias(format!("cpu{n}-shared"), &parts.cpu, 0, u64::MAX);
+            own.add_subregion(0, &shared, 0);
+            if cpus.apic {
                 let config = ApicConfig {
-                    id,
-                    bsp: id == 0,
+                    id: apic_id(n),
+                    bsp: n == 0,
                     x2apic: cpus.x2apic,
                 };
                 let apic = LocalApic::new(config, &bus, Arc::clone(signals), &clock);
                 let region = apic.window().region();
-                system.add_subregion(board_spec::LAPIC_BASE as u64, &region, APIC_PRIORITY);
+                own.add_subregion(board_spec::LAPIC_BASE as u64, &region, APIC_PRIORITY);
                 // Weak: the region owns the APIC, and the hook belongs to the APIC.
                 let region = region.downgrade();
                 apic.set_base_hook(move |base, there| {
@@ -185,6 +196,12 @@ impl Pc {
                 devices.push(apic.clone());
                 apics.push(apic);
             }
+            let name = if n == 0 {
+                "memory".to_owned()
+            } else {
+                format!("memory-cpu{n}")
+            };
+            memories.push(AddressSpace::new(&map, name, own));
         }
         let int: Arc<dyn IrqSink> = match apics.first() {
             Some(apic) => apic.clone(),
@@ -323,7 +340,8 @@ impl Pc {
 
         let tables = tables::build(&TableConfig {
             ram: parts.layout,
-            cpus: cpus.signals.len() as u8,
+            apic_ids: (0..cpus.signals.len() as u32).map(|n| apic_id(n) as u8).collect(),
+            layout: cpus.layout,
             cpu_signature: cpus.signature,
             cpu_features: cpus.features,
             acpi: config.acpi,
@@ -344,7 +362,8 @@ impl Pc {
             })
             .collect();
         Self {
-            memory: Arc::clone(&parts.cpu),
+            memory: Arc::clone(&memories[0]),
+            memories,
             io: Arc::clone(&parts.io),
             devices,
             platforms,
@@ -511,5 +530,8 @@ fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
 
+mod saved;
 #[cfg(test)]
 mod tests;
+
+pub use saved::PcStateError;

@@ -4,7 +4,8 @@
 //! Mirrors QEMU's `pc_memory_init` and `i440fx_init`:
 //!
 //! ```text
-//! cpu ── system (0) ── ram below the hole (0), ram above 4 GiB (0)
+//! cpu (an alias in each CPU's memory, below its local APIC)
+//!     ├─ system (0) ── ram below the hole (0), ram above 4 GiB (0)
 //!     │             ├─ pam segments, a0000 window (1)
 //!     │             └─ pci (-1) ── bios, isa-bios, text memory, BARs
 //!     └─ a20-low (1)
@@ -25,8 +26,10 @@ pub struct PcMemory {
     pub ram: RamBlock,
     /// The BIOS region.
     pub bios: RamBlock,
-    /// Memory as the CPU sees it.
-    pub cpu: Arc<AddressSpace>,
+    /// Where a VGA would have its text.
+    pub text: RamBlock,
+    /// Memory as all CPUs see it, but for what each has of its own.
+    pub cpu: MemoryRegion,
     /// Ports.
     pub io: Arc<AddressSpace>,
     /// Root of what devices see: for windows at fixed addresses.
@@ -82,7 +85,7 @@ impl PcMemory {
                 -1,
             );
             // There is no VGA; programs that write to its text memory find memory.
-            pci.add_subregion(TEXT.0, &MemoryRegion::ram(text), 0);
+            pci.add_subregion(TEXT.0, &MemoryRegion::ram(text.clone()), 0);
 
             let pam = Pam::new(map, &system, &ram_region, &pci);
             let cpu_root = MemoryRegion::container("cpu", ALL);
@@ -96,14 +99,14 @@ impl PcMemory {
             ((system, spaces, a20, cpu_root), pam)
         });
         let (system, spaces, a20, cpu_root) = memory;
-        let cpu = AddressSpace::new(map, "memory", cpu_root);
         let io = AddressSpace::new(map, "io", spaces.io.clone());
         Ok((
             Self {
                 layout,
                 ram,
                 bios,
-                cpu,
+                text,
+                cpu: cpu_root,
                 io,
                 system,
                 spaces,

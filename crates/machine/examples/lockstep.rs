@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Options: `--engines A,B` (default `interp,baseline`), `--every N` instructions (default 1,000,000), `--memory MIB`,
-//! `--until TEXT` (stop once the console shows it), `--limit N` instructions, `--shift N`, `--tb-size KIB`. Ends with
+//! `--until TEXT` (stop once the console shows it), `--limit N` instructions, `--shift N`, `--tb-size KIB`, `--smp N`. Ends with
 //! success if the guest switched itself off, or showed the text, or reached the limit, without a difference.
 
 use accel_tcg::{Engine, ExecutionConfig, InstructionTime, Sleep};
@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::{Arc, Weak};
+use target_i386::cpuid::Wanted;
 
 struct Options {
     kernel: String,
@@ -30,6 +31,7 @@ struct Options {
     limit: u64,
     shift: u32,
     code_size: usize,
+    cpus: u32,
 }
 
 /// Paper that is printed on, and remembers.
@@ -69,6 +71,11 @@ impl Side {
         };
         let stepper = Stepper::new(Config {
             memory: options.memory << 20,
+            layout: Wanted {
+                cpus: Some(options.cpus),
+                ..Wanted::default()
+            }
+            .layout()?,
             boot: Some(boot),
             serials: vec![Backend::Opened(Arc::clone(&paper) as _)],
             time: Time::Counted(
@@ -176,6 +183,7 @@ fn options() -> Result<Options> {
         limit: u64::MAX,
         shift: 0,
         code_size: 64 << 20,
+        cpus: 1,
     };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
@@ -192,6 +200,7 @@ fn options() -> Result<Options> {
             "--memory" => options.memory = value.parse()?,
             "--until" => options.until = Some(value),
             "--limit" => options.limit = value.parse()?,
+            "--smp" => options.cpus = value.parse()?,
             "--shift" => options.shift = value.parse()?,
             "--tb-size" => options.code_size = value.parse::<usize>()? << 10,
             _ => bail!("no option {name}"),

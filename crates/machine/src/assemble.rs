@@ -8,21 +8,25 @@ use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::requests::{Requests, ResetCause};
+use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
-use crate::serial::{SerialInput, SerialLine};
+use crate::serial::SerialLine;
+use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
-use crate::{Backend, BootFiles, Config, hints, signals};
-use accel_tcg::{CpuThread, Execution, ExecutionConfig, Look};
-use anyhow::{Context, Result};
+use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
+use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
-use hw_i386::pc::{Pc, PcConfig, PcCpus};
-use replay::{Mode, Replay};
+use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
+use migration::Store;
+use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use target_i386::cpuid::{self, Model, Topology};
+use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
 use util_mainloop::clock::{ClockSource, WallClock};
 use util_mainloop::timer::Timer;
@@ -41,8 +45,7 @@ pub struct Assembled {
     /// Whether the process's standard input and output are in use.
     pub on_stdio: bool,
     /// Frontends are held weakly by their backends.
-    _inputs: Vec<Arc<SerialInput>>,
-    _replay: Arc<Replay>,
+    _inputs: Vec<Option<Arc<SerialInput>>>,
     _silence: Option<Timer>,
 }
 
@@ -64,10 +67,10 @@ impl MachineRequests for Requests {
     }
 }
 
-/// Everything of a machine but what drives its CPU.
+/// Everything of a machine but what drives its CPUs.
 pub struct Parts {
     pub config: Remaining,
-    pub vcpu: Box<Vcpu>,
+    pub vcpus: Vec<Box<Vcpu>>,
     pub pc: Arc<Pc>,
     pub lock: Arc<BigLock>,
     pub time: VirtualTime,
@@ -78,8 +81,11 @@ pub struct Parts {
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
-    pub inputs: Vec<Arc<SerialInput>>,
+    /// By the port's number.
+    pub inputs: Vec<Option<Arc<SerialInput>>>,
     pub replay: Arc<Replay>,
+    /// Instructions between digests.
+    pub digest_every: u64,
     pub silence: Option<Timer>,
 }
 
@@ -89,6 +95,8 @@ pub struct Remaining {
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
+    pub snapshots: PathBuf,
+    pub load_snapshot: Option<String>,
     pub start_stopped: bool,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
@@ -101,43 +109,55 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
-    let execution = Execution::with_look(&parts.vcpu, parts.config.execution, parts.config.look);
-    if let Some(reason) = execution.fallback() {
+    let past = Past::new(&parts.pc, &parts.vcpus[0].model, parts.vcpus.len(), &parts.time);
+    let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
+    if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
-    let cpu = CpuThread::spawn(
-        parts.vcpu,
-        execution,
-        Arc::clone(&parts.lock),
-        parts.time.base(),
-        Arc::clone(&requests) as _,
-    )
-    .context("starting the CPU's thread")?;
-    let cpu = Arc::new(cpu);
-    let weak = Arc::downgrade(&cpu);
+    let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
+    let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
+        replay: Arc::clone(&parts.replay),
+        outside: Arc::clone(&outsides) as _,
+        digest_every: parts.digest_every,
+    });
+    let events = Arc::clone(&requests) as _;
+    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(journal), events)
+        .context("starting the CPUs' thread")?;
+    let cpus = Arc::new(cpus);
+    let weak = Arc::downgrade(&cpus);
     requests.set_stop(move || {
-        if let Some(cpu) = weak.upgrade() {
-            cpu.request_stop();
+        if let Some(cpus) = weak.upgrade() {
+            cpus.request_stop();
         }
     });
     let wide = parts.config.wide;
     let gdb = parts.gdb.map(|line| {
-        let cpus = vec![Arc::clone(&cpu)];
-        let attached = Attached::new(cpus, Arc::clone(&parts.pc), Arc::clone(&parts.lock), wide);
+        let attached = Attached::new(
+            Arc::clone(&cpus),
+            Arc::clone(&parts.pc),
+            Arc::clone(&parts.lock),
+            wide,
+        );
         GdbServer::new(line, attached)
     });
     let machine = Machine {
         gdb,
-        past: None,
+        history: None,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
-        cpu,
+        cpus,
+        monitored: 0,
         lock: parts.lock,
         time: parts.time,
         requests,
         state: RunState::Paused,
         ends: parts.config.ends,
+        replay: parts.replay,
+        outsides,
+        past,
+        snapshots: Store::new(parts.config.snapshots),
+        begin_with: parts.config.load_snapshot,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -147,7 +167,6 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         chardevs: parts.chardevs,
         on_stdio: parts.on_stdio,
         _inputs: parts.inputs,
-        _replay: parts.replay,
         _silence: parts.silence,
     })
 }
@@ -156,7 +175,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
 ///
 /// # Errors
 /// As [`assemble`].
-pub fn parts(config: Config) -> Result<Parts> {
+pub fn parts(mut config: Config) -> Result<Parts> {
     let debug_backend = config
         .debug_console
         .as_ref()
@@ -173,10 +192,10 @@ pub fn parts(config: Config) -> Result<Parts> {
     let handle = main_loop.handle();
     let requests = Requests::new(handle.clone());
     let lock = Arc::new(BigLock::new());
-    let replay = Replay::new(Mode::None, &lock);
     let time = VirtualTime::new(config.time, &handle);
     let map = MemoryMap::new(Arc::clone(&lock) as _);
-    let cpu_signals = Arc::new(CpuSignals::new());
+    let layout = config.layout;
+    let cpu_signals: Vec<_> = (0..layout.cpus).map(|_| Arc::new(CpuSignals::new())).collect();
     watch_map(&map, &cpu_signals);
 
     // The board comes before its backends: it can still refuse. Its lines are connected further down.
@@ -188,9 +207,13 @@ pub fn parts(config: Config) -> Result<Parts> {
             .get(n)
             .is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"))
     };
+    let rtc_seconds = match config.time {
+        Time::Host => WallClock.now_ns() / 1_000_000_000,
+        Time::Counted(..) => COUNTED_EPOCH,
+    };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
-        cpus: describe_cpu(&config.cpu, Arc::clone(&cpu_signals)),
+        cpus: describe_cpus(&config.cpu, layout, &cpu_signals),
         clock: VirtualClock::new(Arc::clone(&time.virtual_timers)),
         lock: Arc::clone(&lock) as _,
         map,
@@ -207,13 +230,13 @@ pub fn parts(config: Config) -> Result<Parts> {
             .collect(),
         hpet: config.hpet,
         acpi: config.acpi,
-        rtc_seconds: match config.time {
-            Time::Host => WallClock.now_ns() / 1_000_000_000,
-            Time::Counted(..) => COUNTED_EPOCH,
-        },
+        rtc_seconds,
         requests: Arc::clone(&requests) as _,
     })
-    .with_context(|| format!("-m {}M", config.memory >> 20))?;
+    .map_err(|error| match error {
+        PcError::Apics => anyhow::anyhow!("-smp {}: {error}", layout.cpus),
+        _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
+    })?;
     pc.set_kernel(
         &boot.name,
         Arc::clone(&boot.kernel),
@@ -222,7 +245,12 @@ pub fn parts(config: Config) -> Result<Parts> {
     )
     .map_err(|error| refuse_boot(&boot, error))?;
 
+    let journal = Prepared::new(&mut config, &boot, rtc_seconds)?;
+
     // From here on the world changes.
+    let digest_every = journal.digest_every();
+    let replay = journal.open(&lock)?;
+    requests.set_replay(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -249,16 +277,17 @@ pub fn parts(config: Config) -> Result<Parts> {
     let mut silence = None;
     for (n, backend) in serials.into_iter().enumerate() {
         let (Some(backend), Some(device)) = (backend, pc.serial_input(n)) else {
+            inputs.push(None);
             continue;
         };
         let line = SerialLine::new(Arc::clone(&backend));
         lines[n].connect(Arc::clone(&line) as _);
-        let input = Arc::new(SerialInput(device));
+        let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
         if let (0, Some(how)) = (n, terminal) {
             silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
-        inputs.push(input);
+        inputs.push(Some(input));
         chardevs.push(backend);
     }
     if let Some(backend) = debug_console {
@@ -266,15 +295,20 @@ pub fn parts(config: Config) -> Result<Parts> {
         chardevs.push(backend);
     }
     let wide = config.cpu.has(Features::LM);
-    let vcpu = Vcpu::new(VcpuParts {
-        memory: Arc::clone(&pc.memory),
-        io: Arc::clone(&pc.io),
-        signals: cpu_signals,
-        platform: Arc::clone(&pc.platforms[0]),
-        count: Arc::clone(&time.count),
-        model: Arc::new(config.cpu),
-        topology: Topology::default(),
-    });
+    let model = Arc::new(config.cpu);
+    let vcpu = |(n, signals)| {
+        let place: usize = n;
+        Vcpu::new(VcpuParts {
+            memory: Arc::clone(&pc.memories[place]),
+            io: Arc::clone(&pc.io),
+            signals,
+            platform: Arc::clone(&pc.platforms[place]),
+            count: Arc::clone(&time.count),
+            model: Arc::clone(&model),
+            topology: layout.topology(place as u32),
+        })
+    };
+    let vcpus = cpu_signals.into_iter().enumerate().map(vcpu).collect();
     Ok(Parts {
         config: Remaining {
             name: config.name,
@@ -286,8 +320,10 @@ pub fn parts(config: Config) -> Result<Parts> {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
             },
+            snapshots: config.snapshots,
+            load_snapshot: config.load_snapshot,
         },
-        vcpu,
+        vcpus,
         pc: Arc::new(pc),
         lock,
         time,
@@ -300,26 +336,91 @@ pub fn parts(config: Config) -> Result<Parts> {
         signals: signal_token,
         inputs,
         replay,
+        digest_every,
         silence,
     })
 }
 
-/// The memory map changed: the CPU flushes before its next instruction.
-fn watch_map(map: &MemoryMap, signals: &Arc<CpuSignals>) {
-    let signals = Arc::clone(signals);
+/// What a run has to do with a log, checked as far as it can be without changing the world.
+enum Prepared {
+    None,
+    Record(Recording, Box<Header>),
+    Replay(Box<Replaying>),
+}
+
+impl Prepared {
+    /// # Errors
+    /// `replay LOG: reason`: this machine is not the one of the log; or time is not counted.
+    fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
+        let log = std::mem::take(&mut config.log);
+        if !matches!(log, Log::None) {
+            if matches!(config.time, Time::Host) {
+                bail!("record and replay need counted time: -icount shift=N");
+            }
+            if config.stay_after_shutdown {
+                bail!("-no-shutdown: a recording ends when the guest switches itself off");
+            }
+        }
+        Ok(match log {
+            Log::None => Self::None,
+            Log::Record(recording) => {
+                let machine = Recorded::new(config, &recording.options, recording.digest_every);
+                let facts = facts(config, boot, rtc_seconds, recording.strict);
+                let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
+                let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
+                Self::Record(recording, Box::new(header))
+            }
+            Log::Replay(replaying) => {
+                let machine = Recorded::new(config, &[], 0);
+                replaying.check(&machine, &facts(config, boot, rtc_seconds, false))?;
+                Self::Replay(replaying)
+            }
+        })
+    }
+
+    fn digest_every(&self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Record(recording, _) => recording.digest_every,
+            Self::Replay(replaying) => replaying.digest_every(),
+        }
+    }
+
+    fn open(self, lock: &BigLock) -> Result<Arc<Replay>> {
+        Ok(match self {
+            Self::None => Replay::new(Mode::None, lock),
+            Self::Record(recording, header) => Replay::recorder(lock, recording.open(*header)?),
+            Self::Replay(replaying) => Replay::player(lock, replaying.into_player()),
+        })
+    }
+}
+
+/// The CPUs, each with its engine.
+pub fn seats(vcpus: Vec<Box<Vcpu>>, config: ExecutionConfig, look: &Look) -> Vec<Seat> {
+    let executions = Execution::for_all(&vcpus, config, look);
+    let seats = vcpus.into_iter().zip(executions);
+    seats.map(|(vcpu, execution)| Seat { vcpu, execution }).collect()
+}
+
+/// The memory map changed: the CPUs flush before their next instructions.
+fn watch_map(map: &MemoryMap, signals: &[Arc<CpuSignals>]) {
+    let signals = signals.to_vec();
     map.add_commit_hook(Arc::new(move || {
-        signals.request(target_i386::signals::request::MAP_CHANGED)
+        for signals in &signals {
+            signals.request(target_i386::signals::request::MAP_CHANGED);
+        }
     }));
 }
 
-fn describe_cpu(model: &Model, signals: Arc<CpuSignals>) -> PcCpus {
+fn describe_cpus(model: &Model, layout: Layout, signals: &[Arc<CpuSignals>]) -> PcCpus {
     let dynamic = cpuid::Dynamic {
         apic_enabled: true,
         ..cpuid::Dynamic::default()
     };
-    let [signature, _, _, features] = cpuid::leaf(model, &Topology::default(), &dynamic, 1, 0);
+    let [signature, _, _, features] = cpuid::leaf(model, &layout.topology(0), &dynamic, 1, 0);
     PcCpus {
-        signals: vec![signals],
+        signals: signals.to_vec(),
+        layout,
         apic: model.has(Features::APIC),
         x2apic: false,
         long_mode: model.has(Features::LM),

@@ -1,9 +1,10 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::BootFiles;
+use crate::{BootFiles, Log};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use chardev::Chardev;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use target_i386::cpuid;
 
@@ -16,6 +17,8 @@ pub struct Config {
     pub memory: u64,
     /// CPU model and features.
     pub cpu: cpuid::Model,
+    /// How many CPUs, and how they are grouped.
+    pub layout: cpuid::Layout,
     /// What boots; the embedded guest if none.
     pub boot: Option<BootFiles>,
     /// Backends of the serial ports in the order of the ports; at most four.
@@ -28,6 +31,8 @@ pub struct Config {
     pub debug_exit: Option<DebugExit>,
     /// Who moves virtual time.
     pub time: Time,
+    /// Whether the run is recorded, or follows a recording; both take counted time.
+    pub log: Log,
     /// What runs guest code.
     pub execution: ExecutionConfig,
     /// What is shown of it.
@@ -40,6 +45,10 @@ pub struct Config {
     pub exit_on_reset: bool,
     /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
     pub stay_after_shutdown: bool,
+    /// The directory of snapshots with names (`-snapshots`).
+    pub snapshots: PathBuf,
+    /// The snapshot that the machine begins with (`-loadvm`).
+    pub load_snapshot: Option<String>,
     /// Where a debugger connects, as `-gdb` takes it.
     pub gdb: Option<String>,
     /// Wait for a debugger or the monitor before the first instruction (`-S`).
@@ -56,18 +65,22 @@ impl Default for Config {
             name: None,
             memory: 512 << 20,
             cpu: cpuid::Model::max(),
+            layout: cpuid::Layout::default(),
             boot: None,
             serials: Vec::new(),
             monitor: None,
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
+            log: Log::None,
             execution: ExecutionConfig::default(),
             look: Look::default(),
             hpet: true,
             acpi: true,
             exit_on_reset: false,
             stay_after_shutdown: false,
+            snapshots: ".".into(),
+            load_snapshot: None,
             gdb: None,
             start_stopped: false,
             signals: false,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Everything is on the main thread, between two turns of its loop; the CPUs stand still while a debugger's packet is
-//! worked on. Backwards goes through [`Past`], which a machine has that replays.
+//! worked on. Backwards goes through [`History`], which a machine has that replays.
 
 mod attached;
 mod line;
@@ -20,6 +20,7 @@ use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
 use gdb_server::{Motion, Order, Session, Stop, WatchKind};
 use monitor::Monitor;
+use replay::Shutdown;
 use target_i386::debugger::{DebugStop, WatchKind as CpuWatchKind};
 use util_mainloop::Period;
 use util_mainloop::lock::Held;
@@ -28,7 +29,7 @@ use util_mainloop::lock::Held;
 ///
 /// Motions are begun here and end later, by [`Machine::debugger_stopped`]; meanwhile the machine is
 /// [`RunState::Running`] to everybody.
-pub trait Past {
+pub trait History {
     /// Goes back: [`Motion::StepBack`] or [`Motion::Back`].
     fn go_back(&mut self, machine: &mut Machine, period: &mut Period<'_>, motion: &Motion);
 
@@ -72,7 +73,7 @@ impl Machine {
         let Some(mut server) = self.gdb.take() else {
             return;
         };
-        server.session.debuggee().set_replays(self.past.is_some());
+        server.session.debuggee().set_replays(self.history.is_some());
         for news in server.line.take() {
             match news {
                 News::Opened => {
@@ -99,31 +100,34 @@ impl Machine {
     fn obey(&mut self, server: &mut GdbServer, period: &mut Period<'_>, order: Order) {
         match order {
             Order::Resume(Motion::Forward { steps, held }) => {
-                self.on_cpu(period, move |vcpu| {
-                    vcpu.debugger.disarm_step();
-                    if steps.contains(&0) {
-                        vcpu.debugger.arm_step();
-                    }
-                });
-                // A machine of one CPU has none beside the one that moves.
-                debug_assert!(held.is_empty());
+                for n in 0..self.cpus.count() {
+                    let steps = steps.contains(&n);
+                    self.on_cpu(period, n, move |vcpu| {
+                        vcpu.debugger.disarm_step();
+                        if steps {
+                            vcpu.debugger.arm_step();
+                        }
+                    });
+                }
+                // CPUs that take turns cannot be held alone: the others wait for them with locks in their hands.
+                let _ = held;
                 if self.state == RunState::Shutdown {
                     server.session.stopped(Stop::Interrupted { cpu: 0 });
                 } else {
                     self.start();
                 }
             }
-            Order::Resume(motion) => match self.past.take() {
-                Some(mut past) => {
-                    past.go_back(self, period, &motion);
-                    self.past = Some(past);
+            Order::Resume(motion) => match self.history.take() {
+                Some(mut history) => {
+                    history.go_back(self, period, &motion);
+                    self.history = Some(history);
                 }
                 None => server.session.stopped(Stop::Begin { cpu: 0 }),
             },
             Order::Interrupt => {
-                if let Some(mut past) = self.past.take() {
-                    past.interrupt(self, period);
-                    self.past = Some(past);
+                if let Some(mut history) = self.history.take() {
+                    history.interrupt(self, period);
+                    self.history = Some(history);
                 }
                 if self.state == RunState::Running {
                     self.stop(period, RunState::Debug);
@@ -148,7 +152,7 @@ impl Machine {
                     self.start();
                 }
             }
-            Order::Kill => self.requests.exit(0),
+            Order::Kill => self.requests.leave(0, Shutdown::HostUi),
             Order::Broken(reason) => {
                 tracing::warn!(target: "gdb", "the debugger's connection starts anew: {reason}");
             }
@@ -164,20 +168,24 @@ impl Machine {
         if !waits || self.state == RunState::Running {
             return;
         }
-        let stop = self.on_cpu(period, |vcpu| vcpu.debugger.take_stop());
-        self.debugger_stopped(stop.map_or(Stop::Interrupted { cpu: 0 }, |stop| match stop {
-            DebugStop::Stop(addr) => Stop::Breakpoint { cpu: 0, addr },
-            DebugStop::Step => Stop::Step { cpu: 0 },
-            DebugStop::Watch(addr, watch) => Stop::Watch {
-                cpu: 0,
-                addr,
-                kind: match watch.kind {
-                    CpuWatchKind::Write => WatchKind::Write,
-                    CpuWatchKind::Read => WatchKind::Read,
-                    CpuWatchKind::Access => WatchKind::Access,
+        let stops =
+            (0..self.cpus.count()).map(|n| (n, self.on_cpu(period, n, |vcpu| vcpu.debugger.take_stop())));
+        let stop = stops.fold(None, |first, (n, stop)| first.or(stop.map(|stop| (n, stop))));
+        self.debugger_stopped(
+            stop.map_or(Stop::Interrupted { cpu: 0 }, |(cpu, stop)| match stop {
+                DebugStop::Stop(addr) => Stop::Breakpoint { cpu, addr },
+                DebugStop::Step => Stop::Step { cpu },
+                DebugStop::Watch(addr, watch) => Stop::Watch {
+                    cpu,
+                    addr,
+                    kind: match watch.kind {
+                        CpuWatchKind::Write => WatchKind::Write,
+                        CpuWatchKind::Read => WatchKind::Read,
+                        CpuWatchKind::Access => WatchKind::Access,
+                    },
                 },
-            },
-        }));
+            }),
+        );
     }
 
     /// Tells a waiting debugger that the machine has stopped, and why.

@@ -32,9 +32,11 @@ mod hints;
 mod lockstep;
 mod mappings;
 mod requests;
+mod rr;
 mod running;
 mod serial;
 mod signals;
+mod snapshot;
 mod target;
 mod virtual_time;
 
@@ -42,6 +44,8 @@ pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
+pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
+pub use snapshot::{Mark, MemoryDigest, PageLog};
 
 use anyhow::Result;
 

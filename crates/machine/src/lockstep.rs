@@ -7,10 +7,12 @@
 
 use crate::assemble::{self, Parts};
 use crate::config::{Config, Time};
-use crate::digest::{self, Digest};
+use crate::digest::{self, Digest, Hashed};
 use crate::requests::{Pending, Requests};
-use crate::serial::SerialInput;
-use accel_tcg::{Sleep, TimeBase, Turn, Turns};
+use crate::rr::SerialInput;
+use crate::snapshot::Past;
+use crate::virtual_time::VirtualTime;
+use accel_tcg::{Sleep, Turn, Turns};
 use anyhow::{Result, bail};
 use chardev::Chardev;
 use hw_i386::pc::Pc;
@@ -67,13 +69,15 @@ impl fmt::Display for Next {
 
 /// A machine in its caller's hands.
 pub struct Stepper {
-    turns: Turns,
-    pc: Arc<Pc>,
-    lock: Arc<BigLock>,
+    pub(crate) turns: Turns,
+    pub(crate) pc: Arc<Pc>,
+    pub(crate) lock: Arc<BigLock>,
+    pub(crate) time: VirtualTime,
+    pub(crate) past: Past,
     chardevs: Vec<Arc<dyn Chardev>>,
     requests: Arc<Requests>,
     /// Frontends are held weakly by their backends.
-    _inputs: Vec<Arc<SerialInput>>,
+    _inputs: Vec<Option<Arc<SerialInput>>>,
     _replay: Arc<Replay>,
 }
 
@@ -87,36 +91,47 @@ impl Stepper {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;
-        let TimeBase::Counted { clock, timers, .. } = parts.time.base() else {
-            bail!("time is not counted");
-        };
+        let base = parts.time.base(None);
         let Parts {
             config,
-            vcpu,
+            vcpus,
             pc,
             lock,
+            time,
             ..
         } = parts;
-        let turns = Turns::new(vcpu, config.execution, Arc::clone(&lock), clock, timers);
+        let past = Past::new(&pc, &vcpus[0].model, vcpus.len(), &time);
+        let seats = assemble::seats(vcpus, config.execution, &config.look);
+        let turns = Turns::new(seats, Arc::clone(&lock), base);
         let mut stepper = Self {
             turns,
             pc,
             lock,
+            time,
+            past,
             chardevs: parts.chardevs,
             requests: parts.requests,
             _inputs: parts.inputs,
             _replay: parts.replay,
         };
         // The turn ends behind the instruction that asked.
-        let signals = Arc::clone(&stepper.turns.vcpu.signals);
-        stepper.requests.set_stop(move || signals.kick());
+        let signals: Vec<_> = stepper
+            .turns
+            .vcpus()
+            .map(|vcpu| Arc::clone(&vcpu.signals))
+            .collect();
+        stepper
+            .requests
+            .set_stop(move || signals.iter().for_each(|signals| signals.kick()));
         let lock = Arc::clone(&stepper.lock);
         let big = lock.lock();
         stepper.pc.reset();
-        let vcpu = &mut stepper.turns.vcpu;
-        target_i386::reset::reset(vcpu);
-        stepper.pc.reset_cpu(0, &mut vcpu.state);
-        vcpu.refresh_mode();
+        for n in 0..stepper.cpus() {
+            let vcpu = stepper.turns.vcpu_mut(n);
+            target_i386::reset::reset(vcpu);
+            stepper.pc.reset_cpu(n, &mut vcpu.state);
+            vcpu.refresh_mode();
+        }
         drop(big);
         Ok(stepper)
     }
@@ -145,20 +160,31 @@ impl Stepper {
 
     /// Instructions executed so far.
     pub fn instructions(&self) -> u64 {
-        self.turns.vcpu.icount
+        self.turns.instructions()
+    }
+
+    /// How many CPUs there are.
+    pub fn cpus(&self) -> usize {
+        self.turns.vcpus().count()
+    }
+
+    /// Whose turn it is, or was last.
+    pub fn current(&self) -> usize {
+        self.turns.current()
     }
 
     /// Digests of everything.
     pub fn moment(&self) -> Moment {
         let lock = Arc::clone(&self.lock);
         let _big = lock.lock();
-        let vcpu = &self.turns.vcpu;
         let mut tlb = Hashed(Xxh3::new());
-        vcpu.tlb.save().hash(&mut tlb);
+        for vcpu in self.turns.vcpus() {
+            vcpu.tlb.save().hash(&mut tlb);
+        }
         Moment {
             digest: Digest {
-                instructions: vcpu.icount,
-                cpu: digest::cpu(vcpu),
+                instructions: self.turns.instructions(),
+                cpu: digest::of_cpus(self.turns.vcpus().map(digest::cpu)),
                 memory: digest::memory(self.pc.ram()),
                 devices: hw_core::digest(&self.pc.devices),
             },
@@ -166,14 +192,15 @@ impl Stepper {
         }
     }
 
-    /// The CPU's state.
+    /// The state of the CPU whose turn it is.
     pub fn state(&self) -> &CpuState {
-        &self.turns.vcpu.state
+        &self.turns.vcpu(self.turns.current()).state
     }
 
-    /// The CPU's state as `info registers` shows it.
+    /// The CPUs' states as `info registers` shows them.
     pub fn registers(&self) -> String {
-        registers::describe(&self.turns.vcpu.state, self.turns.vcpu.icount)
+        let one = |vcpu: &target_i386::Vcpu| registers::describe(&vcpu.state, vcpu.icount);
+        self.turns.vcpus().map(one).collect()
     }
 
     /// Names and digests of the devices.
@@ -189,12 +216,15 @@ impl Stepper {
 
     /// What is in the TLB, a line an entry.
     pub fn tlb(&self) -> Vec<String> {
-        let save = self.turns.vcpu.tlb.save();
-        let mut lines: Vec<_> = save.entries.iter().map(|entry| format!("{entry:x?}")).collect();
-        lines.push(format!(
-            "asid {:x}, next victims {:?}",
-            save.asid, save.next_victim
-        ));
+        let mut lines = Vec::new();
+        for (n, vcpu) in self.turns.vcpus().enumerate() {
+            let save = vcpu.tlb.save();
+            lines.extend(save.entries.iter().map(|entry| format!("cpu {n} {entry:x?}")));
+            lines.push(format!(
+                "cpu {n} asid {:x}, next victims {:?}",
+                save.asid, save.next_victim
+            ));
+        }
         lines
     }
 
@@ -217,7 +247,7 @@ impl Stepper {
 
     /// The instruction that comes next, as far as it can be read without a page fault.
     pub fn next_instruction(&mut self) -> Next {
-        let vcpu = &self.turns.vcpu;
+        let vcpu = self.turns.vcpu(self.turns.current());
         let address = vcpu.code_address();
         let mut bytes = [0u8; 15];
         let readable = vcpu.mode.fetch_mmu;
@@ -244,17 +274,5 @@ impl Stepper {
             FastFormatter::new().format(&decoder.decode(), &mut text);
         }
         Next { address, text }
-    }
-}
-
-/// XXH3 as the standard library wants it.
-struct Hashed(Xxh3);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-    fn finish(&self) -> u64 {
-        self.0.digest()
     }
 }

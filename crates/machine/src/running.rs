@@ -4,17 +4,25 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
-use crate::debug::{GdbServer, Past};
+use crate::debug::{GdbServer, History};
 use crate::digest::{self, Digest};
+use crate::hints;
 use crate::requests::{Pending, Requests, ResetCause};
+use crate::rr::{self, Outsides, Verdict};
+use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::{CpuThread, Report};
-use anyhow::Result;
+use accel_tcg::{Cpus, Report};
+use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
+use migration::Store;
+use replay::{Control, Event, Mode, Replay, Shutdown};
+use std::hash::Hasher;
 use std::sync::Arc;
-use target_i386::Vcpu;
+use target_i386::{Vcpu, registers};
+use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
+use xxhash_rust::xxh3::Xxh3;
 
 /// Whether the guest runs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +65,28 @@ pub struct EndPolicy {
 pub struct Machine {
     pub(crate) name: Option<String>,
     pub(crate) pc: Arc<Pc>,
-    pub(crate) cpu: Arc<CpuThread>,
+    pub(crate) cpus: Arc<Cpus>,
+    /// The CPU that the monitor shows.
+    pub(crate) monitored: usize,
     pub(crate) lock: Arc<BigLock>,
     pub(crate) time: VirtualTime,
     pub(crate) requests: Arc<Requests>,
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
+    pub(crate) replay: Arc<Replay>,
+    pub(crate) outsides: Arc<Outsides>,
+    /// What snapshots are made of beside the parts above.
+    pub(crate) past: Past,
+    /// Where snapshots with names are.
+    pub(crate) snapshots: Store,
+    /// The snapshot to begin with (`-loadvm`).
+    pub(crate) begin_with: Option<String>,
     /// Stay where the reset leaves us (`-S`).
     pub(crate) start_stopped: bool,
     /// The debugger's connection.
     pub(crate) gdb: Option<GdbServer>,
     /// Where the debugger goes back to.
-    pub(crate) past: Option<Box<dyn Past>>,
+    pub(crate) history: Option<Box<dyn History>>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -78,7 +96,7 @@ impl Machine {
     /// here or in the log.
     ///
     /// # Errors
-    /// The host's poll fails.
+    /// The host's poll fails, or the snapshot to begin with cannot be loaded.
     pub fn run(
         &mut self,
         main_loop: &mut MainLoop,
@@ -88,21 +106,30 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
+        if let Some(name) = self.begin_with.take() {
+            let loaded = self.load_named(&mut period, &name);
+            if let Err(error) = loaded {
+                drop(period);
+                self.cpus.join();
+                return Err(error).with_context(|| format!("-loadvm {name}"));
+            }
+        }
         if self.start_stopped {
             self.state = RunState::Prelaunch;
         } else {
             self.start();
         }
-        let status = loop {
-            main_loop.run_once(&mut period, Timeout::NEVER)?;
-            if self.cpu.is_finished() {
-                anyhow::bail!("the CPU thread ended unexpectedly");
+        let mut log = LogCare::new(self.replay.mode());
+        let (status, cause) = loop {
+            main_loop.run_once(&mut period, log.timeout())?;
+            if self.cpus.is_finished() {
+                anyhow::bail!("a CPU thread ended unexpectedly");
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
             let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
             let asked = debugger || monitors.iter().any(MonitorConsole::has_news);
             if asked {
-                period.without_gate(|big| self.cpu.pause(big));
+                period.without_gate(|big| self.cpus.pause(big));
             }
             for monitor in &mut *monitors {
                 monitor.turn(&mut MonitorTarget {
@@ -113,15 +140,21 @@ impl Machine {
             if debugger {
                 self.debugger_turn(&mut period);
             }
-            if let Some(status) = self.carry_out(&mut period) {
-                break status;
+            if let Some(end) = self.carry_out(&mut period) {
+                break end;
+            }
+            log.turn(self);
+            if self.requests.is_leaving() && self.state != RunState::Running {
+                // The log's end is at a boundary, and only a CPU that runs comes to one.
+                self.start();
             }
             self.debugger_report(&mut period);
             if asked && self.state == RunState::Running {
-                self.cpu.resume();
+                self.cpus.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);
+        let status = self.finish(&mut period, status, cause);
         if let Some(server) = &mut self.gdb {
             server.end(status);
         }
@@ -131,12 +164,14 @@ impl Machine {
             tracing::info!(target: "machine::digest", "{digest}");
         }
         if tracing::enabled!(target: "stats", tracing::Level::INFO) {
-            for line in self.report(&mut period).to_string().lines() {
-                tracing::info!(target: "stats", "{line}");
+            for n in 0..self.cpus.count() {
+                for line in self.report(&mut period, n).to_string().lines() {
+                    tracing::info!(target: "stats", "{line}");
+                }
             }
         }
         drop(period);
-        self.cpu.join();
+        self.cpus.join();
         Ok((status, digest))
     }
 
@@ -144,43 +179,49 @@ impl Machine {
     pub fn start(&mut self) {
         self.state = RunState::Running;
         self.time.start();
-        self.cpu.resume();
+        self.cpus.resume();
     }
 
     /// Stops the guest between two instructions, and its clock.
     pub fn stop(&mut self, period: &mut Period<'_>, why: RunState) {
-        period.without_gate(|big| self.cpu.pause(big));
+        period.without_gate(|big| self.cpus.pause(big));
         self.time.stop();
         self.state = why;
     }
 
-    /// Runs `work` on the CPU's thread, between two instructions.
+    /// Runs `work` on CPU `n`, on its thread, between two instructions.
     pub fn on_cpu<R: Send + 'static>(
         &self,
         period: &mut Period<'_>,
+        n: usize,
         work: impl FnOnce(&mut Vcpu) -> R + Send + 'static,
     ) -> R {
-        period.without_gate(|big| self.cpu.run_on_cpu(big, work))
+        period.without_gate(|big| self.cpus.run_on_cpu(big, n, work))
     }
 
-    /// What the engine has done so far.
-    pub fn report(&self, period: &mut Period<'_>) -> Report {
-        period.without_gate(|big| self.cpu.report(big))
+    /// What the engine of CPU `n` has done so far.
+    pub fn report(&self, period: &mut Period<'_>, n: usize) -> Report {
+        period.without_gate(|big| self.cpus.report(big, n))
     }
 
     /// Puts everything into its first state and loads the kernel again. The CPU must be stopped.
     fn reset(&mut self, period: &mut Period<'_>) {
         self.pc.reset();
-        let pc = Arc::clone(&self.pc);
-        self.on_cpu(period, move |vcpu| {
-            target_i386::reset::reset(vcpu);
-            pc.reset_cpu(0, &mut vcpu.state);
-            vcpu.refresh_mode();
-        });
+        for n in 0..self.cpus.count() {
+            let pc = Arc::clone(&self.pc);
+            self.on_cpu(period, n, move |vcpu| {
+                target_i386::reset::reset(vcpu);
+                pc.reset_cpu(n, &mut vcpu.state);
+                vcpu.refresh_mode();
+            });
+        }
     }
 
     fn digest(&self, period: &mut Period<'_>) -> Digest {
-        let (instructions, cpu) = self.on_cpu(period, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+        let each = |n| self.on_cpu(period, n, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
+        let each: Vec<(u64, u64)> = (0..self.cpus.count()).map(each).collect();
+        let instructions = each.iter().map(|&(count, _)| count).sum();
+        let cpu = digest::of_cpus(each.iter().map(|&(_, digest)| digest));
         let memory = digest::memory(self.pc.ram());
         let devices = hw_core::digest(&self.pc.devices);
         Digest {
@@ -191,8 +232,69 @@ impl Machine {
         }
     }
 
-    /// Does what was asked since the last turn; the exit status, if that ends the emulator.
-    fn carry_out(&mut self, period: &mut Period<'_>) -> Option<u8> {
+    /// Somebody outside does something to the machine. Into a replay nobody reaches.
+    pub fn control(&self, control: Control) {
+        if let Some(Event::Control(control)) = self.replay.submit(Event::Control(control)) {
+            self.outsides.control(&control);
+        }
+    }
+
+    /// Ends the log, or compares the end with it; says how a replay came out. The exit status.
+    fn finish(&mut self, period: &mut Period<'_>, status: u8, cause: Shutdown) -> u8 {
+        if self.replay.mode() == Mode::None {
+            return status;
+        }
+        let Digest {
+            cpu, memory, devices, ..
+        } = self.digest(period);
+        let mut whole = digest::Hashed(Xxh3::new());
+        [cpu, memory, devices]
+            .into_iter()
+            .for_each(|part| whole.write_u64(part));
+        let now = self.cpus.instant();
+        let replaying = self.replay.mode() == Mode::Play;
+        let finished = self.replay.finish(now, cause, whole.finish());
+        if !replaying {
+            if let Some(reason) = self.replay.stopped().filter(|_| finished.is_err()) {
+                hints::say(&format!("the recording is not complete: {reason}"));
+            }
+            return status;
+        }
+        let verdict = match (self.outsides.take_verdict(), finished) {
+            (Some(Verdict::Ended(_)) | None, Err(divergence)) => Some(Verdict::Diverged(divergence)),
+            (verdict, _) => verdict,
+        };
+        match verdict {
+            Some(Verdict::Diverged(divergence)) => {
+                let mut registers = String::new();
+                for n in 0..self.cpus.count() {
+                    registers.push_str(&self.on_cpu(period, n, move |vcpu| {
+                        format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
+                    }));
+                }
+                let last_digest = self.outsides.last_digest();
+                for line in rr::describe(&divergence, last_digest, &registers).lines() {
+                    hints::say(line);
+                }
+                1
+            }
+            Some(Verdict::Ended(ending)) => {
+                hints::say(&rr::epilogue(&ending, now));
+                status
+            }
+            None => {
+                if !cause.is_guests() {
+                    hints::say(&format!("left the replay at instruction {}", now.count));
+                } else {
+                    hints::say(&rr::epilogue(&replay::Ending::End, now));
+                }
+                status
+            }
+        }
+    }
+
+    /// Does what was asked since the last turn; exit status and cause, if that ends the emulator.
+    fn carry_out(&mut self, period: &mut Period<'_>) -> Option<(u8, Shutdown)> {
         let Pending {
             exit,
             power_off,
@@ -201,8 +303,13 @@ impl Machine {
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
-        if let Some(status) = exit.or((power_off_ends || reset_ends).then_some(0)) {
-            return Some(status);
+        let guests = match (power_off_ends, reset_ends) {
+            (true, _) => Some((0, Shutdown::GuestShutdown)),
+            (_, true) => Some((0, Shutdown::GuestReset)),
+            _ => None,
+        };
+        if let Some(end) = exit.or(guests) {
+            return Some(end);
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
@@ -220,5 +327,46 @@ impl Machine {
             self.stop(period, RunState::Debug);
         }
         None
+    }
+}
+
+/// What the main loop does for a log: a recording is written out every second, so that little is lost with the process; a
+/// replay has to make progress.
+struct LogCare {
+    mode: Mode,
+    /// Host time of the last look.
+    looked_ns: i64,
+}
+
+impl LogCare {
+    const EVERY_NS: i64 = 1_000_000_000;
+
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            looked_ns: MonotonicClock.now_ns(),
+        }
+    }
+
+    /// How long the main loop may sleep.
+    fn timeout(&self) -> Timeout {
+        match self.mode {
+            Mode::Record => Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns()),
+            Mode::None | Mode::Play => Timeout::NEVER,
+        }
+    }
+
+    /// After a turn of the main loop, in a period.
+    fn turn(&mut self, machine: &Machine) {
+        let now = MonotonicClock.now_ns();
+        if self.mode != Mode::Record || now - self.looked_ns < Self::EVERY_NS {
+            return;
+        }
+        self.looked_ns = now;
+        machine.replay.flush(machine.cpus.instant());
+        if let Some(reason) = machine.replay.stopped() {
+            self.mode = Mode::None;
+            hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));
+        }
     }
 }

@@ -4,13 +4,13 @@
 //! thread, between two instructions.
 
 use crate::mappings;
-use crate::requests::ResetCause;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use monitor::{InfoTopic, Target, Unreadable};
+use monitor::{InfoTopic, SnapshotAction, Target, Unreadable};
+use replay::{Control, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
-use target_i386::{paging, registers};
+use target_i386::{Vcpu, paging, registers};
 use util_mainloop::Period;
 
 /// A machine and the period its monitor acts in.
@@ -20,8 +20,32 @@ pub struct MonitorTarget<'a, 'p> {
 }
 
 impl MonitorTarget<'_, '_> {
+    /// Runs `work` on the CPU that the monitor shows.
+    fn on_cpu<R: Send + 'static>(&mut self, work: impl FnOnce(&mut Vcpu) -> R + Send + 'static) -> R {
+        self.machine.on_cpu(self.period, self.machine.monitored, work)
+    }
+
+    fn registers(&mut self, n: usize) -> String {
+        self.machine.on_cpu(self.period, n, |vcpu| {
+            registers::describe(&vcpu.state, vcpu.icount)
+        })
+    }
+
+    fn cpus(&mut self) -> String {
+        let mut out = String::new();
+        for n in 0..self.machine.cpus.count() {
+            let engine = self.machine.report(self.period, n).engine;
+            let shown = if n == self.machine.monitored { '*' } else { ' ' };
+            out += &self.machine.on_cpu(self.period, n, move |vcpu| {
+                let (activity, rip) = (vcpu.state.activity, vcpu.state.rip);
+                format!("{shown} CPU #{n}: {activity:?}, pc={rip:#018x}, engine={engine}\n")
+            });
+        }
+        out
+    }
+
     fn tlb(&mut self) -> String {
-        self.machine.on_cpu(self.period, |vcpu| {
+        self.on_cpu(|vcpu| {
             let mut out = String::new();
             for entry in vcpu.tlb.entries() {
                 let _ = writeln!(
@@ -57,28 +81,46 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn quit(&mut self) {
-        self.machine.requests.exit(0);
+        self.machine.requests.leave(0, Shutdown::QmpQuit);
     }
 
     fn system_reset(&mut self) {
-        self.machine.requests.reset(ResetCause::Monitor);
+        self.machine.control(Control::Reset);
     }
 
     fn system_powerdown(&mut self) {
-        self.machine.pc.power_button();
+        self.machine.control(Control::PowerButton);
     }
 
     fn nmi(&mut self) {
-        self.machine.pc.nmi();
+        self.machine.control(Control::Nmi);
+    }
+
+    fn select_cpu(&mut self, n: usize) -> bool {
+        let exists = n < self.machine.cpus.count();
+        if exists {
+            self.machine.monitored = n;
+        }
+        exists
+    }
+
+    fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
+        match action {
+            SnapshotAction::Save => self.machine.save_named(self.period, name),
+            SnapshotAction::Load => self.machine.load_named(self.period, name),
+            SnapshotAction::Delete => self.machine.delete_named(name),
+        }
+        .map_err(|error| error.to_string())
     }
 
     fn info(&mut self, topic: InfoTopic) -> String {
         match topic {
             InfoTopic::Status => format!("VM status: {}\n", self.machine.state.describe()),
-            InfoTopic::Registers => self
-                .machine
-                .on_cpu(self.period, |vcpu| registers::describe(&vcpu.state, vcpu.icount)),
-            InfoTopic::Mem => self.machine.on_cpu(self.period, |vcpu| {
+            InfoTopic::Registers => self.registers(self.machine.monitored),
+            InfoTopic::AllRegisters => (0..self.machine.cpus.count())
+                .map(|n| format!("CPU #{n}\n{}", self.registers(n)))
+                .collect(),
+            InfoTopic::Mem => self.on_cpu(|vcpu| {
                 vcpu.view.refresh();
                 mappings::describe(&vcpu.state, vcpu.view.view())
             }),
@@ -86,16 +128,14 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Mtree => self.machine.pc.map().describe(),
             InfoTopic::Irq => self.machine.pc.describe_irq(),
             InfoTopic::Pic => self.machine.pc.describe_pic(),
-            InfoTopic::Lapic => self.machine.pc.describe_lapic(0),
+            InfoTopic::Lapic => self.machine.pc.describe_lapic(self.machine.monitored),
             InfoTopic::Pci => self.machine.pc.describe_pci(),
-            InfoTopic::Cpus => {
-                let engine = self.machine.report(self.period).engine;
-                self.machine.on_cpu(self.period, move |vcpu| {
-                    let (activity, rip) = (vcpu.state.activity, vcpu.state.rip);
-                    format!("* CPU #0: {activity:?}, pc={rip:#018x}, engine={engine}\n")
-                })
-            }
-            InfoTopic::Jit => self.machine.report(self.period).to_string(),
+            InfoTopic::Cpus => self.cpus(),
+            InfoTopic::Jit => self
+                .machine
+                .report(self.period, self.machine.monitored)
+                .to_string(),
+            InfoTopic::Snapshots => self.machine.describe_snapshots(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
         }
@@ -107,7 +147,7 @@ impl Target for MonitorTarget<'_, '_> {
         let mut at = address;
         while !rest.is_empty() {
             let in_page = (PAGE_SIZE - at % PAGE_SIZE).min(rest.len() as u64) as usize;
-            let page = self.machine.on_cpu(self.period, move |vcpu| {
+            let page = self.on_cpu(move |vcpu| {
                 vcpu.view.refresh();
                 paging::look_up(vcpu, at).map(|page| page.phys)
             });
@@ -121,21 +161,18 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
-        self.machine
-            .pc
-            .memory
+        self.machine.pc.memories[self.machine.monitored]
             .read(GuestPhys(address), to)
             .map_err(|_| Unreadable(address))
     }
 
     fn register(&mut self, name: &str) -> Option<u64> {
         let name = name.to_owned();
-        self.machine
-            .on_cpu(self.period, move |vcpu| registers::value(&vcpu.state, &name))
+        self.on_cpu(move |vcpu| registers::value(&vcpu.state, &name))
     }
 
     fn disassemble(&mut self, bytes: &[u8], address: u64) -> (usize, String) {
-        let bits = self.machine.on_cpu(self.period, |vcpu| vcpu.mode.code);
+        let bits = self.on_cpu(|vcpu| vcpu.mode.code);
         let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
         decoder.decode_out(&mut instruction);

@@ -14,6 +14,9 @@ impl Target for Nothing {
     fn system_reset(&mut self) {}
     fn system_powerdown(&mut self) {}
     fn nmi(&mut self) {}
+    fn select_cpu(&mut self, _: usize) -> bool {
+        false
+    }
     fn info(&mut self, topic: InfoTopic) -> String {
         format!("no {topic:?} here\n")
     }

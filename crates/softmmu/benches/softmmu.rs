@@ -153,14 +153,15 @@ fn tlb(c: &mut Criterion) {
     });
     let code = fill(&space, 5);
     tlb.fill(idx, &code);
-    space.map().dirty().watch_code(RamAddr(5 * PAGE_SIZE));
+    let watch = space.map().dirty().code_watch();
+    watch.watch_page(RamAddr(5 * PAGE_SIZE));
     tlb.protect_code(RamAddr(5 * PAGE_SIZE));
     let mut drained = Vec::new();
     group.bench_function("store to watched code", |b| {
         b.iter(|| {
             let _ = tlb.slow_store(idx, GuestVirt(5 * PAGE_SIZE + 64), 1u64);
             drained.clear();
-            space.map().dirty().take_code_writes(&mut drained);
+            let _ = watch.take_news(&mut drained);
         })
     });
 }

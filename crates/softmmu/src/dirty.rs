@@ -5,9 +5,10 @@
 //!
 //! Writers (vCPU slow stores, device DMA through [`RamBlock`](crate::RamBlock) and its
 //! [`vm_memory::bitmap::Bitmap`]) store the bytes first and call [`DirtyMemory::mark`] after. A page whose
-//! CODE bit is clean holds decoded instructions: `mark` then queues the written range, and every vCPU drains the
-//! queue before it runs an instruction decoded earlier. Such a page says by [`GRANULE`] where its instructions are,
-//! so that writers to data beside code are not queued.
+//! CODE bit is clean holds decoded instructions: `mark` then queues the written range for every holder of code from
+//! there ([`CodeWatch`], one a vCPU), and each works its queue off before it runs an instruction decoded earlier. Such
+//! a page says by [`GRANULE`] where its instructions are (those of all holders), so that writers to data beside code
+//! are not queued.
 //!
 //! # Why a write racing with a decode is not lost
 //!
@@ -15,10 +16,16 @@
 //! the watch bit. With both fences sequentially consistent at least one of them sees the other: either the
 //! decoder reads the new bytes, or the writer sees the watch and queues the range. `tests/loom.rs` checks it.
 
+mod code;
+
+pub use code::CodeWatch;
+
 use once_cell::race::OnceBox;
 
 use crate::addr::{PAGE_SHIFT, PAGE_SIZE, RamAddr};
-use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, fence};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence};
+use code::Code;
+use std::sync::Arc;
 
 /// Pages in one lazily allocated piece of the bitmaps: 1 GiB of RAM.
 const CHUNK_PAGES: u64 = if cfg!(loom) { 64 } else { 1 << (30 - PAGE_SHIFT) };
@@ -31,7 +38,7 @@ pub(crate) const RAM_ADDR_END: u64 = CHUNKS as u64 * CHUNK_PAGES * PAGE_SIZE;
 /// Who wants to know about writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DirtyClient {
-    /// The instruction decoder: clean pages hold decoded code. Set by [`DirtyMemory::watch_code`].
+    /// The instruction decoders: clean pages hold decoded code. Set by [`CodeWatch::watch`].
     Code = 0,
     /// The display: clean pages look on screen as they are in RAM.
     Vga = 1,
@@ -80,6 +87,12 @@ impl Chunk {
         &self.clean[word][client as usize]
     }
 
+    /// The granules of a page.
+    fn code_or_create(&self, word: usize, page: RamAddr) -> &AtomicU64 {
+        let pages = self.code[word].get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
+        &pages[(page.page_number() % 64) as usize]
+    }
+
     /// The granules of a page, if one near it was ever watched.
     #[inline]
     fn code(&self, word: usize, page: RamAddr) -> Option<&AtomicU64> {
@@ -90,8 +103,9 @@ impl Chunk {
 /// The dirty state of all RAM of one machine.
 pub struct DirtyMemory {
     chunks: Box<[OnceBox<Chunk>]>,
-    code_writes: Mutex<Vec<(RamAddr, u32)>>,
-    code_pending: AtomicBool,
+    code: Mutex<Code>,
+    /// How often a page that nobody watched became watched.
+    watched: AtomicU64,
     cleaned: AtomicU64,
 }
 
@@ -106,8 +120,8 @@ impl DirtyMemory {
     pub fn new() -> Self {
         Self {
             chunks: (0..CHUNKS).map(|_| OnceBox::new()).collect(),
-            code_writes: Mutex::new(Vec::new()),
-            code_pending: AtomicBool::new(false),
+            code: Mutex::new(Code::default()),
+            watched: AtomicU64::new(0),
             cleaned: AtomicU64::new(0),
         }
     }
@@ -183,69 +197,18 @@ impl DirtyMemory {
                 .code(word, addr)
                 .is_some_and(|code| code.load(Ordering::Acquire) & granules(addr, u64::from(len)) != 0)
         {
-            let mut queue = self.code_writes.lock();
-            match queue.last_mut() {
-                // A string of stores (REP STOS, a patching loop) is one entry while it grows upward.
-                Some((start, have))
-                    if start.0 + u64::from(*have) == addr.0 && start.page() == addr.page() =>
-                {
-                    *have += len
-                }
-                Some(same) if *same == (addr, len) => {}
-                _ => queue.push((addr, len)),
-            }
-            self.code_pending.store(true, Ordering::Release);
+            self.code.lock().write(addr, len);
         }
     }
 
-    /// Marks `page` as holding decoded code, *before* its bytes are read for decoding: from now on every write
-    /// to it is queued. It stays watched until [`DirtyMemory::unwatch_code`].
-    pub fn watch_code(&self, page: RamAddr) {
-        self.watch_code_bytes(page.page(), PAGE_SIZE);
+    /// A new holder of code, which watches nothing yet.
+    pub fn code_watch(self: &Arc<Self>) -> CodeWatch {
+        CodeWatch::new(self)
     }
 
-    /// As [`DirtyMemory::watch_code`] for `len` bytes at `addr`, on one page: writes to their granules are queued.
-    /// True if the page was not watched before.
-    ///
-    /// The owning vCPU must also call [`Tlb::protect_code`](crate::Tlb::protect_code), since its TLB may let
-    /// writes through without asking.
-    pub fn watch_code_bytes(&self, addr: RamAddr, len: u64) -> bool {
-        let mask = granules(addr, len);
-        let mut new = false;
-        if let Some((chunk, word, bit)) = self.bit_or_create(addr) {
-            let pages = chunk.code[word].get_or_init(|| Box::new(std::array::from_fn(|_| AtomicU64::new(0))));
-            let code = &pages[(addr.page_number() % 64) as usize];
-            let clean = chunk.clean(DirtyClient::Code, word);
-            new = clean.load(Ordering::Acquire) & bit == 0;
-            if !new && code.load(Ordering::Acquire) & mask == mask {
-                return false;
-            }
-            code.fetch_or(mask, Ordering::AcqRel);
-            clean.fetch_or(bit, Ordering::AcqRel);
-        }
-        fence(Ordering::SeqCst);
-        new
-    }
-
-    /// What is left of `page`'s decoded code lies in these granules; if there are none, its writes are nobody's
-    /// business again. To be called by whoever watches, after a write was worked off and not while decoding.
-    pub fn narrow_code(&self, page: RamAddr, granules: u64) {
-        let Some((chunk, word, bit)) = self.bit(page) else {
-            return;
-        };
-        if let Some(code) = chunk.code(word, page) {
-            code.fetch_and(granules, Ordering::AcqRel);
-        }
-        if granules == 0 {
-            chunk
-                .clean(DirtyClient::Code, word)
-                .fetch_and(!bit, Ordering::AcqRel);
-        }
-    }
-
-    /// The last decoded block of `page` is gone.
-    pub fn unwatch_code(&self, page: RamAddr) {
-        self.narrow_code(page, 0);
+    /// Counts pages that became watched: what [`CodeWatch::looked`] is compared with.
+    pub fn watched(&self) -> u64 {
+        self.watched.load(Ordering::SeqCst)
     }
 
     /// How many of `len` bytes from `addr` on, on one page, come before the first granule with code.
@@ -283,21 +246,6 @@ impl DirtyMemory {
         !self.is_dirty(DirtyClient::Code, page)
     }
 
-    /// Whether [`DirtyMemory::take_code_writes`] would return anything. Cheap: asked after every store that
-    /// took the slow path, and at block ends.
-    #[inline(always)]
-    pub fn code_writes_pending(&self) -> bool {
-        self.code_pending.load(Ordering::Acquire)
-    }
-
-    /// Moves the queued writes to watched pages, in order, to the end of `out`. No entry crosses a page.
-    pub fn take_code_writes(&self, out: &mut Vec<(RamAddr, u32)>) {
-        let mut queue = self.code_writes.lock();
-        // Under the lock, so no producer's flag can be wiped with its entry left behind.
-        self.code_pending.store(false, Ordering::Release);
-        out.append(&mut queue);
-    }
-
     /// Calls `f` with each page of `start..start + len` that was written since the last call, and cleans it.
     ///
     /// vCPUs learn of it by [`DirtyMemory::cleaned`] and answer with
@@ -311,14 +259,26 @@ impl DirtyMemory {
         let end = start.0.saturating_add(len).min(RAM_ADDR_END);
         let mut any = false;
         let mut page = start.page();
+        // 64 pages at a time: most calls find most of RAM unwritten.
         while page.0 < end {
-            if let Some((chunk, word, bit)) = self.bit_or_create(page)
-                && chunk.clean(client, word).fetch_or(bit, Ordering::AcqRel) & bit == 0
-            {
-                any = true;
-                f(page);
+            let next = (page.page_number() / 64 + 1) * 64;
+            let last = next.min(end.div_ceil(PAGE_SIZE));
+            let count = last - page.page_number();
+            if let Some((chunk, word, bit)) = self.bit_or_create(page) {
+                let mask = (u64::MAX >> (64 - count)) << bit.trailing_zeros();
+                let clean = chunk.clean(client, word);
+                let mut new = mask & !clean.load(Ordering::Acquire);
+                if new != 0 {
+                    new &= !clean.fetch_or(new, Ordering::AcqRel);
+                    any |= new != 0;
+                }
+                while new != 0 {
+                    let at = u64::from(new.trailing_zeros()) + (next - 64);
+                    f(RamAddr(at << PAGE_SHIFT));
+                    new &= new - 1;
+                }
             }
-            page = page.add(PAGE_SIZE);
+            page = RamAddr(last << PAGE_SHIFT);
         }
         if any {
             self.cleaned.fetch_add(1, Ordering::Release);
@@ -352,29 +312,58 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn writes_beside_code() {
-        let dirty = DirtyMemory::new();
-        assert!(dirty.watch_code_bytes(RamAddr(0x1100), 44));
-        assert!(!dirty.watch_code_bytes(RamAddr(0x1110), 8), "not new");
+        let dirty = Arc::new(DirtyMemory::new());
+        let code = dirty.code_watch();
+        assert!(code.watch(RamAddr(0x1100), 44));
+        assert!(!code.watch(RamAddr(0x1110), 8), "not new");
         for (addr, len, queued, free) in [
             (0x1000, 8, false, 8), (0x10f8, 8, false, 8), (0x10fc, 8, true, 4), (0x1100, 1, true, 0),
             (0x113f, 1, true, 0), (0x1140, 0x800, false, 0x800), (0x1000, 0x1000, true, 0x100), (0x2100, 8, false, 8),
         ] {
             let at = RamAddr(addr);
             dirty.mark(at, len);
-            assert_eq!(dirty.code_writes_pending(), queued, "{len} bytes at {addr:#x}");
+            assert_eq!(code.has_news(), queued, "{len} bytes at {addr:#x}");
             assert_eq!(dirty.ignores(at, len), !queued, "{len} bytes at {addr:#x}");
             assert_eq!(dirty.code_free(at, len), free, "{len} bytes at {addr:#x}");
-            dirty.take_code_writes(&mut Vec::new());
+            let _ = code.take_news(&mut Vec::new());
         }
-        dirty.watch_code_bytes(RamAddr(0x1800), 8);
-        dirty.narrow_code(RamAddr(0x1000), granules(RamAddr(0x1800), 8));
+        code.watch(RamAddr(0x1800), 8);
+        code.narrow(RamAddr(0x1000), granules(RamAddr(0x1800), 8));
         assert!(dirty.ignores(RamAddr(0x1100), 8) && !dirty.ignores(RamAddr(0x1800), 8));
-        dirty.narrow_code(RamAddr(0x1000), 0);
+        code.narrow(RamAddr(0x1000), 0);
         assert!(!dirty.is_code(RamAddr(0x1000)));
-        assert!(dirty.watch_code_bytes(RamAddr(0x1800), 8), "new again");
+        assert!(code.watch(RamAddr(0x1800), 8), "new again");
         assert!(dirty.ignores(RamAddr(0x1100), 8), "what was there before is forgotten");
         // Others want to know of all writes.
         dirty.take_dirty(DirtyClient::Vga, RamAddr(0x1000), 0x1000, |_| {});
         assert!(!dirty.ignores(RamAddr(0x1000), 8));
+    }
+
+    /// Ranges that begin and end anywhere in a word of bits.
+    #[test]
+    fn what_was_written_is_taken_once() {
+        let dirty = DirtyMemory::new();
+        let take = |start: u64, pages: u64| {
+            let mut found = Vec::new();
+            let take = |page: RamAddr| found.push(page.page_number());
+            dirty.take_dirty(
+                DirtyClient::Migration,
+                RamAddr(start * PAGE_SIZE),
+                pages * PAGE_SIZE,
+                take,
+            );
+            found
+        };
+        assert_eq!(take(62, 4), [62, 63, 64, 65], "everything is dirty at first");
+        assert_eq!(take(0, 200), (0..62).chain(66..200).collect::<Vec<_>>());
+        let before = dirty.cleaned();
+        assert!(take(0, 200).is_empty());
+        assert_eq!(dirty.cleaned(), before, "nothing was cleaned");
+        for page in [199, 3, 64, 127] {
+            dirty.mark(RamAddr(page * PAGE_SIZE + 9), 1);
+        }
+        assert_eq!(take(4, 100), [64]);
+        assert_eq!(take(0, 200), [3, 127, 199]);
+        assert!(take(5, 0).is_empty());
     }
 }

@@ -72,7 +72,7 @@ mod space;
 pub mod tlb;
 
 pub use addr::{GuestPhys, GuestVirt, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, RamAddr};
-pub use dirty::{DirtyClient, DirtyMemory, granules};
+pub use dirty::{CodeWatch, DirtyClient, DirtyMemory, granules};
 pub use publish::{Published, Stamped};
 
 // A loom test drives the protocols alone: arc-swap, epochs and guest RAM are not loom's to model.

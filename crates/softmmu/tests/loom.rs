@@ -1,10 +1,10 @@
 //! Our own lock-free protocols under loom: `RUSTFLAGS="--cfg loom" cargo test -p softmmu --release --test loom`.
 #![cfg(loom)]
 
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 use softmmu::{DirtyMemory, Published, RamAddr};
+use std::sync::Arc;
 
 /// Says when it is freed, and whether it is whole.
 struct View {
@@ -78,8 +78,9 @@ fn write_against_decode() {
         let dirty = Arc::new(DirtyMemory::new());
         // Loom knows no guest RAM; this word is the byte in question.
         let byte = Arc::new(AtomicU64::new(0));
+        let code = dirty.code_watch();
         // The bitmaps exist (allocating them is once_cell's business).
-        dirty.watch_code(RamAddr(0x1000));
+        code.watch_page(RamAddr(0x1000));
         let writer = {
             let (dirty, byte) = (dirty.clone(), byte.clone());
             thread::spawn(move || {
@@ -87,13 +88,10 @@ fn write_against_decode() {
                 dirty.mark(RamAddr(8), 1);
             })
         };
-        dirty.watch_code(RamAddr(0));
+        code.watch_page(RamAddr(0));
         let decoded = byte.load(Ordering::Acquire);
         writer.join().unwrap();
-        assert!(
-            decoded == 1 || dirty.code_writes_pending(),
-            "stale code would run for ever"
-        );
+        assert!(decoded == 1 || code.has_news(), "stale code would run for ever");
     });
 }
 
@@ -102,7 +100,8 @@ fn write_against_decode() {
 fn no_code_write_is_left_behind() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
-        dirty.watch_code(RamAddr(0));
+        let code = dirty.code_watch();
+        code.watch_page(RamAddr(0));
         let writer = {
             let dirty = dirty.clone();
             thread::spawn(move || {
@@ -111,13 +110,84 @@ fn no_code_write_is_left_behind() {
             })
         };
         let mut seen = Vec::new();
-        if dirty.code_writes_pending() {
-            dirty.take_code_writes(&mut seen);
+        if code.has_news() {
+            let _ = code.take_news(&mut seen);
         }
         writer.join().unwrap();
-        if dirty.code_writes_pending() {
-            dirty.take_code_writes(&mut seen);
+        if code.has_news() {
+            let _ = code.take_news(&mut seen);
         }
         assert_eq!(seen.len(), 2);
+    });
+}
+
+/// While one holder works a write off and narrows, another begins to watch the same page and a third thread writes to it:
+/// the second has the new byte or hears of the write.
+#[test]
+fn narrowing_against_another_holders_watch() {
+    loom::model(|| {
+        let dirty = Arc::new(DirtyMemory::new());
+        let byte = Arc::new(AtomicU64::new(0));
+        let (a, b) = (dirty.code_watch(), dirty.code_watch());
+        a.watch_page(RamAddr(0));
+        let narrows = thread::spawn(move || {
+            a.narrow(RamAddr(0), 0);
+            a
+        });
+        let writes = {
+            let (dirty, byte) = (dirty.clone(), byte.clone());
+            thread::spawn(move || {
+                byte.store(1, Ordering::Release);
+                dirty.mark(RamAddr(8), 1);
+            })
+        };
+        b.watch(RamAddr(0), 64);
+        let decoded = byte.load(Ordering::Acquire);
+        let _a = narrows.join().unwrap();
+        writes.join().unwrap();
+        let mut seen = Vec::new();
+        let _ = b.take_news(&mut seen);
+        assert!(decoded == 1 || !seen.is_empty(), "stale code would run for ever");
+        assert!(dirty.is_code(RamAddr(0)), "b's watch is still there");
+    });
+}
+
+/// A holder that watches a page waits for the other's look, and then relies on it: a store of the other comes before its
+/// look, so that the decoder reads it, or is seen.
+#[test]
+fn a_look_separates_unseen_stores_from_seen_ones() {
+    loom::model(|| {
+        let dirty = Arc::new(DirtyMemory::new());
+        let byte = Arc::new(AtomicU64::new(0));
+        let (a, b) = (dirty.code_watch(), dirty.code_watch());
+        a.watch_page(RamAddr(0x1000));
+        let _ = b.take_news(&mut Vec::new());
+        let stores = {
+            let (dirty, byte) = (dirty.clone(), byte.clone());
+            thread::spawn(move || {
+                // Its TLB lets stores through unseen until it has looked.
+                let mut protected = false;
+                let watched = dirty.watched();
+                if b.take_news(&mut Vec::new()) {
+                    protected = dirty.is_code(RamAddr(0));
+                    b.set_looked(watched);
+                }
+                byte.store(1, Ordering::Release);
+                if protected {
+                    dirty.mark(RamAddr(8), 1);
+                }
+                // It ends its turn: from now on it executes nothing.
+                b.set_looked(u64::MAX);
+                b
+            })
+        };
+        a.watch(RamAddr(0), 64);
+        let watched = dirty.watched();
+        let looker = stores.join().unwrap();
+        assert!(looker.looked() >= watched);
+        let decoded = byte.load(Ordering::Acquire);
+        let mut seen = Vec::new();
+        let _ = a.take_news(&mut seen);
+        assert!(decoded == 1 || !seen.is_empty(), "stale code would run for ever");
     });
 }

@@ -353,10 +353,10 @@ fn two_machines_do_not_mix() {
 fn every_write_to_code_is_queued() {
     let b = board();
     let dirty = b.map.dirty().clone();
-    let mut writes = Vec::new();
+    let (code, mut writes) = (dirty.code_watch(), Vec::new());
     b.space.write(GuestPhys(0x1000), &[1, 2, 3]).unwrap();
-    assert!(!dirty.code_writes_pending());
-    dirty.watch_code(RamAddr(0x1000));
+    assert!(!code.has_news());
+    code.watch_page(RamAddr(0x1000));
     assert!(dirty.is_code(RamAddr(0x1fff)) && !dirty.is_code(RamAddr(0x2000)));
     b.space.write(GuestPhys(0xff8), &[0; 16]).unwrap();
     b.put(0x1008, 4, 5);
@@ -372,17 +372,17 @@ fn every_write_to_code_is_queued() {
         .unwrap()
         .unwrap();
     b.put(0x2000, 8, 5);
-    assert!(dirty.code_writes_pending());
-    dirty.take_code_writes(&mut writes);
+    assert!(code.has_news());
+    assert!(!code.take_news(&mut writes));
     // 0xff8.. and 0x1008.. grew together.
     assert_eq!(
         writes,
         [(RamAddr(0x1000), 12), (RamAddr(0x1100), 8), (RamAddr(0x1200), 4)]
     );
-    assert!(!dirty.code_writes_pending());
-    dirty.unwatch_code(RamAddr(0x1000));
+    assert!(!code.has_news());
+    code.unwatch(RamAddr(0x1000));
     b.put(0x1000, 8, 5);
-    assert!(!dirty.code_writes_pending());
+    assert!(!code.has_news());
 }
 
 /// The display cleans pages while a TLB has fast writes to them: no write is lost.

@@ -99,6 +99,7 @@ struct World {
     space: Arc<AddressSpace>,
     block: RamBlock,
     dirty: Arc<DirtyMemory>,
+    code: CodeWatch,
     tlb: Box<Tlb>,
     live: Vec<Filled>,
     queue: Vec<(RamAddr, u32)>,
@@ -120,6 +121,7 @@ impl World {
         }
         Self {
             tlb: Tlb::new(dirty.clone()),
+            code: dirty.code_watch(),
             space,
             block,
             dirty,
@@ -235,10 +237,10 @@ impl World {
                 self.forget(|f| f.covers(page) && !f.global && f.asid == of);
             }
             Op::Watch(frame) => {
-                self.dirty.watch_code(RamAddr(frame * PAGE_SIZE));
+                self.code.watch_page(RamAddr(frame * PAGE_SIZE));
                 self.tlb.protect_code(RamAddr(frame * PAGE_SIZE));
             }
-            Op::Unwatch(frame) => self.dirty.unwatch_code(RamAddr(frame * PAGE_SIZE)),
+            Op::Unwatch(frame) => self.code.unwatch(RamAddr(frame * PAGE_SIZE)),
             Op::Reload => {
                 let state = self.tlb.save();
                 let mut other = Tlb::new(self.dirty.clone());
@@ -301,7 +303,7 @@ impl World {
                     Slow::Done(()) => {
                         assert_eq!(self.block.load::<u32>(paddr + 8), Some(0xdead_beef));
                         let code = self.dirty.is_code(RamAddr(paddr));
-                        self.dirty.take_code_writes(&mut self.queue);
+                        let _ = self.code.take_news(&mut self.queue);
                         assert_eq!(
                             !self.queue.is_empty(),
                             code,
@@ -312,7 +314,7 @@ impl World {
                             code,
                             "the fast path comes back"
                         );
-                        assert!(!self.dirty.code_writes_pending());
+                        assert!(!self.code.has_news());
                     }
                     Slow::Io(at) => assert_eq!(at.0, paddr + 8),
                     Slow::Miss => panic!("probe hit and store missed"),

@@ -17,7 +17,7 @@ use crate::mem::Privilege;
 use crate::run::CodeHolder;
 use crate::{Fault, Insn, Vcpu, paging};
 use softmmu::tlb::{Access, Probe};
-use softmmu::{DirtyMemory, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr, granules};
+use softmmu::{CodeWatch, GuestPhys, GuestVirt, PAGE_SIZE, RamAddr, granules};
 
 /// Most instructions in a block.
 const MAX_INSNS: usize = 64;
@@ -286,17 +286,19 @@ impl BlockCache {
         Ok(decode::stub(decode::raise_ud, 1))
     }
 
-    /// Kills the blocks whose bytes have been written.
-    pub fn invalidate_written(&mut self, dirty: &DirtyMemory, holder: &mut dyn CodeHolder) {
+    /// Kills the blocks whose bytes have been written. True if others began to watch pages
+    /// ([`CodeWatch::take_news`]).
+    pub fn invalidate_written(&mut self, code: &CodeWatch, holder: &mut dyn CodeHolder) -> bool {
         let mut writes = std::mem::take(&mut self.writes);
-        dirty.take_code_writes(&mut writes);
+        let watched = code.take_news(&mut writes);
         for (addr, len) in writes.drain(..) {
             holder.written(addr, u64::from(len));
             let left = self.invalidate(addr, u64::from(len)) | holder.granules(addr.page());
             // Only now: decoding watches more than it turns out to need, and writes beside code shall cost nothing.
-            dirty.narrow_code(addr.page(), left);
+            code.narrow(addr.page(), left);
         }
         self.writes = writes;
+        watched
     }
 
     /// The granules of the page that blocks are left of.
@@ -421,7 +423,7 @@ fn once(mut insn: Insn) -> Insn {
 
 /// Watches `len` bytes, as far as they lie on the page of `ram`.
 fn watch(cpu: &mut Vcpu, ram: RamAddr, len: usize) {
-    if cpu.dirty.watch_code_bytes(ram, len as u64) {
+    if cpu.code.watch(ram, len as u64) {
         cpu.tlb.protect_code(ram.page());
     }
 }

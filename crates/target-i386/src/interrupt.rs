@@ -130,6 +130,7 @@ pub fn raise(cpu: &mut Vcpu, fault: Fault) {
 
 /// Delivers `event`, or what its delivery turns into.
 fn settle(cpu: &mut Vcpu, mut event: Event) {
+    cpu.note_delivery();
     loop {
         if event.source == Source::Exception && event.vector == Vector::Pf as u8 {
             cpu.state.cr2 = cpu.state.fault_addr;
@@ -161,13 +162,15 @@ fn settle(cpu: &mut Vcpu, mut event: Event) {
 pub fn service(cpu: &mut Vcpu) {
     let pending = cpu.signals.pending();
     if pending & request::INIT != 0 {
-        cpu.signals.take(request::INIT | request::SIPI);
+        cpu.signals.take(request::INIT);
+        cpu.note_delivery();
         crate::reset::init(cpu);
         return;
     }
     match cpu.state.activity {
         Activity::WaitForSipi => {
             if cpu.signals.take(request::SIPI) != 0 {
+                cpu.note_delivery();
                 crate::reset::sipi(cpu, cpu.signals.sipi_vector());
             }
             return;

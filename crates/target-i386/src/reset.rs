@@ -12,6 +12,8 @@ const APIC_BSP: u64 = 1 << 8;
 /// Power-on reset, or the board's RESET line. Application processors wait for a start-up IPI.
 pub fn reset(cpu: &mut Vcpu) {
     cpu.state = CpuState::default();
+    // Each processor has random numbers of its own.
+    cpu.state.entropy ^= u64::from(cpu.topology.apic_id).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     cpu.state.gpr[gpr::RDX] = u64::from(cpu.model.signature());
     settle(cpu);
 }

@@ -20,6 +20,9 @@ use crate::vcpu::attention;
 use crate::{Fault, Insn, StopReason, Vcpu, debug, flags, interrupt};
 use softmmu::RamAddr;
 
+/// Events delivered without one instruction between them, after which a guest is not waited for.
+const MOST_DELIVERIES: u32 = 1000;
+
 /// What a boundary between blocks decides.
 pub enum Boundary {
     /// Execute a block.
@@ -64,6 +67,7 @@ impl Vcpu {
     /// Starts a run of `budget` instructions.
     pub fn begin_run(&mut self, budget: u64) {
         self.stop_at = self.icount.saturating_add(budget);
+        self.gave_way = false;
         self.refresh_attention();
         self.attention |= attention::LOOK;
     }
@@ -71,7 +75,7 @@ impl Vcpu {
     /// Whether the next boundary is nothing to look at, but for the budget.
     #[inline(always)]
     pub fn is_quiet(&self) -> bool {
-        self.signals.pending() | self.attention == 0 && !self.dirty.code_writes_pending()
+        self.signals.pending() | self.attention == 0 && !self.code.has_news()
     }
 
     /// Makes the next boundary look at everything.
@@ -179,9 +183,7 @@ impl Vcpu {
         let start = self.state.rip;
         self.stop_at = u64::MAX;
         loop {
-            if self.dirty.code_writes_pending() {
-                cache.invalidate_written(&self.dirty.clone(), &mut ());
-            }
+            self.hear_of_code(cache, &mut ());
             let pc = self.fast_seg[seg::CS as usize].base.wrapping_add(start) & self.mode.linear_mask;
             let insn = match self.find_code(cache, pc)? {
                 Found::Uncached(insn) => insn,
@@ -297,11 +299,40 @@ impl Vcpu {
         self.iterations += iterations;
     }
 
+    /// Drops what was made of bytes that were written, and protects pages that others made code of since this vCPU
+    /// last executed: before its first store after that.
+    fn hear_of_code(&mut self, cache: &mut BlockCache, holder: &mut dyn CodeHolder) {
+        if !self.code.has_news() {
+            return;
+        }
+        let watched = self.dirty.watched();
+        if cache.invalidate_written(&self.code, holder) {
+            self.tlb.protect_watched();
+            self.code.set_looked(watched);
+        }
+    }
+
+    /// Whether the last thing that happened was that an instruction completed. The delivery of an event counts no
+    /// instruction, so a count alone names the moment before it: whoever asks the CPU to stop is let in there, whenever
+    /// he asked. (Unless a guest does nothing but fault, which must not keep him out.)
+    fn is_between_instructions(&self) -> bool {
+        let (at, times) = self.delivered;
+        at != self.icount || times > MOST_DELIVERIES
+    }
+
+    /// An event is delivered now.
+    pub(crate) fn note_delivery(&mut self) {
+        let times = if self.delivered.0 == self.icount {
+            self.delivered.1.saturating_add(1)
+        } else {
+            1
+        };
+        self.delivered = (self.icount, times);
+    }
+
     #[inline(never)]
     fn boundary(&mut self, cache: &mut BlockCache, holder: &mut dyn CodeHolder) -> Boundary {
-        if self.dirty.code_writes_pending() {
-            cache.invalidate_written(&self.dirty, holder);
-        }
+        self.hear_of_code(cache, holder);
         self.signals.take(request::MAP_CHANGED | request::CODE_WRITTEN);
         if self.view.refresh() {
             self.tlb.flush_all();
@@ -317,7 +348,10 @@ impl Vcpu {
         if self.icount >= self.stop_at {
             return Boundary::Stop(StopReason::Budget);
         }
-        if self.signals.take(request::EXIT) != 0 {
+        if self.gave_way {
+            return Boundary::Stop(StopReason::GaveWay);
+        }
+        if self.is_between_instructions() && self.signals.take(request::EXIT) != 0 {
             return Boundary::Stop(StopReason::ExitRequest);
         }
         let before = self.debug_place();

@@ -86,8 +86,9 @@ impl CpuSignals {
         self.request(request::NMI);
     }
 
-    /// Latches INIT.
+    /// Latches INIT. A start-up IPI counts only if it comes after.
     pub fn init(&self) {
+        self.take(request::SIPI);
         self.request(request::INIT);
     }
 
@@ -95,6 +96,16 @@ impl CpuSignals {
     pub fn sipi(&self, vector: u8) {
         self.sipi_vector.store(vector, Ordering::Release);
         self.request(request::SIPI);
+    }
+
+    /// Sets those of the bits `mask` that `bits` has and clears the others, with the vector of a start-up IPI: a
+    /// snapshot is restored.
+    pub(crate) fn restore(&self, mask: u32, bits: u32, sipi_vector: u8) {
+        self.sipi_vector.store(sipi_vector, Ordering::Release);
+        self.take(mask & !bits);
+        if bits & mask != 0 {
+            self.request(bits & mask);
+        }
     }
 
     /// The vector of the latched start-up IPI.

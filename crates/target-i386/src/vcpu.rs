@@ -5,7 +5,7 @@ use crate::cpuid::{Model, Topology};
 use crate::mode::{FastSegment, Mode};
 use crate::{CpuSignals, CpuState, Features, Platform};
 use softmmu::tlb::Tlb;
-use softmmu::{AddressSpace, DirtyMemory, ViewCache};
+use softmmu::{AddressSpace, CodeWatch, DirtyMemory, ViewCache};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,13 +18,16 @@ pub enum StopReason {
     Halted,
     /// [`CpuSignals::kick`].
     ExitRequest,
+    /// PAUSE, where another vCPU may want the turn ([`Vcpu::gives_way`]).
+    GaveWay,
     /// Triple fault.
     Shutdown,
     /// The debugger's: [`Debugger::take_stop`](crate::debugger::Debugger::take_stop) says why.
     Debug,
 }
 
-/// The published instruction count of one vCPU: what a virtual clock under `-icount` reads.
+/// A published instruction count: of all vCPUs that take turns on a thread together, which is what a virtual clock under
+/// `-icount` reads, or of one that has its thread for itself.
 ///
 /// Exact whenever the CPU can be observed from outside: in a device callback, at RDTSC, and between runs.
 #[derive(Debug, Default)]
@@ -95,8 +98,15 @@ pub struct MemoryCounts {
 pub struct Vcpu {
     /// Architectural state. After changing what [`Vcpu::refresh_mode`] names, call it.
     pub state: CpuState,
-    /// Instructions completed since the machine was made (architecture: "The instruction count").
+    /// Instructions that this vCPU completed since the machine was made (architecture: "The instruction count").
     pub icount: u64,
+    /// Instructions that those vCPUs completed which take turns with this one: part of what is published. To be set
+    /// before a run.
+    pub others: u64,
+    /// Whether PAUSE ends a run ([`StopReason::GaveWay`]): others take turns with this vCPU.
+    pub gives_way: bool,
+    /// PAUSE was the last instruction of the last run, and gave way.
+    pub gave_way: bool,
     /// The cached mode.
     pub mode: Mode,
     /// What kind of CPU it is.
@@ -127,6 +137,8 @@ pub struct Vcpu {
     /// What only generated code uses.
     pub jit: crate::jit::Env,
     pub(crate) dirty: Arc<DirtyMemory>,
+    /// What code is derived from, and which writes to it are still to be heard of.
+    pub(crate) code: CodeWatch,
     pub(crate) count: Arc<InstructionCount>,
     pub(crate) fast_seg: [FastSegment; 8],
     /// [`attention`] bits.
@@ -139,6 +151,8 @@ pub struct Vcpu {
     pub(crate) iterations: u64,
     /// `dirty.cleaned()` as last seen.
     pub(crate) cleaned: u64,
+    /// The value of `icount` when an event was last delivered, and how many were since an instruction completed.
+    pub(crate) delivered: (u64, u32),
     pub(crate) blocks: Option<Box<BlockCache>>,
     /// For statistics.
     pub counts: MemoryCounts,
@@ -152,6 +166,9 @@ impl Vcpu {
         let mut cpu = Box::new(Self {
             state: CpuState::default(),
             icount: 0,
+            others: 0,
+            gives_way: false,
+            gave_way: false,
             mode: Mode::default(),
             features: parts.model.features,
             model: parts.model,
@@ -166,6 +183,7 @@ impl Vcpu {
             inhibit_trap: false,
             debugger: crate::debugger::Debugger::default(),
             jit: crate::jit::Env::default(),
+            code: dirty.code_watch(),
             dirty,
             count: parts.count,
             fast_seg: [FastSegment::default(); 8],
@@ -174,6 +192,7 @@ impl Vcpu {
             stop_at: 0,
             iterations: 0,
             cleaned: 0,
+            delivered: (u64::MAX, 0),
             blocks: None,
             counts: MemoryCounts::default(),
         });
@@ -195,7 +214,7 @@ impl Vcpu {
     /// Publishes the exact count, for whoever reads the clock next.
     #[inline]
     pub fn publish_count(&self) {
-        self.count.set(self.icount);
+        self.count.set(self.others.wrapping_add(self.icount));
     }
 
     /// Iterations (or instructions) the current one may still complete within the budget, at least 1.

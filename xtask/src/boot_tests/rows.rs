@@ -112,6 +112,8 @@ const NO_APIC: &str = "nokaslr noapic nolapic acpi=off end=reboot";
 pub const ROWS: &[Row] = &[
     Row { name: "cloud", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::CountedTwice, append: "", options: &[],
           steps: &[Expect("machine x86_64"), Expect("clocksource tsc"), Expect("avx2 1"), SUM], ..Row::PLAIN },
+    Row { name: "four cpus", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Counted, append: "", options: &["-smp", "4,sockets=2,threads=2"],
+          steps: &[Expect("Brought up 1 node, 4 CPUs"), Expect("machine x86_64"), Expect("clocksource tsc"), Expect("avx2 4"), SUM], ..Row::PLAIN },
     Row { name: "cloud on host time", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Host, append: "end=shell", options: &["-m", "4G"],
           steps: &[Expect("clocksource tsc"), Expect("memory 39"), SUM, Expect("# "), Send("echo $((6*7))\r"), Expect("42"), Send("poweroff -f\r")], ..Row::PLAIN },
     Row { name: "cloud reboots", guest: Guest::Linux(Flavour::Cloud, REPORT), time: Time::Counted, append: "end=reboot", options: &["-cpu", "max,-avx2"],

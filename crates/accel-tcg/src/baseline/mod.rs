@@ -17,6 +17,7 @@ pub use cache::Counters;
 
 use crate::Look;
 use crate::code_buffer::CodeBuffer;
+use crate::optimizing::compile::Client;
 use crate::optimizing::{self, At, RegionConfig, RegionCounters, Regions};
 use crate::stats::{Part, Report, Stopwatch, Translation};
 use crate::trace::{self, Runner};
@@ -105,6 +106,22 @@ impl Baseline {
         let mut engine = Self::in_buffer(cpu, blocks, look);
         let made = regions.map(|regions| engine.regions = Some(Box::new(regions)));
         Ok((engine, made))
+    }
+
+    /// The same, with a compiler that other vCPUs use, too; `size` is for blocks.
+    ///
+    /// # Errors
+    /// As [`Baseline::new`].
+    pub fn with_client(
+        cpu: &Vcpu,
+        size: usize,
+        look: Look,
+        client: Client,
+        config: RegionConfig,
+    ) -> io::Result<Self> {
+        let mut engine = Self::with_look(cpu, size, look.clone())?;
+        engine.regions = Some(Box::new(Regions::with_client(client, config, look)));
+        Ok(engine)
     }
 
     fn in_buffer(cpu: &Vcpu, buffer: CodeBuffer, look: Look) -> Self {

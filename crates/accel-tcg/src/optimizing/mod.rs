@@ -13,7 +13,10 @@ pub use regions::{At, RegionConfig, Regions};
 use crate::Look;
 use crate::code_buffer::CodeBuffer;
 use crate::stats::{Part, Report, Stopwatch};
+use compile::{Client, Compiler};
+use listing::Wish;
 use std::io;
+use std::sync::Arc;
 use target_i386::clif::RegionExitKind;
 use target_i386::{Boundary, Interpreter, StopReason, Vcpu};
 
@@ -21,6 +24,14 @@ use target_i386::{Boundary, Interpreter, StopReason, Vcpu};
 pub const SLICE: u64 = 16 << 10;
 /// Beside the baseline engine, regions get one part in so many of the memory for code.
 pub const SHARE: usize = 4;
+
+/// The compiling thread of a machine, with `size` bytes for code.
+///
+/// # Errors
+/// The host has no executable memory or thread to give.
+pub fn compiler(size: usize, look: &Look) -> io::Result<Arc<Compiler>> {
+    Compiler::new(CodeBuffer::for_look(size, look)?, Wish::of(look))
+}
 
 /// Interpreter and regions: the translator of a host for which there is no one-pass emitter.
 pub struct Optimizing {
@@ -47,6 +58,14 @@ impl Optimizing {
             watch: Stopwatch::new(look.stats),
             regions: Regions::new(buffer, config, look)?,
         })
+    }
+
+    /// The same, with a compiler that other vCPUs use, too.
+    pub fn with_client(client: Client, config: RegionConfig, look: Look) -> Self {
+        Self {
+            watch: Stopwatch::new(look.stats),
+            regions: Regions::with_client(client, config, look),
+        }
     }
 
     /// What happened so far.

@@ -4,7 +4,8 @@ use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
-use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Time};
+use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Log, Recording, Replaying, Time};
+use std::path::PathBuf;
 use target_i386::cpuid;
 
 /// What an option function answers when it does not simply change the draft.
@@ -36,6 +37,7 @@ pub struct Draft {
     pub name: Option<String>,
     pub memory: Option<u64>,
     pub cpu: Option<cpuid::Model>,
+    pub layout: Option<cpuid::Layout>,
     pub kernel: Option<String>,
     pub initrd: Option<String>,
     pub append: Option<String>,
@@ -44,6 +46,9 @@ pub struct Draft {
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
+    pub rr: Option<Rr>,
+    pub rr_file: Option<String>,
+    pub rr_strict: bool,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub no_hpet: bool,
@@ -52,9 +57,18 @@ pub struct Draft {
     pub nographic: bool,
     pub no_reboot: bool,
     pub no_shutdown: bool,
+    pub load_snapshot: Option<String>,
+    pub snapshots: Option<PathBuf>,
     pub gdb: Option<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
+}
+
+/// What `-icount rr=` does with the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rr {
+    Record,
+    Replay,
 }
 
 pub fn memory(draft: &mut Draft, value: &str) -> Outcome {
@@ -184,18 +198,26 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn smp(_: &mut Draft, value: &str) -> Outcome {
+pub fn smp(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
+    let mut wanted = cpuid::Wanted::default();
     let counts = list.first.iter().map(|n| ("cpus", n.as_str()));
     for (key, value) in counts.chain(list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
-        match (key, number(key, value)?) {
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", 1) => {}
-            ("cpus" | "maxcpus" | "sockets" | "dies" | "cores" | "threads", _) => {
-                return Err("only one CPU in this version".into());
-            }
+        let field = match key {
+            "cpus" => &mut wanted.cpus,
+            "maxcpus" => &mut wanted.maxcpus,
+            "sockets" => &mut wanted.sockets,
+            "dies" => &mut wanted.dies,
+            "cores" => &mut wanted.cores,
+            "threads" => &mut wanted.threads,
             _ => return Err(format!("'{key}' is no property of -smp").into()),
-        }
+        };
+        *field = Some(u32::try_from(number(key, value)?).unwrap_or(u32::MAX));
     }
+    let layout = wanted
+        .layout()
+        .map_err(|error| format!("Invalid CPU topology: {error}"))?;
+    draft.layout = Some(layout);
     Ok(())
 }
 
@@ -220,12 +242,24 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
                     Sleep::Off
                 }
             }
+            "rr" => {
+                draft.rr = Some(match value {
+                    "record" => Rr::Record,
+                    "replay" => Rr::Replay,
+                    _ => return Err(format!("rr is record or replay, not '{value}'").into()),
+                })
+            }
+            "rrfile" => draft.rr_file = Some(value.to_owned()),
+            "rrstrict" => draft.rr_strict = switch(key, value)?,
             "align" if !switch(key, value)? => {}
-            "align" | "rr" | "rrfile" | "rrsnapshot" => {
+            "align" | "rrsnapshot" => {
                 return Err(format!("{key}= is not supported in this version").into());
             }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
         }
+    }
+    if draft.rr.is_some() != draft.rr_file.is_some() {
+        return Err("rr=record or rr=replay and rrfile=LOG belong together".into());
     }
     draft.icount = Some((time.ok_or("shift= is missing")?, sleep));
     Ok(())
@@ -282,7 +316,20 @@ fn is_stdio(device: &str) -> bool {
 
 impl Draft {
     /// Checks the options against each other, opens the files, and makes the configuration.
-    pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
+    ///
+    /// `words` is the whole command line, for a log.
+    pub fn finish(self, words: Vec<String>) -> Result<(Config, LogConfig), OptionError> {
+        let log = match (self.rr, &self.rr_file) {
+            (Some(Rr::Record), Some(file)) => Log::Record(Recording {
+                options: words,
+                strict: self.rr_strict,
+                ..Recording::to(file)
+            }),
+            (Some(Rr::Replay), Some(file)) => Log::Replay(Box::new(
+                Replaying::open(file).map_err(|error| OptionError::Line(format!("{error:#}")))?,
+            )),
+            _ => Log::None,
+        };
         let boot = match &self.kernel {
             Some(kernel) => Some(
                 BootFiles::open(
@@ -318,6 +365,7 @@ impl Draft {
             name: self.name,
             memory: self.memory.unwrap_or(512 << 20),
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
+            layout: self.layout.unwrap_or_default(),
             boot,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
@@ -330,12 +378,15 @@ impl Draft {
             time: self
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            log,
             execution: self.execution,
             look: self.look,
             hpet: !self.no_hpet,
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,
             stay_after_shutdown: self.no_shutdown,
+            snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
+            load_snapshot: self.load_snapshot,
             gdb: self.gdb,
             start_stopped: self.start_stopped,
             signals: true,

@@ -14,4 +14,5 @@ mod looking;
 mod monitor;
 mod process;
 mod pty;
+mod snapshots;
 mod terminal;

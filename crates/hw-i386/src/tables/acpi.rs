@@ -102,8 +102,8 @@ fn madt(config: &TableConfig) -> Vec<u8> {
     const LEVEL_HIGH: u16 = 0xd;
     let mut body = LAPIC_BASE.to_le_bytes().to_vec();
     body.extend(PCAT_COMPAT.to_le_bytes());
-    for cpu in 0..config.cpus {
-        body.extend([0, 8, cpu, cpu, 1, 0, 0, 0]);
+    for (cpu, &apic_id) in (0u8..).zip(&config.apic_ids) {
+        body.extend([0, 8, cpu, apic_id, 1, 0, 0, 0]);
     }
     body.extend([1, 12, IOAPIC_ID, 0]);
     body.extend(IOAPIC_BASE.to_le_bytes());

@@ -58,7 +58,7 @@ pub(super) fn build(config: &TableConfig) -> Vec<u8> {
     if config.hpet {
         hpet().to_aml_bytes(&mut aml);
     }
-    processors(config.cpus).to_aml_bytes(&mut aml);
+    processors(config.apic_ids.len() as u8).to_aml_bytes(&mut aml);
     // Sleep type 0 is soft-off; S3 and S4 are not announced.
     let s5 = Package::new(vec![&ZERO, &ZERO, &ZERO, &ZERO]);
     Name::new("_S5_".into(), &s5).to_aml_bytes(&mut aml);

@@ -14,14 +14,17 @@ mod tests;
 
 use crate::boot::Load;
 use crate::ram_layout::{F_SEGMENT, RamLayout};
+use target_i386::cpuid::Layout;
 
 /// What the tables tell about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableConfig {
     /// RAM.
     pub ram: RamLayout,
-    /// Processors; their APIC ids are 0, 1, …
-    pub cpus: u8,
+    /// APIC ids of the processors; the first one boots.
+    pub apic_ids: Vec<u8>,
+    /// How the processors are grouped, for SMBIOS.
+    pub layout: Layout,
     /// Signature of the CPU (CPUID leaf 1 EAX), for the MP table and SMBIOS.
     pub cpu_signature: u32,
     /// Feature bits of the CPU (CPUID leaf 1 EDX).

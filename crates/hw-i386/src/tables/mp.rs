@@ -35,9 +35,9 @@ pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
 
 fn configuration(config: &TableConfig) -> Vec<u8> {
     let mut entries: Vec<Vec<u8>> = Vec::new();
-    for cpu in 0..config.cpus {
+    for (cpu, &apic_id) in config.apic_ids.iter().enumerate() {
         // Enabled; the first one boots.
-        let mut entry = vec![0, cpu, LAPIC_VERSION, 1 | u8::from(cpu == 0) << 1];
+        let mut entry = vec![0, apic_id, LAPIC_VERSION, 1 | u8::from(cpu == 0) << 1];
         entry.extend(config.cpu_signature.to_le_bytes());
         entry.extend(config.cpu_features.to_le_bytes());
         entry.extend([0; 8]);

@@ -80,7 +80,9 @@ pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
     );
     let chassis = body![[1, 1, 2, 0, 0], [3, 3, 3, UNKNOWN], [0; 4], [0, 0, 0, 0, 0]];
     all.add(kind::CHASSIS, 0x300, &chassis, &["Reprise", "pc"]);
-    for cpu in 0..config.cpus {
+    let cores = (config.layout.dies * config.layout.cores) as u8;
+    let threads = cores.saturating_mul(config.layout.threads as u8);
+    for cpu in 0..config.layout.sockets {
         let id = body![
             config.cpu_signature.to_le_bytes(),
             config.cpu_features.to_le_bytes()
@@ -91,10 +93,10 @@ pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
             [3, 0, 0, 0],
             2000u16.to_le_bytes(),
             2000u16.to_le_bytes(),
-            [0x41, 1],          // populated and enabled; upgrade: other
-            [0xff; 6],          // no cache structures
-            [0, 0, 0],          // serial, asset, part
-            [1, 1, 1],          // cores, enabled, threads
+            [0x41, 1], // populated and enabled; upgrade: other
+            [0xff; 6], // no cache structures
+            [0, 0, 0], // serial, asset, part
+            [cores, cores, threads],
             2u16.to_le_bytes(), // characteristics: unknown
             1u16.to_le_bytes(), // family 2: other
         ];

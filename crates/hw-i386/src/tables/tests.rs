@@ -4,10 +4,19 @@ use super::*;
 use crate::boot::Blob;
 use crate::ram_layout::{GIB, MIB};
 
+fn layout(sockets: u32) -> Layout {
+    Layout {
+        cpus: sockets,
+        sockets,
+        ..Layout::default()
+    }
+}
+
 fn config(size: u64) -> TableConfig {
     TableConfig {
         ram: RamLayout::new(size),
-        cpus: 2,
+        apic_ids: vec![0, 1],
+        layout: layout(2),
         cpu_signature: 0x663,
         cpu_features: 0x78b_fbff,
         acpi: true,
@@ -81,7 +90,8 @@ fn acpi() {
 fn largest_machine_fits() {
     for size in [16 * MIB, 3 * GIB + 500 * MIB, 64 * GIB, 4096 * GIB] {
         let config = TableConfig {
-            cpus: 64,
+            apic_ids: (0..64).collect(),
+            layout: layout(64),
             serials: [true; 4],
             ..config(size)
         };

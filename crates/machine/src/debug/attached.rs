@@ -3,7 +3,7 @@
 //! Called by the main loop between two of its periods, without the big lock, while the CPUs are stopped.
 
 use super::registers;
-use accel_tcg::CpuThread;
+use accel_tcg::Cpus;
 use gdb_server::{Debuggee, Points, Refused, Registers, Space, WatchKind};
 use hw_i386::pc::Pc;
 use softmmu::{GuestPhys, PAGE_SIZE, Translation};
@@ -14,7 +14,7 @@ use util_mainloop::BigLock;
 
 /// What a debugger session holds of the machine.
 pub struct Attached {
-    cpus: Vec<Arc<CpuThread>>,
+    cpus: Arc<Cpus>,
     pc: Arc<Pc>,
     lock: Arc<BigLock>,
     wide: bool,
@@ -23,7 +23,7 @@ pub struct Attached {
 
 impl Attached {
     /// The machine of these `cpus`; `wide` if they know 64-bit mode.
-    pub fn new(cpus: Vec<Arc<CpuThread>>, pc: Arc<Pc>, lock: Arc<BigLock>, wide: bool) -> Self {
+    pub fn new(cpus: Arc<Cpus>, pc: Arc<Pc>, lock: Arc<BigLock>, wide: bool) -> Self {
         Self {
             cpus,
             pc,
@@ -41,7 +41,7 @@ impl Attached {
     /// Runs `work` on a CPU's thread, between two instructions.
     fn on_cpu<R: Send + 'static>(&self, cpu: usize, work: impl FnOnce(&mut Vcpu) -> R + Send + 'static) -> R {
         let mut big = self.lock.lock();
-        self.cpus[cpu].run_on_cpu(&mut big, work)
+        self.cpus.run_on_cpu(&mut big, cpu, work)
     }
 
     /// Where `addr` lies in physical memory.
@@ -57,7 +57,7 @@ impl Attached {
 
     /// RAM or ROM, and whether the guest may write it. Looking at a device would change the device.
     fn memory(&self, physical: u64) -> Option<bool> {
-        match self.pc.memory.translate(GuestPhys(physical)) {
+        match self.pc.memories[0].translate(GuestPhys(physical)) {
             Translation::Ram(hit) => Some(hit.writable()),
             Translation::Io => None,
         }
@@ -66,7 +66,7 @@ impl Attached {
 
 impl Debuggee for Attached {
     fn cpus(&self) -> usize {
-        self.cpus.len()
+        self.cpus.count()
     }
 
     fn is_wide(&self) -> bool {
@@ -101,7 +101,7 @@ impl Debuggee for Attached {
             else {
                 break;
             };
-            if self.pc.memory.read(GuestPhys(physical), piece).is_err() {
+            if self.pc.memories[0].read(GuestPhys(physical), piece).is_err() {
                 break;
             }
             done = end;
@@ -123,9 +123,9 @@ impl Debuggee for Attached {
         let _big = self.lock.lock();
         for (at, writable, range) in pieces {
             let written = if writable {
-                self.pc.memory.write(at, &from[range])
+                self.pc.memories[0].write(at, &from[range])
             } else {
-                self.pc.memory.write_rom(at, &from[range])
+                self.pc.memories[0].write_rom(at, &from[range])
             };
             written.map_err(|_| Refused)?;
         }
@@ -147,7 +147,7 @@ impl Debuggee for Attached {
                 },
             })
             .collect();
-        for cpu in 0..self.cpus.len() {
+        for cpu in 0..self.cpus.count() {
             let (stops, watches) = (stops.clone(), watches.clone());
             self.on_cpu(cpu, move |vcpu| {
                 vcpu.set_stops(&stops);

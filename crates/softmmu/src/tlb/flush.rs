@@ -69,7 +69,7 @@ impl Tlb {
     }
 
     /// Writes of this vCPU to the RAM page go through [`Tlb::slow_store`] from now on. Call after
-    /// [`DirtyMemory::watch_code`](crate::DirtyMemory::watch_code).
+    /// [`CodeWatch::watch`](crate::CodeWatch::watch).
     pub fn protect_code(&mut self, page: RamAddr) {
         let page = page.page();
         for table in &mut self.tables {
@@ -81,8 +81,21 @@ impl Tlb {
         }
     }
 
-    /// Answers trackers of other threads: call when [`DirtyMemory::cleaned`](crate::DirtyMemory::cleaned) changed,
-    /// or when another vCPU watched code pages. Pages that this vCPU may have written unseen since they were
+    /// Writes of this vCPU to all watched pages go through [`Tlb::slow_store`] from now on: for when other holders began
+    /// to watch pages ([`CodeWatch::take_news`](crate::CodeWatch::take_news)).
+    pub fn protect_watched(&mut self) {
+        let dirty = &self.dirty;
+        for table in &mut self.tables {
+            table.for_each_mut(|entry, _| {
+                if entry.writes_unseen() && dirty.is_code(entry.ram) {
+                    entry.write.set(NOTDIRTY);
+                }
+            });
+        }
+    }
+
+    /// Answers trackers of other threads: call when [`DirtyMemory::cleaned`](crate::DirtyMemory::cleaned) changed.
+    /// Pages that this vCPU may have written unseen since they were
     /// cleaned are reported written; from now on it writes them in sight.
     pub fn reprotect(&mut self) {
         let dirty = &self.dirty;
@@ -92,6 +105,19 @@ impl Tlb {
                     debug_assert!(!entry.write.has(INVALID));
                     entry.write.set(NOTDIRTY);
                     dirty.mark(entry.ram, PAGE_SIZE);
+                }
+            });
+        }
+    }
+
+    /// As [`Tlb::reprotect`], for a vCPU that has executed nothing since the pages were cleaned: it writes them in
+    /// sight from now on, and has not written them.
+    pub fn protect_cleaned(&mut self) {
+        let dirty = &self.dirty;
+        for table in &mut self.tables {
+            table.for_each_mut(|entry, _| {
+                if entry.writes_unseen() && dirty.tracks_writes(entry.ram) {
+                    entry.write.set(NOTDIRTY);
                 }
             });
         }

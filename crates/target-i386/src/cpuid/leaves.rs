@@ -9,14 +9,58 @@ use crate::tsc::TSC_HZ;
 pub const HYPERVISOR_SIGNATURE: &[u8; 12] = b"RepriseVirt\0";
 
 /// Where a processor stands among the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Topology {
     /// Initial local APIC id.
     pub apic_id: u32,
     /// Threads of a core.
     pub threads: u32,
-    /// Cores of a package.
+    /// Cores of a die.
     pub cores: u32,
+    /// Dies of a package.
+    pub dies: u32,
+}
+
+impl Topology {
+    /// Logical processors of a package.
+    pub fn logical(&self) -> u32 {
+        self.threads * self.cores * self.dies
+    }
+
+    /// Bits of the APIC id that number the threads of a core.
+    pub fn thread_bits(&self) -> u32 {
+        self.threads.next_power_of_two().trailing_zeros()
+    }
+
+    /// Bits that number the cores of a die.
+    pub fn core_bits(&self) -> u32 {
+        self.cores.next_power_of_two().trailing_zeros()
+    }
+
+    /// Bits that number the logical processors of a package.
+    pub fn package_bits(&self) -> u32 {
+        self.thread_bits() + self.core_bits() + self.dies.next_power_of_two().trailing_zeros()
+    }
+
+    /// Whether an AMD processor needs the leaves that tell of threads (TOPOEXT).
+    fn extended(&self, model: &Model) -> bool {
+        model.vendor == Vendor::Amd && self.threads > 1 && model.xlevel >= 0x8000_0008
+    }
+}
+
+/// The highest basic leaf: dies are told of by a leaf of their own.
+fn top_level(model: &Model, topology: &Topology) -> u32 {
+    let dies = model.vendor == Vendor::Intel && topology.dies > 1 && model.level >= 4;
+    if dies { 0x1f } else { model.level }
+}
+
+/// The highest extended leaf.
+fn top_extended(model: &Model, topology: &Topology) -> u32 {
+    if topology.extended(model) {
+        0x8000_001e
+    } else {
+        model.xlevel
+    }
 }
 
 impl Default for Topology {
@@ -25,6 +69,7 @@ impl Default for Topology {
             apic_id: 0,
             threads: 1,
             cores: 1,
+            dies: 1,
         }
     }
 }
@@ -55,8 +100,12 @@ type Regs = [u32; 4];
 pub fn leaf(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, subleaf: u32) -> Regs {
     match leaf {
         0x4000_0000..=0x4fff_ffff if model.has(Features::HYPERVISOR) => hypervisor(leaf),
-        0x8000_0000..=0x8fff_ffff if leaf <= model.xlevel => extended(model, topology, leaf),
-        0..=0x3fff_ffff if leaf <= model.level => basic(model, topology, dynamic, leaf, subleaf),
+        0x8000_0000..=0x8fff_ffff if leaf <= top_extended(model, topology) => {
+            extended(model, topology, leaf, subleaf)
+        }
+        0..=0x3fff_ffff if leaf <= top_level(model, topology) => {
+            basic(model, topology, dynamic, leaf, subleaf)
+        }
         // Intel answers an unknown leaf like the highest basic one, AMD with zeros.
         _ => match model.vendor {
             Vendor::Intel => basic(model, topology, dynamic, model.level, subleaf),
@@ -67,11 +116,11 @@ pub fn leaf(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, su
 
 fn basic(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, subleaf: u32) -> Regs {
     let features = model.features;
-    let logical = (topology.threads * topology.cores).min(255);
+    let logical = topology.logical();
     match leaf {
         0 => {
             let [ebx, edx, ecx] = three_words(model.vendor.signature());
-            [model.level, ebx, ecx, edx]
+            [top_level(model, topology), ebx, ecx, edx]
         }
         1 => {
             let mut ecx = features.word(Word::L1Ecx);
@@ -88,13 +137,20 @@ fn basic(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, suble
             }
             if logical > 1 {
                 edx |= 1 << 28;
-                ebx |= logical.next_power_of_two().min(255) << 16;
+                ebx |= (1 << topology.package_bits()).min(255) << 16;
             }
             [model.signature(), ebx, ecx, edx]
         }
         // Descriptors 2Ch, 30h, 7Dh: L1 data and code 32 KiB, L2 2 MiB.
         2 if model.vendor == Vendor::Intel => [1, 0, 0, 0x002c_307d],
-        4 if model.vendor == Vendor::Intel => caches(topology, subleaf),
+        4 if model.vendor == Vendor::Intel => {
+            let mut regs = caches(topology, subleaf);
+            if regs[0] != 0 {
+                let cores = topology.package_bits() - topology.thread_bits();
+                regs[0] |= ((1u32 << cores) - 1).min(63) << 26;
+            }
+            regs
+        }
         // ARAT: the APIC timer never stops.
         6 => [if features.contains(Features::APIC) { 4 } else { 0 }, 0, 0, 0],
         7 if subleaf == 0 => [
@@ -103,13 +159,14 @@ fn basic(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, suble
             features.word(Word::L7Ecx),
             features.word(Word::L7Edx),
         ],
-        0xb => extended_topology(topology, subleaf),
+        0xb => extended_topology(topology, subleaf, false),
         0xd => xsave(model, dynamic, subleaf),
+        0x1f if model.vendor == Vendor::Intel => extended_topology(topology, subleaf, true),
         _ => [0; 4],
     }
 }
 
-/// Leaf 4: deterministic cache parameters.
+/// Deterministic cache parameters, in the form of leaves 4 (without the number of cores) and 8000001Dh.
 fn caches(topology: &Topology, subleaf: u32) -> Regs {
     let ways = 8;
     // (type, level, bytes, threads sharing)
@@ -120,24 +177,21 @@ fn caches(topology: &Topology, subleaf: u32) -> Regs {
         _ => return [0; 4],
     };
     let sets = bytes / 64 / ways;
-    let cores = topology.cores.next_power_of_two() - 1;
-    let eax = kind | level << 5 | 1 << 8 | (sharing.next_power_of_two() - 1) << 14 | cores << 26;
+    let eax = kind | level << 5 | 1 << 8 | (sharing.next_power_of_two() - 1) << 14;
     [eax, (ways - 1) << 22 | 63, sets - 1, 0]
 }
 
-fn extended_topology(topology: &Topology, subleaf: u32) -> Regs {
-    let thread_bits = topology.threads.next_power_of_two().trailing_zeros();
-    let core_bits = topology.cores.next_power_of_two().trailing_zeros();
-    match subleaf {
-        0 => [thread_bits, topology.threads, 1 << 8, topology.apic_id],
-        1 => [
-            thread_bits + core_bits,
-            topology.threads * topology.cores,
-            2 << 8 | 1,
-            topology.apic_id,
-        ],
-        _ => [0, 0, subleaf & 0xff, topology.apic_id],
-    }
+/// Leaves Bh and 1Fh; only the second tells dies from packages.
+fn extended_topology(topology: &Topology, subleaf: u32, dies: bool) -> Regs {
+    let core = topology.thread_bits() + topology.core_bits();
+    let (kind, bits, count) = match (subleaf, dies) {
+        (0, _) => (1, topology.thread_bits(), topology.threads),
+        (1, false) => (2, topology.package_bits(), topology.logical()),
+        (1, true) => (2, core, topology.threads * topology.cores),
+        (2, true) => (5, topology.package_bits(), topology.logical()),
+        _ => (0, 0, 0),
+    };
+    [bits, count, kind << 8 | subleaf & 0xff, topology.apic_id]
 }
 
 fn xsave(model: &Model, dynamic: &Dynamic, subleaf: u32) -> Regs {
@@ -176,7 +230,7 @@ fn hypervisor(leaf: u32) -> Regs {
     }
 }
 
-fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
+fn extended(model: &Model, topology: &Topology, leaf: u32, subleaf: u32) -> Regs {
     let features = model.features;
     let amd = model.vendor == Vendor::Amd;
     match leaf {
@@ -186,7 +240,7 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
             } else {
                 [0; 3]
             };
-            [model.xlevel, ebx, ecx, edx]
+            [top_extended(model, topology), ebx, ecx, edx]
         }
         0x8000_0001 => {
             let mut edx = features.word(Word::X1Edx);
@@ -197,9 +251,12 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
             } else {
                 edx &= !(1 << 22);
             }
-            if amd && topology.threads * topology.cores > 1 {
+            if amd && topology.logical() > 1 {
                 // CmpLegacy: the processors that leaf 1 counts are cores.
                 ecx |= 1 << 1;
+            }
+            if topology.extended(model) {
+                ecx |= 1 << 22;
             }
             [if amd { model.signature() } else { 0 }, 0, ecx, edx]
         }
@@ -221,15 +278,21 @@ fn extended(model: &Model, topology: &Topology, leaf: u32) -> Regs {
         0x8000_0008 => {
             let linear = if features.contains(Features::LM) { 48 } else { 32 };
             let eax = u32::from(model.phys_bits) | linear << 8;
-            let logical = topology.threads * topology.cores;
-            let bits = logical.next_power_of_two().trailing_zeros();
             let ecx = if amd {
-                bits << 12 | (logical - 1).min(255)
+                topology.package_bits() << 12 | (topology.logical() - 1).min(255)
             } else {
                 0
             };
             let ebx = if amd { features.word(Word::X8Ebx) } else { 0 };
             [eax, ebx, ecx, 0]
+        }
+        0x8000_001d if amd => caches(topology, subleaf),
+        // Threads and number of the core; dies are nodes.
+        0x8000_001e if amd => {
+            let core = topology.apic_id >> topology.thread_bits();
+            let node = topology.apic_id >> (topology.thread_bits() + topology.core_bits());
+            let ebx = core & 0xff | (topology.threads - 1) << 8;
+            [topology.apic_id, ebx, node & 0xff | (topology.dies - 1) << 8, 0]
         }
         _ => [0; 4],
     }
@@ -253,6 +316,29 @@ mod tests {
             leaf_,
             subleaf,
         )
+    }
+
+    /// Six processors in a package: two threads, three cores. The id has three bits of one and two.
+    #[test]
+    #[rustfmt::skip]
+    fn groups() {
+        let amd = Topology { apic_id: 5, threads: 2, cores: 3, dies: 1 };
+        let dies = Topology { apic_id: 13, threads: 2, cores: 3, dies: 2 };
+        for (model, topology, l, s, expected) in [
+            ("max",    amd,  0xb, 0, [1, 2, 0x100, 5]), ("max", amd, 0xb, 1, [3, 6, 0x201, 5]), ("max", amd, 0xb, 2, [0, 0, 2, 5]),
+            ("max",    amd,  0x8000_001e, 0, [5, 0x102, 0, 0]),
+            ("max",    Topology { threads: 1, ..amd }, 0x8000_001e, 0, [0; 4]),
+            ("qemu32", dies, 0x1f, 0, [1, 2, 0x100, 13]), ("qemu32", dies, 0x1f, 1, [3, 6, 0x201, 13]),
+            ("qemu32", dies, 0x1f, 2, [4, 12, 0x502, 13]), ("qemu32", dies, 0xb, 1, [4, 12, 0x201, 13]),
+        ] {
+            let model = Model::named(model).unwrap();
+            assert_eq!(leaf(&model, &topology, &Dynamic::default(), l, s), expected, "{} leaf {l:#x}.{s}", model.name);
+        }
+        let max = Model::max();
+        let ask = |l, r: usize| leaf(&max, &amd, &Dynamic::default(), l, 0)[r];
+        assert_eq!((ask(1, 1) >> 16 & 0xff, ask(1, 1) >> 24), (8, 5));
+        assert_eq!((ask(0x8000_0000, 0), ask(0x8000_0008, 2), ask(0x8000_0001, 2) >> 22 & 1), (0x8000_001e, 0x3005, 1));
+        assert_eq!(leaf(&Model::named("qemu32").unwrap(), &dies, &Dynamic::default(), 4, 0)[0] >> 26, 7);
     }
 
     #[test]

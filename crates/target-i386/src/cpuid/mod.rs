@@ -7,8 +7,10 @@ mod features;
 mod leaves;
 mod models;
 mod parse;
+mod topology;
 
 pub use features::{IMPLEMENTED, KNOWN_UNSUPPORTED, names};
 pub use leaves::{Dynamic, HYPERVISOR_SIGNATURE, Topology, leaf, xsave_size};
 pub use models::{Model, Vendor, models};
 pub use parse::{CpuChoice, CpuOptionError, parse};
+pub use topology::{BadLayout, Layout, MAX_CPUS, Wanted};

@@ -11,6 +11,15 @@ fn nop(_: &mut Vcpu, _: &Insn) -> Exec {
     Ok(())
 }
 
+/// A spinning guest waits for another processor: that one shall have the turn.
+fn pause(cpu: &mut Vcpu, _: &Insn) -> Exec {
+    if cpu.gives_way {
+        cpu.gave_way = true;
+        cpu.leave = true;
+    }
+    Ok(())
+}
+
 fn fence(_: &mut Vcpu, _: &Insn) -> Exec {
     std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
     Ok(())
@@ -52,7 +61,6 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
             raise_ud
         }
         Mnemonic::Nop
-        | Mnemonic::Pause
         | Mnemonic::Reservednop
         | Mnemonic::Endbr32
         | Mnemonic::Endbr64
@@ -63,6 +71,7 @@ pub(super) fn lookup(raw: &Instruction) -> Option<Handler> {
         | Mnemonic::Prefetcht0
         | Mnemonic::Prefetcht1
         | Mnemonic::Prefetcht2 => nop,
+        Mnemonic::Pause => pause,
         Mnemonic::Mfence | Mnemonic::Lfence | Mnemonic::Sfence => fence,
         Mnemonic::Clflush | Mnemonic::Clflushopt | Mnemonic::Clwb => clflush,
         Mnemonic::Ud0 | Mnemonic::Ud1 | Mnemonic::Ud2 => raise_ud,

@@ -255,7 +255,7 @@ impl Vcpu {
 
     /// A store that did not take the fast path may have hit decoded code.
     pub(crate) fn after_slow_store(&mut self) {
-        if self.dirty.code_writes_pending() {
+        if self.code.has_news() {
             self.leave = true;
         }
     }
