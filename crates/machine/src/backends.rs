@@ -89,7 +89,10 @@ impl Described {
             monitor: monitor.map(|value| parse("-monitor", value)).transpose()?,
             debug_console: debug_console.map(|value| parse("-debugcon", value)).transpose()?,
             gdb: gdb.map(|value| server("-gdb", value)).transpose()?,
-            qmp: qmp.iter().map(|value| server("-qmp", value)).collect::<Result<_>>()?,
+            qmp: qmp
+                .iter()
+                .map(|value| server("-qmp", value))
+                .collect::<Result<_>>()?,
         };
         let stdio = described
             .all()

@@ -158,7 +158,7 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
                 // The CPUs share one, whose number nobody needs: it cannot be moved without moving all of them.
                 thread_id: 0,
                 place: [
-                    id / topology.package_size(),
+                    id >> topology.package_bits(),
                     id >> threads & below(cores),
                     id & below(threads),
                 ],
@@ -214,15 +214,17 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
     }
 
     fn replay_break(&mut self, icount: u64) -> Result<(), Error> {
-        self.in_history("setting the breakpoint is allowed only in play mode", |history, machine, period| {
-            history.set_break(machine, period, Some(icount))
-        })
+        self.in_history(
+            "setting the breakpoint is allowed only in play mode",
+            |history, machine, period| history.set_break(machine, period, Some(icount)),
+        )
     }
 
     fn replay_delete_break(&mut self) -> Result<(), Error> {
-        self.in_history("replay breakpoints are allowed only in play mode", |history, machine, period| {
-            history.set_break(machine, period, None)
-        })
+        self.in_history(
+            "replay breakpoints are allowed only in play mode",
+            |history, machine, period| history.set_break(machine, period, None),
+        )
     }
 
     fn replay_seek(&mut self, icount: u64) -> Result<(), Error> {

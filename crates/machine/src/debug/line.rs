@@ -196,6 +196,14 @@ mod tests {
             frontend.event(Event::Closed);
         }
         let news: Vec<_> = std::iter::from_fn(|| line.next()).collect();
-        assert_eq!(news, [News::Closed, News::Opened, News::Bytes(b"hello".to_vec()), News::Closed]);
+        assert_eq!(
+            news,
+            [
+                News::Closed,
+                News::Opened,
+                News::Bytes(b"hello".to_vec()),
+                News::Closed
+            ]
+        );
     }
 }
