@@ -7,6 +7,7 @@ use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
+use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
@@ -78,6 +79,7 @@ pub struct Parts {
     pub main_loop: MainLoop,
     pub monitors: Vec<MonitorConsole>,
     pub gdb: Option<Line>,
+    pub qmp: Vec<Line>,
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
@@ -142,6 +144,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     });
     let machine = Machine {
         gdb,
+        qmp: parts.qmp.into_iter().map(QmpServer::new).collect(),
+        events: Vec::new(),
+        told_running: false,
         history: None,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
@@ -185,6 +190,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         config.monitor.as_deref(),
         debug_backend,
         config.gdb.as_deref(),
+        &config.qmp,
     )?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
@@ -266,6 +272,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_console,
         monitors,
         gdb,
+        qmp,
         stdio,
     } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
@@ -331,6 +338,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         main_loop,
         monitors,
         gdb: gdb.map(Line::new).transpose()?,
+        qmp: qmp.into_iter().map(Line::new).collect::<Result<_, _>>()?,
         chardevs,
         on_stdio,
         signals: signal_token,

@@ -51,6 +51,8 @@ pub struct Config {
     pub load_snapshot: Option<String>,
     /// Where a debugger connects, as `-gdb` takes it.
     pub gdb: Option<String>,
+    /// Where QMP clients connect, as `-qmp` takes it.
+    pub qmp: Vec<String>,
     /// Wait for a debugger or the monitor before the first instruction (`-S`).
     pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
@@ -82,6 +84,7 @@ impl Default for Config {
             snapshots: ".".into(),
             load_snapshot: None,
             gdb: None,
+            qmp: Vec::new(),
             start_stopped: false,
             signals: false,
         }

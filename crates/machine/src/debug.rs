@@ -35,6 +35,23 @@ pub trait History {
 
     /// Stops wherever the machine is.
     fn interrupt(&mut self, machine: &mut Machine, period: &mut Period<'_>);
+
+    /// Has the replay stop before the instruction with this number (`replay-break`), or at none.
+    ///
+    /// # Errors
+    /// It cannot, in words.
+    fn set_break(
+        &mut self,
+        machine: &mut Machine,
+        period: &mut Period<'_>,
+        icount: Option<u64>,
+    ) -> Result<(), String>;
+
+    /// Goes to the instruction with this number (`replay-seek`).
+    ///
+    /// # Errors
+    /// It cannot, in words.
+    fn seek(&mut self, machine: &mut Machine, period: &mut Period<'_>, icount: u64) -> Result<(), String>;
 }
 
 /// A debugger's connection to the machine.
@@ -74,7 +91,7 @@ impl Machine {
             return;
         };
         server.session.debuggee().set_replays(self.history.is_some());
-        for news in server.line.take() {
+        while let Some(news) = server.line.next() {
             match news {
                 News::Opened => {
                     if self.state == RunState::Running {

@@ -7,6 +7,7 @@ use crate::console::MonitorConsole;
 use crate::debug::{GdbServer, History};
 use crate::digest::{self, Digest};
 use crate::hints;
+use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::{self, Outsides, Verdict};
 use crate::snapshot::Past;
@@ -87,6 +88,12 @@ pub struct Machine {
     pub(crate) gdb: Option<GdbServer>,
     /// Where the debugger goes back to.
     pub(crate) history: Option<Box<dyn History>>,
+    /// Connections of QMP clients.
+    pub(crate) qmp: Vec<QmpServer>,
+    /// What they have not been told yet.
+    pub(crate) events: Vec<qmp::Event>,
+    /// What they have been told last.
+    pub(crate) told_running: bool,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -127,7 +134,8 @@ impl Machine {
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
             let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
-            let asked = debugger || monitors.iter().any(MonitorConsole::has_news);
+            let clients = self.qmp.iter().any(QmpServer::has_news);
+            let asked = debugger || clients || monitors.iter().any(MonitorConsole::has_news);
             if asked {
                 period.without_gate(|big| self.cpus.pause(big));
             }
@@ -140,6 +148,9 @@ impl Machine {
             if debugger {
                 self.debugger_turn(&mut period);
             }
+            if clients {
+                self.qmp_turn(&mut period);
+            }
             if let Some(end) = self.carry_out(&mut period) {
                 break end;
             }
@@ -149,15 +160,19 @@ impl Machine {
                 self.start();
             }
             self.debugger_report(&mut period);
+            self.tell_events();
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
             }
         };
+        self.tell(qmp::Event::Shutdown(qmp_server::cause(cause)));
+        self.tell_events();
         self.stop(&mut period, RunState::Shutdown);
         let status = self.finish(&mut period, status, cause);
         if let Some(server) = &mut self.gdb {
             server.end(status);
         }
+        self.qmp.iter().for_each(QmpServer::end);
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -313,10 +328,15 @@ impl Machine {
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
-        } else if reset.is_some() {
+            self.tell(qmp::Event::Shutdown(qmp::Cause::GuestShutdown));
+        } else if let Some(cause) = reset {
             let before = self.state;
             self.stop(period, RunState::Paused);
             self.reset(period);
+            self.tell(qmp::Event::Reset(match cause {
+                ResetCause::Guest => qmp::Cause::GuestReset,
+                ResetCause::Monitor => qmp::Cause::HostReset,
+            }));
             // A machine that was switched off comes back with a reset; one that was paused stays so.
             if matches!(before, RunState::Running | RunState::Shutdown) {
                 self.start();

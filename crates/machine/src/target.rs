@@ -90,6 +90,7 @@ impl Target for MonitorTarget<'_, '_> {
 
     fn system_powerdown(&mut self) {
         self.machine.control(Control::PowerButton);
+        self.machine.tell(qmp::Event::Powerdown);
     }
 
     fn nmi(&mut self) {

@@ -60,6 +60,7 @@ pub struct Draft {
     pub load_snapshot: Option<String>,
     pub snapshots: Option<PathBuf>,
     pub gdb: Option<String>,
+    pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
 }
@@ -388,6 +389,7 @@ impl Draft {
             snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
             load_snapshot: self.load_snapshot,
             gdb: self.gdb,
+            qmp: self.qmp,
             start_stopped: self.start_stopped,
             signals: true,
         };

@@ -65,6 +65,7 @@ const CONSOLE: &[CommandOption] = &[
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
+    row("qmp", &[], Some("DEVICE"), "QMP, the monitor for programs: unix:PATH,server=on,wait=off, tcp:…, stdio", |d, v| { d.qmp.push(v.to_owned()); Ok(()) }),
     row("debugcon", &[], Some("DEVICE"), "port E9h writes to DEVICE: as for -serial", |d, v| { d.debugcon = Some((0xe9, 0xe9, v.to_owned())); Ok(()) }),
 ];
 
