@@ -137,7 +137,7 @@ fn completion() {
         let mut monitor = Monitor::new();
         String::from_utf8(monitor.feed(typed.as_bytes(), &mut Toy(Vec::new()))).unwrap()
     };
-    assert!(shown("info reg\t").contains("info registers "));
+    assert!(shown("info reg\t").contains("info registers"));
     assert!(shown("syst\t").contains("system_"));
     assert!(shown("system_\t").contains("system_reset  system_powerdown"));
 }
