@@ -23,6 +23,7 @@ use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
+use parking_lot::Mutex;
 use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::path::PathBuf;
@@ -112,11 +113,17 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
     let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
+    let past = Arc::new(Mutex::new(past));
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
-    let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
+    let outsides = Outsides::new(
+        Arc::clone(&parts.pc),
+        Arc::clone(&requests),
+        parts.inputs.clone(),
+        Arc::clone(&past),
+    );
     let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
         replay: Arc::clone(&parts.replay),
         outside: Arc::clone(&outsides) as _,

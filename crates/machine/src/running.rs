@@ -17,6 +17,7 @@ use accel_tcg::{Cpus, Report};
 use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
 use migration::Store;
+use parking_lot::Mutex;
 use replay::{Control, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -77,7 +78,7 @@ pub struct Machine {
     pub(crate) replay: Arc<Replay>,
     pub(crate) outsides: Arc<Outsides>,
     /// What snapshots are made of beside the parts above.
-    pub(crate) past: Past,
+    pub(crate) past: Arc<Mutex<Past>>,
     /// Where snapshots with names are.
     pub(crate) snapshots: Store,
     /// The snapshot to begin with (`-loadvm`).

@@ -3,6 +3,7 @@
 use super::SerialInput;
 use crate::digest;
 use crate::requests::{Requests, ResetCause};
+use crate::snapshot::{MemoryDigest, Past};
 use accel_tcg::Outside;
 use hw_i386::pc::Pc;
 use parking_lot::Mutex;
@@ -26,17 +27,27 @@ pub struct Outsides {
     /// By driver number; none where a port has no backend.
     serials: Vec<Option<Arc<SerialInput>>>,
     verdict: Mutex<Option<Verdict>>,
+    /// What memory's digest is made of, and with.
+    past: Arc<Mutex<Past>>,
+    memory: Mutex<MemoryDigest>,
     /// The last digest that was the recording's: behind it everything was the same.
     last_digest: Mutex<Option<u64>>,
 }
 
 impl Outsides {
     /// The ways into `pc`, through `serials` by their numbers.
-    pub fn new(pc: Arc<Pc>, requests: Arc<Requests>, serials: Vec<Option<Arc<SerialInput>>>) -> Arc<Self> {
+    pub fn new(
+        pc: Arc<Pc>,
+        requests: Arc<Requests>,
+        serials: Vec<Option<Arc<SerialInput>>>,
+        past: Arc<Mutex<Past>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             pc,
             requests,
             serials,
+            past,
+            memory: Mutex::default(),
             verdict: Mutex::default(),
             last_digest: Mutex::default(),
         })
@@ -50,6 +61,13 @@ impl Outsides {
     /// Instructions at the last digest.
     pub fn last_digest(&self) -> Option<u64> {
         *self.last_digest.lock()
+    }
+
+    /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
+    fn memory_digest(&self) -> u64 {
+        let mut past = self.past.lock();
+        let (log, blocks) = past.memory.log_and_blocks();
+        self.memory.lock().update(log, blocks)
     }
 
     fn serial(&self, driver: u32) -> Option<&SerialInput> {
@@ -98,7 +116,7 @@ impl Outside for Outsides {
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
             devices: hw_core::digest(&self.pc.devices),
-            memory: 0,
+            memory: self.memory_digest(),
         }
     }
 
