@@ -125,8 +125,9 @@ impl Round {
 
     /// Whoever asked for attention has it.
     pub fn take_kicks(&self) -> bool {
-        self.vcpus()
-            .fold(false, |any, vcpu| vcpu.signals.take(request::EXIT) != 0 || any)
+        // All of them are taken: no short cut.
+        let kicks = self.vcpus().map(|vcpu| vcpu.signals.take(request::EXIT));
+        kicks.fold(0, |all, kick| all | kick) != 0
     }
 
     /// Whether somebody asks for attention.

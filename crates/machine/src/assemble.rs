@@ -123,6 +123,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         Arc::clone(&requests),
         parts.inputs.clone(),
         Arc::clone(&past),
+        parts.digest_every,
     );
     let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
         replay: Arc::clone(&parts.replay),

@@ -226,7 +226,8 @@ fn what_is_not_its_own_is_refused() {
     let good = machine.stepper.save_snapshot();
     let moment = machine.run(123_456).0;
 
-    let others: [(&str, fn(&mut Config)); 4] = [
+    type Otherwise = fn(&mut Config);
+    let others: [(&str, Otherwise); 4] = [
         ("number of CPUs is '2' there and '1' here", two_cpus),
         ("memory is '16384 KiB' there and '32768 KiB' here", |c| {
             c.memory = 16 << 20

@@ -11,6 +11,9 @@ use replay::{Control, Divergence, Ending, Event, Shutdown};
 use std::sync::Arc;
 use target_i386::Vcpu;
 
+/// One digest in so many covers memory: to find what was written costs more than to look at CPUs and devices.
+const MEMORY_EVERY: u64 = 8;
+
 /// How a replay came out.
 #[derive(Debug)]
 pub enum Verdict {
@@ -30,6 +33,8 @@ pub struct Outsides {
     /// What memory's digest is made of, and with.
     past: Arc<Mutex<Past>>,
     memory: Mutex<MemoryDigest>,
+    /// Instructions between digests.
+    digest_every: u64,
     /// The last digest that was the recording's: behind it everything was the same.
     last_digest: Mutex<Option<u64>>,
 }
@@ -41,13 +46,22 @@ impl Outsides {
         requests: Arc<Requests>,
         serials: Vec<Option<Arc<SerialInput>>>,
         past: Arc<Mutex<Past>>,
+        digest_every: u64,
     ) -> Arc<Self> {
+        let memory = if digest_every == 0 {
+            MemoryDigest::default()
+        } else {
+            let mut past = past.lock();
+            let (log, blocks) = past.memory.log_and_blocks();
+            MemoryDigest::of_new(log, blocks)
+        };
         Arc::new(Self {
             pc,
             requests,
             serials,
             past,
-            memory: Mutex::default(),
+            memory: Mutex::new(memory),
+            digest_every,
             verdict: Mutex::default(),
             last_digest: Mutex::default(),
         })
@@ -112,11 +126,13 @@ impl Outside for Outsides {
     }
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
-        *self.last_digest.lock() = Some(vcpus.iter().map(|vcpu| vcpu.icount).sum());
+        let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
+        *self.last_digest.lock() = Some(count);
+        let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
             devices: hw_core::digest(&self.pc.devices),
-            memory: self.memory_digest(),
+            memory: if with_memory { self.memory_digest() } else { 0 },
         }
     }
 
