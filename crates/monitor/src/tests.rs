@@ -27,10 +27,11 @@ impl Target for Toy {
         n < 2
     }
     fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
-        match name {
-            "bad" => Err(format!("{action:?} fails")),
-            _ => Ok(self.0.push("snapshot")),
+        if name == "bad" {
+            return Err(format!("{action:?} fails"));
         }
+        self.0.push("snapshot");
+        Ok(())
     }
     fn info(&mut self, topic: InfoTopic) -> String {
         format!("{topic:?}\n")
