@@ -45,6 +45,7 @@ fn run() -> (Vec<u64>, u64) {
         clock,
         timers: Arc::clone(&timers),
         sleep: Sleep::Off,
+        journal: None,
     };
     let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
     let seat = Seat {

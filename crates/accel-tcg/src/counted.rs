@@ -19,6 +19,11 @@ impl InstructionTime {
         (shift <= 10).then(|| Self(1 << (32 + shift)))
     }
 
+    /// The shift, if it is one.
+    pub fn shift(self) -> Option<u32> {
+        (self.0.is_power_of_two() && self.0 >> 32 != 0).then(|| self.0.trailing_zeros() - 32)
+    }
+
     /// Nanoseconds that `instructions` take, rounded down.
     pub fn ns(self, instructions: u64) -> i64 {
         ((u128::from(instructions) * u128::from(self.0)) >> 32) as i64
@@ -58,6 +63,11 @@ impl CountedClock {
             executed,
             warped_ns: AtomicI64::new(0),
         }
+    }
+
+    /// Instructions that all vCPUs have completed.
+    pub fn executed(&self) -> u64 {
+        self.executed.get()
     }
 
     /// Instructions to run until the clock shows `deadline_ns` or later; at least one.

@@ -1,21 +1,24 @@
 //! The threads that run the virtual CPUs: turns of execution, sleep while halted, queued work, pause and resume.
 //!
-//! Everything here happens under the big lock, which is dropped around guest execution and sleep. Other threads
-//! reach the CPUs through [`Cpus`]'s methods; the CPUs reach the machine through [`CpuEvents`].
-//! With counted time all CPUs take turns on one thread, which also owns the virtual clock: it runs expired timers
-//! between turns and sizes each turn to end exactly at the next deadline.
+//! Everything here happens in periods of the locks: the big lock is dropped around guest execution, both are around
+//! sleep. Other threads reach the CPUs through [`Cpus`]'s methods; the CPUs reach the machine through [`CpuEvents`].
+//! With counted time all CPUs take turns on one thread, which also owns the virtual clock
+//! ([`timeline`](crate::timeline)): it runs expired timers and what comes from outside between turns, and sizes each
+//! turn to end exactly at the next of them.
 
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
 use crate::round::{Next, Round, Seat};
+use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
+use replay::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use target_i386::{CpuSignals, StopReason, Vcpu};
 use util_mainloop::clock::{ClockSource, MonotonicClock};
-use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard};
+use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
 
 /// What the CPU tells the machine, on the CPU's thread.
@@ -40,6 +43,8 @@ pub enum TimeBase {
         timers: Arc<TimerList>,
         /// What idle time costs.
         sleep: Sleep,
+        /// Record or replay.
+        journal: Option<Journal>,
     },
 }
 
@@ -71,6 +76,8 @@ struct Shared {
     signals: Vec<Arc<CpuSignals>>,
     /// Whose turn it is.
     current: AtomicUsize,
+    /// As of the last time the locks were put down for others.
+    instant: Mutex<Instant>,
 }
 
 impl Shared {
@@ -117,6 +124,7 @@ impl Cpus {
             reports: Mutex::new((0..round.vcpus().count()).map(|n| round.report(n)).collect()),
             signals: round.vcpus().map(|vcpu| Arc::clone(&vcpu.signals)).collect(),
             current: AtomicUsize::new(0),
+            instant: Mutex::new(Instant::START),
         });
         for signals in &shared.signals {
             // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -127,7 +135,7 @@ impl Cpus {
                 }
             });
         }
-        if let TimeBase::Counted { timers, .. } = &time {
+        if let TimeBase::Counted { timers, journal, .. } = &time {
             // A new earliest deadline shortens the turn: end it after the current instruction and size it anew. Timers
             // are armed by the CPU whose turn it is, between turns, or by who holds the big lock and so the turn.
             let weak = Arc::downgrade(&shared);
@@ -136,11 +144,20 @@ impl Cpus {
                     shared.signals[shared.current.load(Ordering::Acquire)].kick();
                 }
             }));
+            if let Some(journal) = journal {
+                let weak = Arc::downgrade(&shared);
+                journal.replay.set_kick(Box::new(move || {
+                    if let Some(shared) = weak.upgrade() {
+                        shared.kick();
+                    }
+                }));
+            }
         }
         let runner = Runner {
             shared: Arc::clone(&shared),
             round,
-            time,
+            timeline: Timeline::of(time),
+            settled: true,
             events,
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
@@ -187,6 +204,12 @@ impl Cpus {
         orders.stopped = false;
         drop(orders);
         self.shared.orders_changed.notify_all();
+    }
+
+    /// Where the CPUs stand in their run: exact for who holds the locks in a recording or replay, and while they are
+    /// stopped.
+    pub fn instant(&self) -> Instant {
+        *self.shared.instant.lock()
     }
 
     /// Whether the CPUs are stopped, or about to be.
@@ -305,18 +328,23 @@ enum Step {
 struct Runner {
     shared: Arc<Shared>,
     round: Round,
-    time: TimeBase,
+    /// Counted time.
+    timeline: Option<Timeline>,
+    /// Nothing of the next instruction has happened: see [`Timeline::come_to`].
+    settled: bool,
     events: Arc<dyn CpuEvents>,
 }
 
 impl Runner {
     fn run(mut self) {
         let shared = Arc::clone(&self.shared);
-        let mut big = shared.lock.lock();
+        let mut period = shared.lock.period();
         loop {
-            match self.boundary(&mut big) {
+            match self.boundary(&mut period) {
                 Step::Run(budget) => {
-                    if self.round.run(&mut big, budget) == StopReason::Shutdown {
+                    let reason = self.round.run(&mut period, budget);
+                    self.settled = reason != StopReason::ExitRequest;
+                    if reason == StopReason::Shutdown {
                         self.events.triple_fault();
                     }
                 }
@@ -326,36 +354,81 @@ impl Runner {
         }
     }
 
-    /// Between two turns, in this order: orders, timers that are due, and whose turn it is for how long. Sleeps if nobody
-    /// can run.
-    fn boundary(&mut self, big: &mut BigLockGuard<'_>) -> Step {
+    /// Between two turns, in this order: orders, what comes from outside, timers that are due, and whose turn it is for how
+    /// long. Sleeps if nobody can run.
+    fn boundary(&mut self, period: &mut Period<'_>) -> Step {
         self.round.take_kicks();
+        // Asked for after kicks were taken: a thread stands in line before it kicks.
+        if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
+            self.put_down(period, |period, _| period.yield_now());
+        }
         self.do_queued_work();
-        {
-            let mut orders = self.shared.orders.lock();
-            if orders.quit {
-                return Step::Quit;
-            }
-            if orders.stop && !orders.stopped {
-                orders.stopped = true;
-                self.shared.answered.notify_all();
-            }
-            if orders.stop {
-                drop(orders);
-                self.wait_for_orders(big);
-                return Step::Again;
-            }
+        if self.is_told_to_stop() {
+            period.without_gate(|big| self.wait_for_orders(big));
+            return Step::Again;
         }
-        match self.round.next(&self.time, u64::MAX) {
-            Next::Run(budget) => {
-                self.shared.current.store(self.round.current(), Ordering::Release);
-                Step::Run(budget)
-            }
-            Next::Idle(deadline) => {
-                self.idle(big, deadline);
-                Step::Again
-            }
+        if self.shared.orders.lock().quit {
+            return Step::Quit;
         }
+        let Some(timeline) = &mut self.timeline else {
+            return match self.round.next(u64::MAX) {
+                Next::Run(budget) => self.turn(budget),
+                Next::Idle => {
+                    self.wait_for_kick(period);
+                    Step::Again
+                }
+            };
+        };
+        let settled = self.settled || self.round.is_idle();
+        if timeline.come_to(settled, || self.round.vcpus().collect()) == Standing::Again {
+            return Step::Again;
+        }
+        if self.round.is_idle() {
+            self.settled = true;
+            self.idle(period);
+            return Step::Again;
+        }
+        let Some(limit) = timeline.budget(settled) else {
+            // A replay waits for a completion, or is over.
+            self.wait_for_kick(period);
+            return Step::Again;
+        };
+        match self.round.next(limit) {
+            Next::Run(budget) => self.turn(budget),
+            Next::Idle => Step::Again,
+        }
+    }
+
+    /// Whether no CPU may execute; if so, everybody knows that none does.
+    fn is_told_to_stop(&mut self) -> bool {
+        let shared = Arc::clone(&self.shared);
+        let mut orders = shared.orders.lock();
+        if orders.quit || !orders.stop {
+            return false;
+        }
+        if !orders.stopped {
+            orders.stopped = true;
+            self.note_instant();
+            shared.answered.notify_all();
+        }
+        true
+    }
+
+    fn turn(&self, budget: u64) -> Step {
+        self.shared.current.store(self.round.current(), Ordering::Release);
+        Step::Run(budget)
+    }
+
+    fn note_instant(&mut self) {
+        if let Some(timeline) = &mut self.timeline {
+            *self.shared.instant.lock() = timeline.now();
+        }
+    }
+
+    /// Calls `f`, which puts down the locks.
+    fn put_down<R>(&mut self, period: &mut Period<'_>, f: impl FnOnce(&mut Period<'_>, &Self) -> R) -> R {
+        self.note_instant();
+        f(period, self)
     }
 
     fn do_queued_work(&mut self) {
@@ -380,35 +453,50 @@ impl Runner {
         }
     }
 
-    /// All halted with nothing to deliver: counted time warps to the next deadline, host time just sleeps.
-    fn idle(&self, big: &mut BigLockGuard<'_>, deadline: Option<i64>) {
+    /// Sleeps until somebody asks for attention; returns at once if that has happened since the orders were read.
+    fn wait_for_kick(&mut self, period: &mut Period<'_>) {
+        self.put_down(period, |period, this| {
+            period.without_gate(|big| {
+                if !this.round.is_kicked() {
+                    this.shared.orders_changed.wait(big);
+                }
+            });
+        });
+    }
+
+    /// All halted with nothing to deliver: counted time warps to the next deadline.
+    fn idle(&mut self, period: &mut Period<'_>) {
         // Somebody asked for attention since the orders were read, without the big lock.
         if self.round.is_kicked() {
             return;
         }
-        // With no timer armed only the outside can end this; time stands still.
-        let (TimeBase::Counted { clock, timers, sleep }, Some(deadline)) = (&self.time, deadline) else {
-            self.shared.orders_changed.wait(big);
+        let Some(timeline) = &mut self.timeline else {
             return;
         };
-        let ahead = deadline - timers.now_ns();
-        match sleep {
+        match timeline.idle() {
+            Idle::Over => {}
+            Idle::Wait => self.wait_for_kick(period),
             // An idle guest must not keep the main loop from its lock: it could never be told to stop.
-            Sleep::Off => {
-                clock.warp(ahead);
-                big.unlocked(|| ());
+            Idle::Warp(ns) => {
+                timeline.warp(ns);
+                self.put_down(period, |period, _| period.yield_now());
             }
             // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
             // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
-            Sleep::On => {
+            Idle::Sleep(ns) => {
                 let host = MonotonicClock;
                 let start = host.now_ns();
-                let woken = self.shared.orders_changed.wait_for(big, ahead.max(0) as u64);
-                clock.warp(if woken {
-                    (host.now_ns() - start).min(ahead)
-                } else {
-                    ahead
+                let woken = self.put_down(period, |period, this| {
+                    period.without_gate(|big| this.shared.orders_changed.wait_for(big, ns as u64))
                 });
+                let slept = if woken {
+                    (host.now_ns() - start).min(ns)
+                } else {
+                    ns
+                };
+                if let Some(timeline) = &self.timeline {
+                    timeline.warp(slept);
+                }
             }
         }
     }

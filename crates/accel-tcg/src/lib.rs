@@ -21,6 +21,7 @@ pub mod optimizing;
 pub mod perf;
 mod round;
 pub mod stats;
+mod timeline;
 mod trace;
 mod turns;
 
@@ -36,4 +37,5 @@ pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
 pub use look::Look;
 pub use round::{SLICE, Seat};
 pub use stats::Report;
+pub use timeline::{Journal, Outside};
 pub use turns::{Turn, Turns};

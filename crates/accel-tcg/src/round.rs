@@ -6,14 +6,13 @@
 //! order, a kick, a caller's count), the same vCPU goes on with what is left of its slice, so cuts change nothing.
 //! Mirrors in purpose `rr_cpu_thread_fn` in QEMU's `accel/tcg/tcg-accel-ops-rr.c`.
 
-use crate::cpu_thread::TimeBase;
 use crate::engine::Execution;
 use crate::stats::Report;
 use target_i386::flags::bit;
 use target_i386::signals::request;
 use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
-use util_mainloop::lock::BigLockGuard;
+use util_mainloop::lock::Period;
 
 /// Instructions of a slice, where several vCPUs take turns.
 pub const SLICE: u64 = 100_000;
@@ -30,8 +29,8 @@ pub struct Seat {
 pub(crate) enum Next {
     /// A turn of so many instructions.
     Run(u64),
-    /// No vCPU can run before this virtual time, if there is one.
-    Idle(Option<i64>),
+    /// No vCPU can run.
+    Idle,
 }
 
 /// The vCPUs of one thread.
@@ -124,24 +123,18 @@ impl Round {
             .any(|vcpu| vcpu.signals.pending() & request::EXIT != 0)
     }
 
-    /// Runs the timers that are due, and says what comes next: a turn that ends with its slice, at the next deadline, or
-    /// after `limit` instructions, whatever is first.
-    pub fn next(&mut self, time: &TimeBase, limit: u64) -> Next {
-        if let TimeBase::Counted { timers, .. } = time {
-            timers.run_expired();
+    /// Whether no vCPU can run.
+    pub fn is_idle(&self) -> bool {
+        !self.vcpus().any(can_wake)
+    }
+
+    /// What comes next: a turn that ends with its slice or after `limit` instructions, whatever is first.
+    pub fn next(&mut self, limit: u64) -> Next {
+        if self.choose() {
+            Next::Run(self.left.min(limit))
+        } else {
+            Next::Idle
         }
-        let deadline = |time: &TimeBase| match time {
-            TimeBase::Host => None,
-            TimeBase::Counted { timers, .. } => timers.deadline(),
-        };
-        if !self.choose() {
-            return Next::Idle(deadline(time));
-        }
-        let budget = self.left.min(limit);
-        Next::Run(match (time, deadline(time)) {
-            (TimeBase::Counted { clock, .. }, Some(deadline)) => budget.min(clock.budget_until(deadline)),
-            _ => budget,
-        })
     }
 
     /// Decides whose turn it is; false if nobody can run.
@@ -166,12 +159,12 @@ impl Round {
     }
 
     /// A turn of the vCPU that [`Round::next`] chose. The big lock is put down meanwhile.
-    pub fn run(&mut self, big: &mut BigLockGuard<'_>, budget: u64) -> StopReason {
+    pub fn run(&mut self, period: &mut Period<'_>, budget: u64) -> StopReason {
         let total = self.instructions();
         let Seat { vcpu, execution } = &mut self.seats[self.current];
         let before = vcpu.icount;
         vcpu.others = total.wrapping_sub(before);
-        let reason = big.unlocked(|| execution.run(vcpu, budget));
+        let reason = period.without_big(|| execution.run(vcpu, budget));
         if reason == StopReason::ExitRequest && vcpu.icount == before {
             // It did nothing: what happens now decides anew whose turn it is, as if nobody had asked so early.
             (self.current, self.left) = self.before;

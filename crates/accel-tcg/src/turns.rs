@@ -6,6 +6,7 @@
 
 use crate::cpu_thread::TimeBase;
 use crate::round::{Next, Round, Seat};
+use crate::timeline::{Idle, Standing, Timeline};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use target_i386::state::Activity;
@@ -29,7 +30,7 @@ pub enum Turn {
 pub struct Turns {
     round: Round,
     lock: Arc<BigLock>,
-    time: TimeBase,
+    timeline: Option<Timeline>,
     current: Arc<AtomicUsize>,
 }
 
@@ -52,7 +53,7 @@ impl Turns {
         Self {
             round,
             lock,
-            time,
+            timeline: Timeline::of(time),
             current,
         }
     }
@@ -86,7 +87,7 @@ impl Turns {
     /// between turns) holds. Takes the big lock.
     pub fn run_to(&mut self, count: u64, interrupted: impl Fn() -> bool) -> Turn {
         let lock = Arc::clone(&self.lock);
-        let mut big = lock.lock();
+        let mut period = lock.period();
         loop {
             self.round.take_kicks();
             if interrupted() {
@@ -99,17 +100,28 @@ impl Turns {
             if self.vcpus().any(|vcpu| vcpu.state.activity == Activity::Shutdown) {
                 return Turn::Shutdown;
             }
-            match (self.round.next(&self.time, left), &self.time) {
-                (Next::Run(budget), _) => {
+            let mut limit = left;
+            if let Some(timeline) = &mut self.timeline {
+                if timeline.come_to(true, || self.round.vcpus().collect()) == Standing::Again {
+                    continue;
+                }
+                if self.round.is_idle() {
+                    match timeline.idle() {
+                        Idle::Warp(ns) | Idle::Sleep(ns) => timeline.warp(ns),
+                        Idle::Wait | Idle::Over => return Turn::Idle,
+                    }
+                    continue;
+                }
+                limit = left.min(timeline.budget(true).unwrap_or(0));
+            }
+            match self.round.next(limit) {
+                Next::Run(budget) => {
                     self.current.store(self.round.current(), Ordering::Release);
-                    if self.round.run(&mut big, budget) == StopReason::Shutdown {
+                    if self.round.run(&mut period, budget) == StopReason::Shutdown {
                         return Turn::Shutdown;
                     }
                 }
-                (Next::Idle(Some(deadline)), TimeBase::Counted { clock, timers, .. }) => {
-                    clock.warp(deadline - timers.now_ns());
-                }
-                (Next::Idle(_), _) => return Turn::Idle,
+                Next::Idle => return Turn::Idle,
             }
         }
     }

@@ -54,6 +54,7 @@ fn rig(code: &[u8], sleep: Sleep) -> Rig {
         clock: Arc::clone(&clock),
         timers: Arc::clone(&timers),
         sleep,
+        journal: None,
     };
     let execution = Execution::new(&bench.cpu, ExecutionConfig::default());
     let seat = Seat {

@@ -147,6 +147,7 @@ impl Machine {
             clock,
             timers,
             sleep: Sleep::Off,
+            journal: None,
         };
         Self {
             turns: Turns::new(seats, Arc::new(BigLock::new()), base),

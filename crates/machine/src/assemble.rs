@@ -7,18 +7,19 @@ use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::requests::{Requests, ResetCause};
+use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
-use crate::serial::{SerialInput, SerialLine};
+use crate::serial::SerialLine;
 use crate::virtual_time::VirtualTime;
-use crate::{Backend, BootFiles, Config, hints, signals};
-use accel_tcg::{Cpus, Execution, ExecutionConfig, Look, Seat};
-use anyhow::{Context, Result};
+use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
+use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
-use replay::{Mode, Replay};
+use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
@@ -40,8 +41,7 @@ pub struct Assembled {
     /// Whether the process's standard input and output are in use.
     pub on_stdio: bool,
     /// Frontends are held weakly by their backends.
-    _inputs: Vec<Arc<SerialInput>>,
-    _replay: Arc<Replay>,
+    _inputs: Vec<Option<Arc<SerialInput>>>,
     _silence: Option<Timer>,
 }
 
@@ -76,8 +76,11 @@ pub struct Parts {
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
-    pub inputs: Vec<Arc<SerialInput>>,
+    /// By the port's number.
+    pub inputs: Vec<Option<Arc<SerialInput>>>,
     pub replay: Arc<Replay>,
+    /// Instructions between digests.
+    pub digest_every: u64,
     pub silence: Option<Timer>,
 }
 
@@ -100,8 +103,14 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
+    let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
+    let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
+        replay: Arc::clone(&parts.replay),
+        outside: Arc::clone(&outsides) as _,
+        digest_every: parts.digest_every,
+    });
     let events = Arc::clone(&requests) as _;
-    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(), events)
+    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(journal), events)
         .context("starting the CPUs' thread")?;
     let cpus = Arc::new(cpus);
     let weak = Arc::downgrade(&cpus);
@@ -120,6 +129,8 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         requests,
         state: RunState::Paused,
         ends: parts.config.ends,
+        replay: parts.replay,
+        outsides,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -129,7 +140,6 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         chardevs: parts.chardevs,
         on_stdio: parts.on_stdio,
         _inputs: parts.inputs,
-        _replay: parts.replay,
         _silence: parts.silence,
     })
 }
@@ -138,7 +148,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
 ///
 /// # Errors
 /// As [`assemble`].
-pub fn parts(config: Config) -> Result<Parts> {
+pub fn parts(mut config: Config) -> Result<Parts> {
     let debug_backend = config
         .debug_console
         .as_ref()
@@ -150,7 +160,6 @@ pub fn parts(config: Config) -> Result<Parts> {
     let handle = main_loop.handle();
     let requests = Requests::new(handle.clone());
     let lock = Arc::new(BigLock::new());
-    let replay = Replay::new(Mode::None, &lock);
     let time = VirtualTime::new(config.time, &handle);
     let map = MemoryMap::new(Arc::clone(&lock) as _);
     let layout = config.layout;
@@ -165,6 +174,10 @@ pub fn parts(config: Config) -> Result<Parts> {
             .serials
             .get(n)
             .is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"))
+    };
+    let rtc_seconds = match config.time {
+        Time::Host => WallClock.now_ns() / 1_000_000_000,
+        Time::Counted(..) => COUNTED_EPOCH,
     };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
@@ -185,10 +198,7 @@ pub fn parts(config: Config) -> Result<Parts> {
             .collect(),
         hpet: config.hpet,
         acpi: config.acpi,
-        rtc_seconds: match config.time {
-            Time::Host => WallClock.now_ns() / 1_000_000_000,
-            Time::Counted(..) => COUNTED_EPOCH,
-        },
+        rtc_seconds,
         requests: Arc::clone(&requests) as _,
     })
     .map_err(|error| match error {
@@ -203,7 +213,12 @@ pub fn parts(config: Config) -> Result<Parts> {
     )
     .map_err(|error| refuse_boot(&boot, error))?;
 
+    let journal = Prepared::new(&mut config, &boot, rtc_seconds)?;
+
     // From here on the world changes.
+    let digest_every = journal.digest_every();
+    let replay = journal.open(&lock)?;
+    requests.set_replay(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -229,16 +244,17 @@ pub fn parts(config: Config) -> Result<Parts> {
     let mut silence = None;
     for (n, backend) in serials.into_iter().enumerate() {
         let (Some(backend), Some(device)) = (backend, pc.serial_input(n)) else {
+            inputs.push(None);
             continue;
         };
         let line = SerialLine::new(Arc::clone(&backend));
         lines[n].connect(Arc::clone(&line) as _);
-        let input = Arc::new(SerialInput(device));
+        let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
         if let (0, Some(how)) = (n, terminal) {
             silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
-        inputs.push(input);
+        inputs.push(Some(input));
         chardevs.push(backend);
     }
     if let Some(backend) = debug_console {
@@ -281,8 +297,63 @@ pub fn parts(config: Config) -> Result<Parts> {
         signals: signal_token,
         inputs,
         replay,
+        digest_every,
         silence,
     })
+}
+
+/// What a run has to do with a log, checked as far as it can be without changing the world.
+enum Prepared {
+    None,
+    Record(Recording, Box<Header>),
+    Replay(Box<Replaying>),
+}
+
+impl Prepared {
+    /// # Errors
+    /// `replay LOG: reason`: this machine is not the one of the log; or time is not counted.
+    fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
+        let log = std::mem::take(&mut config.log);
+        if !matches!(log, Log::None) {
+            if matches!(config.time, Time::Host) {
+                bail!("record and replay need counted time: -icount shift=N");
+            }
+            if config.stay_after_shutdown {
+                bail!("-no-shutdown: a recording ends when the guest switches itself off");
+            }
+        }
+        Ok(match log {
+            Log::None => Self::None,
+            Log::Record(recording) => {
+                let machine = Recorded::new(config, &recording.options, recording.digest_every);
+                let facts = facts(config, boot, rtc_seconds, recording.strict);
+                let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
+                let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
+                Self::Record(recording, Box::new(header))
+            }
+            Log::Replay(replaying) => {
+                let machine = Recorded::new(config, &[], 0);
+                replaying.check(&machine, &facts(config, boot, rtc_seconds, false))?;
+                Self::Replay(replaying)
+            }
+        })
+    }
+
+    fn digest_every(&self) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Record(recording, _) => recording.digest_every,
+            Self::Replay(replaying) => replaying.digest_every(),
+        }
+    }
+
+    fn open(self, lock: &BigLock) -> Result<Arc<Replay>> {
+        Ok(match self {
+            Self::None => Replay::new(Mode::None, lock),
+            Self::Record(recording, header) => Replay::recorder(lock, recording.open(*header)?),
+            Self::Replay(replaying) => Replay::player(lock, replaying.into_player()),
+        })
+    }
 }
 
 /// The CPUs, each with its engine.

@@ -8,6 +8,7 @@ use crate::hints::OnTerminal;
 use crate::requests::Requests;
 use anyhow::{Result, anyhow, bail};
 use chardev::{Chardev, Context, Event, Kind, Mux, Spec, open};
+use replay::Shutdown;
 use std::sync::Arc;
 
 /// Most serial ports a PC has.
@@ -124,7 +125,7 @@ impl Described {
                 return Ok(Some(backend));
             }
             let requests = Arc::clone(requests);
-            let mux = Mux::new(backend, context, move || requests.exit(0))?;
+            let mux = Mux::new(backend, context, move || requests.leave(0, Shutdown::HostUi))?;
             let user = mux.port();
             monitors.push(MonitorConsole::new(mux.port(), Event::FocusIn)?);
             Ok(Some(user))

@@ -1,6 +1,6 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::BootFiles;
+use crate::{BootFiles, Log};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
 use chardev::Chardev;
 use std::fmt;
@@ -30,6 +30,8 @@ pub struct Config {
     pub debug_exit: Option<DebugExit>,
     /// Who moves virtual time.
     pub time: Time,
+    /// Whether the run is recorded, or follows a recording; both take counted time.
+    pub log: Log,
     /// What runs guest code.
     pub execution: ExecutionConfig,
     /// What is shown of it.
@@ -61,6 +63,7 @@ impl Default for Config {
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
+            log: Log::None,
             execution: ExecutionConfig::default(),
             look: Look::default(),
             hpet: true,

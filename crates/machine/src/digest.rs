@@ -2,6 +2,7 @@
 
 use softmmu::RamBlock;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use target_i386::{CpuState, Vcpu};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -41,6 +42,28 @@ pub fn cpu(vcpu: &Vcpu) -> u64 {
     let state: &CpuState = &vcpu.state;
     let bytes = postcard::to_stdvec(state).expect("CPU state is plain data");
     xxhash_rust::xxh3::xxh3_64(&bytes)
+}
+
+/// The architectural state and the TLBs of all vCPUs: what is in a TLB is visible to the guest.
+pub fn vcpus(vcpus: &[&Vcpu]) -> u64 {
+    let mut hash = Hashed(Xxh3::new());
+    for vcpu in vcpus {
+        hash.write_u64(cpu(vcpu));
+        vcpu.tlb.save().hash(&mut hash);
+    }
+    hash.finish()
+}
+
+/// XXH3 as the standard library wants it.
+pub struct Hashed(pub Xxh3);
+
+impl Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+    fn finish(&self) -> u64 {
+        self.0.digest()
+    }
 }
 
 /// One number for those of all CPUs.

@@ -31,6 +31,7 @@ mod hints;
 mod lockstep;
 mod mappings;
 mod requests;
+mod rr;
 mod running;
 mod serial;
 mod signals;
@@ -41,6 +42,7 @@ pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
+pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
 
 use anyhow::Result;
 

@@ -7,9 +7,9 @@
 
 use crate::assemble::{self, Parts};
 use crate::config::{Config, Time};
-use crate::digest::{self, Digest};
+use crate::digest::{self, Digest, Hashed};
 use crate::requests::{Pending, Requests};
-use crate::serial::SerialInput;
+use crate::rr::SerialInput;
 use accel_tcg::{Sleep, Turn, Turns};
 use anyhow::{Result, bail};
 use chardev::Chardev;
@@ -73,7 +73,7 @@ pub struct Stepper {
     chardevs: Vec<Arc<dyn Chardev>>,
     requests: Arc<Requests>,
     /// Frontends are held weakly by their backends.
-    _inputs: Vec<Arc<SerialInput>>,
+    _inputs: Vec<Option<Arc<SerialInput>>>,
     _replay: Arc<Replay>,
 }
 
@@ -87,7 +87,7 @@ impl Stepper {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;
-        let time = parts.time.base();
+        let time = parts.time.base(None);
         let Parts {
             config,
             vcpus,
@@ -107,7 +107,11 @@ impl Stepper {
             _replay: parts.replay,
         };
         // The turn ends behind the instruction that asked.
-        let signals: Vec<_> = stepper.turns.vcpus().map(|vcpu| Arc::clone(&vcpu.signals)).collect();
+        let signals: Vec<_> = stepper
+            .turns
+            .vcpus()
+            .map(|vcpu| Arc::clone(&vcpu.signals))
+            .collect();
         stepper
             .requests
             .set_stop(move || signals.iter().for_each(|signals| signals.kick()));
@@ -262,17 +266,5 @@ impl Stepper {
             FastFormatter::new().format(&decoder.decode(), &mut text);
         }
         Next { address, text }
-    }
-}
-
-/// XXH3 as the standard library wants it.
-struct Hashed(Xxh3);
-
-impl Hasher for Hashed {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-    fn finish(&self) -> u64 {
-        self.0.digest()
     }
 }

@@ -4,14 +4,15 @@
 //! main loop, which carries them out (QEMU's `main_loop_should_exit`).
 
 use parking_lot::Mutex;
+use replay::{Event, Mode, Replay, Shutdown};
 use std::sync::{Arc, OnceLock};
 use util_mainloop::LoopHandle;
 
 /// What is to be done, in order of precedence.
 #[derive(Debug, Default)]
 pub struct Pending {
-    /// End the emulator with this status.
-    pub exit: Option<u8>,
+    /// End the emulator with this status, for that reason.
+    pub exit: Option<(u8, Shutdown)>,
     /// The guest switched itself off.
     pub power_off: bool,
     /// The guest, the monitor or a triple fault asked for a reset.
@@ -32,6 +33,9 @@ pub struct Requests {
     pending: Mutex<Pending>,
     main_loop: LoopHandle,
     stop_cpu: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    replay: OnceLock<Arc<Replay>>,
+    /// The status with which somebody outside wants to leave a recording, whose log will say when.
+    leaving: Mutex<Option<u8>>,
 }
 
 impl Requests {
@@ -41,7 +45,15 @@ impl Requests {
             pending: Mutex::default(),
             main_loop,
             stop_cpu: OnceLock::new(),
+            replay: OnceLock::new(),
+            leaving: Mutex::default(),
         })
+    }
+
+    /// Says which log holds what is asked from outside.
+    pub fn set_replay(&self, replay: &Arc<Replay>) {
+        // As with `set_stop`: a second call would be a second machine's.
+        let _ = self.replay.set(Arc::clone(replay));
     }
 
     /// Says how the CPU is stopped as soon as something is asked.
@@ -50,10 +62,41 @@ impl Requests {
         let _ = self.stop_cpu.set(Box::new(stop_cpu));
     }
 
-    /// Asks for the end with `status`; the first asker decides.
+    /// The guest asks for the end with `status`; the first asker decides.
     pub fn exit(&self, status: u8) {
+        self.end(status, Shutdown::GuestShutdown);
+    }
+
+    /// Somebody outside asks for the end: at once, but in a recording at an instant that the log has.
+    pub fn leave(&self, status: u8, cause: Shutdown) {
+        if let Some(replay) = self.replay.get()
+            && replay.mode() == Mode::Record
+        {
+            // Asked twice, it is somebody who does not want to wait.
+            let first = self.leaving.lock().replace(status).is_none();
+            if first && replay.submit(Event::Shutdown { cause }).is_none() {
+                self.main_loop.notify();
+                return;
+            }
+        }
+        self.end(status, cause);
+    }
+
+    /// Whether a recording is to end at its next boundary.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.lock().is_some()
+    }
+
+    /// The instant has come for which the log has an end from outside.
+    pub fn leave_now(&self, cause: Shutdown) {
+        let status = self.leaving.lock().unwrap_or(0);
+        self.end(status, cause);
+    }
+
+    /// The emulator ends.
+    pub fn end(&self, status: u8, cause: Shutdown) {
         self.ask(|pending| {
-            pending.exit.get_or_insert(status);
+            pending.exit.get_or_insert((status, cause));
         });
     }
 

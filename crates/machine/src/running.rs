@@ -5,15 +5,21 @@
 
 use crate::console::MonitorConsole;
 use crate::digest::{self, Digest};
+use crate::hints;
 use crate::requests::{Pending, Requests, ResetCause};
+use crate::rr::{self, Outsides, Verdict};
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Cpus, Report};
 use anyhow::Result;
 use hw_i386::pc::Pc;
+use replay::{Control, Event, Mode, Replay, Shutdown};
+use std::hash::Hasher;
 use std::sync::Arc;
-use target_i386::Vcpu;
+use target_i386::{Vcpu, registers};
+use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
+use xxhash_rust::xxh3::Xxh3;
 
 /// Whether the guest runs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +64,8 @@ pub struct Machine {
     pub(crate) requests: Arc<Requests>,
     pub(crate) state: RunState,
     pub(crate) ends: EndPolicy,
+    pub(crate) replay: Arc<Replay>,
+    pub(crate) outsides: Arc<Outsides>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -78,8 +86,9 @@ impl Machine {
         let mut period = lock.period();
         self.reset(&mut period);
         self.start();
-        let status = loop {
-            main_loop.run_once(&mut period, Timeout::NEVER)?;
+        let mut log = LogCare::new(self.replay.mode());
+        let (status, cause) = loop {
+            main_loop.run_once(&mut period, log.timeout())?;
             if self.cpus.is_finished() {
                 anyhow::bail!("a CPU thread ended unexpectedly");
             }
@@ -94,14 +103,20 @@ impl Machine {
                     period: &mut period,
                 });
             }
-            if let Some(status) = self.carry_out(&mut period) {
-                break status;
+            if let Some(end) = self.carry_out(&mut period) {
+                break end;
+            }
+            log.turn(self);
+            if self.requests.is_leaving() && self.state != RunState::Running {
+                // The log's end is at a boundary, and only a CPU that runs comes to one.
+                self.start();
             }
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
             }
         };
         self.stop(&mut period, RunState::Shutdown);
+        let status = self.finish(&mut period, status, cause);
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -176,8 +191,69 @@ impl Machine {
         }
     }
 
-    /// Does what was asked since the last turn; the exit status, if that ends the emulator.
-    fn carry_out(&mut self, period: &mut Period<'_>) -> Option<u8> {
+    /// Somebody outside does something to the machine. Into a replay nobody reaches.
+    pub fn control(&self, control: Control) {
+        if let Some(Event::Control(control)) = self.replay.submit(Event::Control(control)) {
+            self.outsides.control(&control);
+        }
+    }
+
+    /// Ends the log, or compares the end with it; says how a replay came out. The exit status.
+    fn finish(&mut self, period: &mut Period<'_>, status: u8, cause: Shutdown) -> u8 {
+        if self.replay.mode() == Mode::None {
+            return status;
+        }
+        let Digest {
+            cpu, memory, devices, ..
+        } = self.digest(period);
+        let mut whole = digest::Hashed(Xxh3::new());
+        [cpu, memory, devices]
+            .into_iter()
+            .for_each(|part| whole.write_u64(part));
+        let now = self.cpus.instant();
+        let replaying = self.replay.mode() == Mode::Play;
+        let finished = self.replay.finish(now, cause, whole.finish());
+        if !replaying {
+            if let Some(reason) = self.replay.stopped().filter(|_| finished.is_err()) {
+                hints::say(&format!("the recording is not complete: {reason}"));
+            }
+            return status;
+        }
+        let verdict = match (self.outsides.take_verdict(), finished) {
+            (Some(Verdict::Ended(_)) | None, Err(divergence)) => Some(Verdict::Diverged(divergence)),
+            (verdict, _) => verdict,
+        };
+        match verdict {
+            Some(Verdict::Diverged(divergence)) => {
+                let mut registers = String::new();
+                for n in 0..self.cpus.count() {
+                    registers.push_str(&self.on_cpu(period, n, move |vcpu| {
+                        format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
+                    }));
+                }
+                let last_digest = self.outsides.last_digest();
+                for line in rr::describe(&divergence, last_digest, &registers).lines() {
+                    hints::say(line);
+                }
+                1
+            }
+            Some(Verdict::Ended(ending)) => {
+                hints::say(&rr::epilogue(&ending, now));
+                status
+            }
+            None => {
+                if !cause.is_guests() {
+                    hints::say(&format!("left the replay at instruction {}", now.count));
+                } else {
+                    hints::say(&rr::epilogue(&replay::Ending::End, now));
+                }
+                status
+            }
+        }
+    }
+
+    /// Does what was asked since the last turn; exit status and cause, if that ends the emulator.
+    fn carry_out(&mut self, period: &mut Period<'_>) -> Option<(u8, Shutdown)> {
         let Pending {
             exit,
             power_off,
@@ -185,8 +261,13 @@ impl Machine {
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
-        if let Some(status) = exit.or((power_off_ends || reset_ends).then_some(0)) {
-            return Some(status);
+        let guests = match (power_off_ends, reset_ends) {
+            (true, _) => Some((0, Shutdown::GuestShutdown)),
+            (_, true) => Some((0, Shutdown::GuestReset)),
+            _ => None,
+        };
+        if let Some(end) = exit.or(guests) {
+            return Some(end);
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
@@ -200,5 +281,46 @@ impl Machine {
             }
         }
         None
+    }
+}
+
+/// What the main loop does for a log: a recording is written out every second, so that little is lost with the process; a
+/// replay has to make progress.
+struct LogCare {
+    mode: Mode,
+    /// Host time of the last look.
+    looked_ns: i64,
+}
+
+impl LogCare {
+    const EVERY_NS: i64 = 1_000_000_000;
+
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            looked_ns: MonotonicClock.now_ns(),
+        }
+    }
+
+    /// How long the main loop may sleep.
+    fn timeout(&self) -> Timeout {
+        match self.mode {
+            Mode::Record => Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns()),
+            Mode::None | Mode::Play => Timeout::NEVER,
+        }
+    }
+
+    /// After a turn of the main loop, in a period.
+    fn turn(&mut self, machine: &Machine) {
+        let now = MonotonicClock.now_ns();
+        if self.mode != Mode::Record || now - self.looked_ns < Self::EVERY_NS {
+            return;
+        }
+        self.looked_ns = now;
+        machine.replay.flush(machine.cpus.instant());
+        if let Some(reason) = machine.replay.stopped() {
+            self.mode = Mode::None;
+            hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));
+        }
     }
 }

@@ -1,10 +1,10 @@
 //! Connects a device that speaks bytes with a character device.
 //!
-//! Output flows from the UART through [`SerialLine`] to the backend; input flows from the backend through
-//! [`SerialInput`] into the UART, as much as its FIFO has room for.
+//! Output flows from the UART through [`SerialLine`] to the backend; input comes by
+//! [`SerialInput`](crate::rr::SerialInput).
 
-use chardev::{Chardev, Event, Frontend};
-use hw_core::{CharInput, CharSink};
+use chardev::Chardev;
+use hw_core::CharSink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,24 +38,5 @@ impl CharSink for SerialLine {
 
     fn accepts_input(&self) {
         self.backend.accept_input();
-    }
-}
-
-/// The device's way in.
-pub struct SerialInput(pub Arc<dyn CharInput>);
-
-impl Frontend for SerialInput {
-    fn can_receive(&self) -> usize {
-        self.0.can_receive()
-    }
-
-    fn receive(&self, data: &[u8]) {
-        self.0.receive(data);
-    }
-
-    fn event(&self, event: Event) {
-        if event == Event::Break {
-            self.0.receive_break();
-        }
     }
 }

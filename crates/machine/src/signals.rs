@@ -3,6 +3,7 @@
 use crate::hints::say;
 use crate::requests::Requests;
 use anyhow::{Context, Result};
+use replay::Shutdown;
 use std::sync::Arc;
 use util_mainloop::os::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SignalFd};
 use util_mainloop::{FdToken, Interest, LoopHandle};
@@ -30,7 +31,7 @@ pub fn watch(main_loop: &LoopHandle, requests: &Arc<Requests>) -> Result<FdToken
                 signal.pid,
                 name.trim()
             ));
-            requests.exit(0);
+            requests.leave(0, Shutdown::HostSignal);
         }
     });
     Ok(token)

@@ -4,10 +4,10 @@
 //! thread, between two instructions.
 
 use crate::mappings;
-use crate::requests::ResetCause;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use monitor::{InfoTopic, Target, Unreadable};
+use replay::{Control, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
 use target_i386::{Vcpu, paging, registers};
@@ -26,8 +26,9 @@ impl MonitorTarget<'_, '_> {
     }
 
     fn registers(&mut self, n: usize) -> String {
-        self.machine
-            .on_cpu(self.period, n, |vcpu| registers::describe(&vcpu.state, vcpu.icount))
+        self.machine.on_cpu(self.period, n, |vcpu| {
+            registers::describe(&vcpu.state, vcpu.icount)
+        })
     }
 
     fn cpus(&mut self) -> String {
@@ -77,19 +78,19 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn quit(&mut self) {
-        self.machine.requests.exit(0);
+        self.machine.requests.leave(0, Shutdown::QmpQuit);
     }
 
     fn system_reset(&mut self) {
-        self.machine.requests.reset(ResetCause::Monitor);
+        self.machine.control(Control::Reset);
     }
 
     fn system_powerdown(&mut self) {
-        self.machine.pc.power_button();
+        self.machine.control(Control::PowerButton);
     }
 
     fn nmi(&mut self) {
-        self.machine.pc.nmi();
+        self.machine.control(Control::Nmi);
     }
 
     fn select_cpu(&mut self, n: usize) -> bool {

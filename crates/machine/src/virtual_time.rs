@@ -1,7 +1,7 @@
 //! The machine's clocks and timer lists, by the way time is kept.
 
 use crate::config::Time;
-use accel_tcg::{CountedClock, TimeBase};
+use accel_tcg::{CountedClock, Journal, TimeBase};
 use std::sync::Arc;
 use target_i386::InstructionCount;
 use util_mainloop::LoopHandle;
@@ -41,6 +41,7 @@ impl VirtualTime {
                     clock,
                     timers: Arc::clone(&timers),
                     sleep,
+                    journal: None,
                 };
                 (timers, None, base)
             }
@@ -54,9 +55,13 @@ impl VirtualTime {
         }
     }
 
-    /// For the vCPU's thread.
-    pub fn base(&self) -> TimeBase {
-        self.base.clone()
+    /// For the vCPU's thread, with what records or replays.
+    pub fn base(&self, with: Option<Journal>) -> TimeBase {
+        let mut base = self.base.clone();
+        if let TimeBase::Counted { journal, .. } = &mut base {
+            *journal = with;
+        }
+        base
     }
 
     /// Lets host time pass for the guest.

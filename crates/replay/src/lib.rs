@@ -1,34 +1,69 @@
-//! Record and replay: modes, the replay lock, and what stands in the way.
+//! Record and replay: the log, the queue from outside, the replay lock, and what stands in the way.
 //!
 //! Known by what records (backends, the vCPU loop, the machine), never by a device model. Mirrors the role of
-//! QEMU's `replay/`. Order flows through one lock: whoever holds it may touch the log, and periods of the main loop
-//! and of the vCPU thread follow each other in the order in which they asked.
-//!
-//! Recording itself is not here yet: a machine is made with [`Mode::None`], where the lock does nothing.
+//! QEMU's `replay/`; the rules are on the page "Record and replay" of ARCHITECTURE.md. Order flows through one lock:
+//! whoever holds it may touch the log, and periods of the main loop and of the vCPU thread follow each other in the
+//! order in which they asked. Events flow from a backend through [`Replay::submit`], the queue and
+//! [`Replay::due`] into the log and the guest, and in a replay from the log through the same `due` into the guest.
 //!
 //! ```
-//! use replay::{Mode, Replay};
+//! use replay::{ClockKind, Event, Facts, Header, Instant, Player, Recorder, Replay, Shutdown};
 //! use util_mainloop::BigLock;
 //!
+//! // A run: a key arrives after 100 instructions, the guest looks at the clock after 150.
 //! let big_lock = BigLock::new();
-//! let replay = Replay::new(Mode::Record, &big_lock); // from now on every period begins with the replay lock
-//! replay.add_blocker("-device foo", "its state cannot be saved");
-//! assert_eq!(replay.start().unwrap_err().to_string(), "cannot record: -device foo: its state cannot be saved");
+//! let header = Header::new(1, "example", vec![], Facts::default());
+//! let (recorder, memory) = Recorder::memory(header);
+//! let replay = Replay::recorder(&big_lock, recorder);
+//! replay.start().unwrap();
+//! let typed = Event::CharInput { driver: 0, bytes: b"a".to_vec() };
+//! replay.submit(typed.clone()); // on any thread
+//! let period = replay.lock();
+//! assert_eq!(replay.due(Instant::new(100, 0, 0)).unwrap(), Some(typed.clone()));
+//! replay.clock(Instant::new(150, 0, 0), ClockKind::Host, || 77).unwrap();
+//! replay.finish(Instant::new(200, 0, 0), Shutdown::GuestShutdown, 0xd1).unwrap();
+//! drop(period);
 //!
-//! let period = big_lock.period();
-//! assert!(replay.held() && big_lock.held());
+//! // The same run again.
+//! let big_lock = BigLock::new();
+//! let replay = Replay::player(&big_lock, Player::from_bytes(memory.bytes()).unwrap());
+//! let period = replay.lock();
+//! let stop = replay.next_stop(Instant::START).unwrap();
+//! assert_eq!(stop.count, Some(100)); // run to there, then take what is due
+//! assert_eq!(replay.due(Instant::new(100, 0, 0)).unwrap(), Some(typed));
+//! let shown = replay.clock(Instant::new(150, 0, 0), ClockKind::Host, || unreachable!());
+//! assert_eq!(shown.unwrap(), 77);
+//! replay.finish(Instant::new(200, 0, 0), Shutdown::GuestShutdown, 0xd1).unwrap();
 //! # drop(period);
 //! ```
 
 mod blocker;
+mod divergence;
+mod event;
+pub mod inspect;
+mod instant;
 mod lock;
+mod log;
+mod player;
+mod queue;
+mod recorder;
+mod session;
+mod statistics;
 
 pub use blocker::{Blocked, Blocker};
+pub use divergence::{Difference, Divergence, Stamped};
+pub use event::{CharChange, Checkpoint, ClockKind, Control, Event, Input, Kind, Shutdown};
+pub use instant::Instant;
 pub use lock::{ReplayGuard, ReplayLock};
-
-use parking_lot::Mutex;
-use std::sync::Arc;
-use util_mainloop::{BigLock, Gate};
+pub use log::{
+    Disk, Ending, FORMAT, FRAME_PAYLOAD, Facts, FrameInfo, Header, LogError, LogReader, MAX_EVENT, Memory,
+    Source,
+};
+pub use player::Player;
+pub use queue::{CHAR_LIMIT, NET_LIMIT, PLAIN_LIMIT};
+pub use recorder::Recorder;
+pub use session::{Position, Replay, Stop};
+pub use statistics::Statistics;
 
 /// The README's example, compiled.
 #[cfg(doctest)]
@@ -37,6 +72,7 @@ struct Readme;
 
 /// What a run does with the order of its events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Mode {
     /// Nothing: an ordinary run.
     #[default]
@@ -45,83 +81,6 @@ pub enum Mode {
     Record,
     /// Follows what was written.
     Play,
-}
-
-/// Record and replay of one machine.
-#[derive(Debug)]
-pub struct Replay {
-    mode: Mode,
-    lock: ReplayLock,
-    blockers: Mutex<Vec<Blocker>>,
-}
-
-impl Replay {
-    /// Makes the replay lock and puts it before `big_lock` in the order.
-    ///
-    /// # Panics
-    /// If `big_lock` has a gate already.
-    pub fn new(mode: Mode, big_lock: &BigLock) -> Arc<Self> {
-        let lock = ReplayLock::new(mode, big_lock.witness());
-        let replay = Arc::new(Self {
-            mode,
-            lock,
-            blockers: Mutex::default(),
-        });
-        big_lock.set_gate(replay.clone());
-        replay
-    }
-
-    /// What this run does.
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Takes the replay lock alone, for a slice of guest execution; see [`ReplayLock::lock`].
-    pub fn lock(&self) -> ReplayGuard<'_> {
-        self.lock.lock()
-    }
-
-    /// Whether the calling thread holds the replay lock; false in a run that does nothing with it.
-    pub fn held(&self) -> bool {
-        self.lock.held()
-    }
-
-    /// Notes that `what` (an option or device, by the name the user gave it) cannot be recorded, and why.
-    pub fn add_blocker(&self, what: impl Into<String>, reason: impl Into<String>) {
-        self.blockers.lock().push(Blocker {
-            what: what.into(),
-            reason: reason.into(),
-        });
-    }
-
-    /// To be called when the machine is complete and before it runs.
-    ///
-    /// # Errors
-    /// Something in the machine cannot be recorded; all of it is named. Never in [`Mode::None`].
-    pub fn start(&self) -> Result<(), Blocked> {
-        let blockers = self.blockers.lock();
-        if self.mode == Mode::None || blockers.is_empty() {
-            return Ok(());
-        }
-        Err(Blocked {
-            mode: self.mode,
-            blockers: blockers.clone(),
-        })
-    }
-}
-
-impl Gate for Replay {
-    fn enter(&self) {
-        self.lock.acquire();
-    }
-
-    fn leave(&self) {
-        self.lock.release();
-    }
-
-    fn held(&self) -> bool {
-        self.lock.held()
-    }
 }
 
 #[cfg(test)]

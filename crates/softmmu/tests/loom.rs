@@ -91,10 +91,7 @@ fn write_against_decode() {
         code.watch_page(RamAddr(0));
         let decoded = byte.load(Ordering::Acquire);
         writer.join().unwrap();
-        assert!(
-            decoded == 1 || code.has_news(),
-            "stale code would run for ever"
-        );
+        assert!(decoded == 1 || code.has_news(), "stale code would run for ever");
     });
 }
 

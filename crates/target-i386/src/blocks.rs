@@ -413,22 +413,22 @@ fn fetch(cpu: &mut Vcpu, pc: u64) -> Result<Place, Fault> {
     }
 }
 
-/// The linear address of the page after that of `pc`, if code may run on into it.
+/// The linear address of the page after that of the next instruction, if code may run on into it. `page` is RIP at the
+/// start of that instruction's page.
+fn page_behind(cpu: &Vcpu, page: u64) -> Result<u64, Fault> {
+    let next = page.wrapping_add(PAGE_SIZE);
+    let linear = cpu.fast_seg[seg::CS as usize].base.wrapping_add(next) & cpu.mode.linear_mask;
+    let allowed = if cpu.mode.long() {
+        crate::mem::canonical(linear)
+    } else {
+        next <= u64::from(cpu.state.seg[seg::CS as usize].limit)
+    };
+    if allowed { Ok(linear) } else { Err(Fault::GP0) }
+}
+
+/// As `page_behind`, for the instruction at RIP, which is `pc` linearly.
 fn second_page(cpu: &Vcpu, pc: u64) -> Result<u64, Fault> {
-    let in_page = PAGE_SIZE - pc % PAGE_SIZE;
-    let next = cpu.state.rip.wrapping_add(in_page);
-    if cpu.mode.long() {
-        let linear = pc.wrapping_add(in_page);
-        return if crate::mem::canonical(linear) {
-            Ok(linear)
-        } else {
-            Err(Fault::GP0)
-        };
-    }
-    if next > u64::from(cpu.state.seg[1].limit) {
-        return Err(Fault::GP0);
-    }
-    Ok(pc.wrapping_add(in_page) & cpu.mode.linear_mask)
+    page_behind(cpu, cpu.state.rip.wrapping_sub(pc % PAGE_SIZE))
 }
 
 impl Vcpu {
@@ -442,6 +442,23 @@ impl Vcpu {
             Ok(Place::Ram(ram)) => Some(ram),
             _ => None,
         }
+    }
+
+    /// The RAM address of the page behind the one that starts at RIP `page`, if code may run on there and the page is in
+    /// the fetch TLB.
+    pub(crate) fn fetched_behind(&self, page: u64) -> Option<RamAddr> {
+        let linear = page_behind(self, page).ok()?;
+        match self.tlb.fetch(self.mode.fetch_mmu, GuestVirt(linear)) {
+            Probe::Ram { ram, .. } => Some(ram),
+            _ => None,
+        }
+    }
+
+    /// Where the instruction at RIP goes on if it runs over its page's end: linear and RAM address of the next page.
+    /// None if the fetch from there faults, is not from RAM, or needs a page walk first: the interpreter will see.
+    pub fn fetch_second_page(&self) -> Option<(u64, RamAddr)> {
+        let page = self.state.rip.wrapping_sub(self.code_address() % PAGE_SIZE);
+        Some((page_behind(self, page).ok()?, self.fetched_behind(page)?))
     }
 
     /// Copies code of one page, which is watched from now on: `pc` and `ram` are [`Vcpu::code_address`] and

@@ -21,6 +21,8 @@ const SEGMENTS: usize = 16;
 /// A placed block.
 pub struct Block {
     ram: RamAddr,
+    /// The page into which its one instruction runs over the end of the first.
+    second: Option<RamAddr>,
     key: u32,
     /// Offset of its code in the buffer.
     code: usize,
@@ -84,8 +86,23 @@ impl Block {
         u64::from(self.offsets[self.len()] - self.offsets[0])
     }
 
+    /// Where its bytes are: address and number, on one page each.
+    fn pieces(&self) -> impl Iterator<Item = (RamAddr, u64)> + use<> {
+        let bytes = self.guest_bytes();
+        let first = bytes.min(PAGE_SIZE - self.ram.page_offset());
+        let second = self.second.map(|second| (second, bytes - first));
+        std::iter::once((self.ram, first)).chain(second)
+    }
+
     fn covers(&self, addr: RamAddr, len: u64) -> bool {
-        addr.0 < self.ram.0 + self.guest_bytes() && self.ram.0 < addr.0 + len
+        self.pieces()
+            .any(|(start, bytes)| addr.0 < start.0 + bytes && start.0 < addr.0 + len)
+    }
+
+    fn granules(&self, page: RamAddr) -> u64 {
+        self.pieces()
+            .filter(|(start, _)| start.page() == page)
+            .fold(0, |all, (start, bytes)| all | softmmu::granules(start, bytes))
     }
 }
 
@@ -197,8 +214,15 @@ impl Cache {
         self.next_id()
     }
 
-    /// Places a translation that was made for [`Cache::next_id`], and keeps what its code needs.
-    pub fn insert(&mut self, ram: RamAddr, key: u32, translation: &mut Translation) -> Option<BlockId> {
+    /// Places a translation that was made for [`Cache::next_id`], and keeps what its code needs. `second` is the page
+    /// into which its instruction runs.
+    pub fn insert(
+        &mut self,
+        ram: RamAddr,
+        second: Option<RamAddr>,
+        key: u32,
+        translation: &mut Translation,
+    ) -> Option<BlockId> {
         let len = translation.code.len();
         if len > self.segment_len {
             return None;
@@ -216,6 +240,7 @@ impl Cache {
         let unlinked = |&link: &Link| DirectExit { link, to: None };
         self.blocks[id as usize] = Some(Block {
             ram,
+            second,
             key,
             code: at,
             code_len: len,
@@ -231,7 +256,9 @@ impl Cache {
         });
         self.in_segment[self.segment].push(id);
         self.by_ram.insert(map_key(ram, key), id);
-        self.by_page.entry(ram.page().0).or_default().push(id);
+        for page in [Some(ram), second].into_iter().flatten() {
+            self.by_page.entry(page.page().0).or_default().push(id);
+        }
         Some(id)
     }
 
@@ -288,15 +315,17 @@ impl Cache {
         if !std::mem::take(&mut block.alive) {
             return;
         }
-        let (ram, key, code, refuse) = (block.ram, block.key, block.code, block.refuse);
+        let (ram, second, key, code, refuse) = (block.ram, block.second, block.key, block.code, block.refuse);
         let incoming = std::mem::take(&mut block.incoming);
         if self.by_ram.get(&map_key(ram, key)) == Some(&id) {
             self.by_ram.remove(&map_key(ram, key));
         }
-        if let Some(ids) = self.by_page.get_mut(&ram.page().0) {
-            ids.retain(|&other| other != id);
-            if ids.is_empty() {
-                self.by_page.remove(&ram.page().0);
+        for page in [Some(ram), second].into_iter().flatten() {
+            if let Some(ids) = self.by_page.get_mut(&page.page().0) {
+                ids.retain(|&other| other != id);
+                if ids.is_empty() {
+                    self.by_page.remove(&page.page().0);
+                }
             }
         }
         for (from, n) in incoming {
@@ -360,9 +389,7 @@ impl Cache {
     pub fn granules(&self, page: RamAddr) -> u64 {
         debug_assert!(page.0.is_multiple_of(PAGE_SIZE));
         let ids = self.by_page.get(&page.0).into_iter().flatten();
-        ids.map(|&id| self.block(id)).fold(0, |all, block| {
-            all | softmmu::granules(block.ram, block.guest_bytes())
-        })
+        ids.fold(0, |all, &id| all | self.block(id).granules(page))
     }
 
     /// Bytes for code.

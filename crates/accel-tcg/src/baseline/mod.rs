@@ -25,14 +25,12 @@ use cache::{BlockId, Cache};
 use softmmu::RamAddr;
 use std::io;
 use target_i386::jit::{Env, Exit, ExitKind, Finder, Jump, Key, Owed, Translator};
-use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu};
+use target_i386::{Boundary, CodeHolder, Interpreter, StopReason, Vcpu, decode};
 
 /// Most instructions between two looks at requests from other threads: about ten microseconds.
 const SLICE: u64 = 16 << 10;
 /// How many visits the end of a slice counts as.
 const SAMPLE: u32 = 16;
-/// Page ends at which instructions that run over them are remembered.
-const STRADDLING: usize = 64;
 /// Bytes of guest code looked at for one block.
 const WINDOW: usize = 256;
 
@@ -40,9 +38,6 @@ const WINDOW: usize = 256;
 pub struct Baseline {
     cache: Cache,
     jumps: Box<[Jump]>,
-    /// Where there was nothing to translate, because the first instruction runs into the next page: RAM address and
-    /// packed key. Forgotten when code is written; what is remembered wrongly is interpreted, no more.
-    straddling: [Option<(RamAddr, u32)>; STRADDLING],
     translator: Translator,
     /// Exits by kind.
     exits: [u64; 5],
@@ -65,7 +60,6 @@ pub struct Baseline {
 impl CodeHolder for Baseline {
     fn written(&mut self, at: RamAddr, len: u64) {
         self.cache.written(at, len);
-        self.straddling = [None; STRADDLING];
         if let Some(regions) = &mut self.regions {
             regions.written(at, len);
         }
@@ -142,7 +136,6 @@ impl Baseline {
         Self {
             cache,
             jumps: vec![Jump::NONE; Jump::ENTRIES].into_boxed_slice(),
-            straddling: [None; STRADDLING],
             translator,
             exits: [0; 5],
             regions: None,
@@ -420,21 +413,23 @@ impl Baseline {
     }
 
     fn translate(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, key: Key) -> Option<BlockId> {
-        let place = Some((ram, key.pack()));
-        let slot = (pc / softmmu::PAGE_SIZE) as usize % STRADDLING;
-        if self.straddling[slot] == place {
-            return None;
-        }
         let mut bytes = [0; WINDOW];
         let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
-        let Some(translation) = self.translator.translate(window, (pc & 0xfff) as u16, key, id) else {
-            self.straddling[slot] = place;
-            return None;
+        let offset = (pc & 0xfff) as u16;
+        let (translation, second) = match self.translator.translate(window, offset, key, id) {
+            Some(translation) => (translation, None),
+            None => {
+                let (linear, second) = cpu.fetch_second_page()?;
+                let both = &mut bytes[..decode::MAX_LENGTH];
+                cpu.read_code(linear, second, both.get_mut(in_page..)?);
+                let translation = self.translator.translate_across(both, second, offset, key, id)?;
+                (translation, Some(second))
+            }
         };
-        let id = self.cache.insert(ram, key.pack(), translation)?;
+        let id = self.cache.insert(ram, second, key.pack(), translation)?;
         if self.listed {
             let (host, code) = self.cache.listing(id);
             let (thunks, thunks_at) = self.cache.thunks();
@@ -443,7 +438,7 @@ impl Baseline {
                 pc,
                 ram,
                 key,
-                guest: window,
+                guest: &bytes,
                 offsets: &self.cache.block(id).offsets,
                 marks: &translation.marks,
                 host,

@@ -13,6 +13,7 @@ use super::program::Program;
 use iced_x86::{
     Decoder, DecoderOptions, FastFormatter, FlowControl, Instruction, Mnemonic, OpKind, Register,
 };
+use softmmu::RamAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use target_i386::jit::{Exit, ExitKind, Helper, Key, Thunk, Translation, Translator, names};
 use target_i386::{Features, decode};
@@ -62,9 +63,16 @@ pub fn list(program: &Program, key: Key) -> Listing {
         let page = address & !0xfff;
         let guest = &program.code[(address - program.at) as usize..];
         let window = WINDOW.min((page + 0x1000 - address) as usize).min(guest.len());
-        let Some(translation) = translator.translate(&guest[..window], (address & 0xfff) as u16, key, ID)
-        else {
-            // Its first instruction crosses into the next page.
+        let offset = (address & 0xfff) as u16;
+        let mut window = window;
+        let mut translation = translator.translate(&guest[..window], offset, key, ID);
+        if translation.is_none() {
+            // Its first instruction crosses into the next page, which is where RAM goes on.
+            window = decode::MAX_LENGTH.min(guest.len());
+            let second = RamAddr(page + 0x1000);
+            translation = translator.translate_across(&guest[..window], second, offset, key, ID);
+        }
+        let Some(translation) = translation else {
             let raw = guest_decoder(guest, key, address).decode();
             left.extend(followers(&raw));
             blocks.insert(address, None);

@@ -4,7 +4,7 @@ use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
-use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Time};
+use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Log, Recording, Replaying, Time};
 use target_i386::cpuid;
 
 /// What an option function answers when it does not simply change the draft.
@@ -45,6 +45,9 @@ pub struct Draft {
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
+    pub rr: Option<Rr>,
+    pub rr_file: Option<String>,
+    pub rr_strict: bool,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub no_hpet: bool,
@@ -54,6 +57,13 @@ pub struct Draft {
     pub no_reboot: bool,
     pub no_shutdown: bool,
     pub log: LogConfig,
+}
+
+/// What `-icount rr=` does with the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rr {
+    Record,
+    Replay,
 }
 
 pub fn memory(draft: &mut Draft, value: &str) -> Outcome {
@@ -227,12 +237,24 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
                     Sleep::Off
                 }
             }
+            "rr" => {
+                draft.rr = Some(match value {
+                    "record" => Rr::Record,
+                    "replay" => Rr::Replay,
+                    _ => return Err(format!("rr is record or replay, not '{value}'").into()),
+                })
+            }
+            "rrfile" => draft.rr_file = Some(value.to_owned()),
+            "rrstrict" => draft.rr_strict = switch(key, value)?,
             "align" if !switch(key, value)? => {}
-            "align" | "rr" | "rrfile" | "rrsnapshot" => {
+            "align" | "rrsnapshot" => {
                 return Err(format!("{key}= is not supported in this version").into());
             }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
         }
+    }
+    if draft.rr.is_some() != draft.rr_file.is_some() {
+        return Err("rr=record or rr=replay and rrfile=LOG belong together".into());
     }
     draft.icount = Some((time.ok_or("shift= is missing")?, sleep));
     Ok(())
@@ -289,7 +311,20 @@ fn is_stdio(device: &str) -> bool {
 
 impl Draft {
     /// Checks the options against each other, opens the files, and makes the configuration.
-    pub fn finish(self) -> Result<(Config, LogConfig), OptionError> {
+    ///
+    /// `words` is the whole command line, for a log.
+    pub fn finish(self, words: Vec<String>) -> Result<(Config, LogConfig), OptionError> {
+        let log = match (self.rr, &self.rr_file) {
+            (Some(Rr::Record), Some(file)) => Log::Record(Recording {
+                options: words,
+                strict: self.rr_strict,
+                ..Recording::to(file)
+            }),
+            (Some(Rr::Replay), Some(file)) => Log::Replay(Box::new(
+                Replaying::open(file).map_err(|error| OptionError::Line(format!("{error:#}")))?,
+            )),
+            _ => Log::None,
+        };
         let boot = match &self.kernel {
             Some(kernel) => Some(
                 BootFiles::open(
@@ -338,6 +373,7 @@ impl Draft {
             time: self
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            log,
             execution: self.execution,
             look: self.look,
             hpet: !self.no_hpet,

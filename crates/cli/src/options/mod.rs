@@ -6,7 +6,7 @@
 mod device;
 mod draft;
 mod keyval;
-mod size;
+pub mod size;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -50,8 +50,11 @@ pub enum OptionError {
 /// # Errors
 /// The first thing that is wrong.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Request, OptionError> {
+    let args: Vec<OsString> = args.collect();
+    let words = args.iter().map(|word| word.to_string_lossy().into_owned());
+    let words = words.collect();
     let mut draft = Draft::default();
-    match read(args, &mut draft).and_then(|()| draft.finish()) {
+    match read(args.into_iter(), &mut draft).and_then(|()| draft.finish(words)) {
         Ok((config, log)) => Ok(Request::Run(Box::new(config), log)),
         Err(OptionError::Help(text)) => Ok(Request::Print(text)),
         Err(error) => Err(error),

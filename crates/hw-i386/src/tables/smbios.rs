@@ -93,9 +93,9 @@ pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
             [3, 0, 0, 0],
             2000u16.to_le_bytes(),
             2000u16.to_le_bytes(),
-            [0x41, 1],          // populated and enabled; upgrade: other
-            [0xff; 6],          // no cache structures
-            [0, 0, 0],          // serial, asset, part
+            [0x41, 1], // populated and enabled; upgrade: other
+            [0xff; 6], // no cache structures
+            [0, 0, 0], // serial, asset, part
             [cores, cores, threads],
             2u16.to_le_bytes(), // characteristics: unknown
             1u16.to_le_bytes(), // family 2: other

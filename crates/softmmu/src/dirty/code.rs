@@ -325,7 +325,10 @@ mod tests {
         ] {
             dirty.mark(RamAddr(at), len);
             assert_eq!((a.has_news(), b.has_news()), (for_a, for_b), "{at:#x}");
-            assert_eq!(taken(&a).len() + taken(&b).len(), usize::from(for_a) + usize::from(for_b));
+            assert_eq!(
+                taken(&a).len() + taken(&b).len(),
+                usize::from(for_a) + usize::from(for_b)
+            );
         }
         dirty.mark(RamAddr(0x103c), 8);
         taken(&a);
@@ -357,7 +360,11 @@ mod tests {
         assert!(writes.len() <= LONG, "{}", writes.len());
         for n in 0..10_000_u64 {
             let at = n * 1237 % (4 * PAGE_SIZE);
-            assert!(writes.iter().any(|&(addr, len)| (addr..addr + u64::from(len)).contains(&at)));
+            assert!(
+                writes
+                    .iter()
+                    .any(|&(addr, len)| (addr..addr + u64::from(len)).contains(&at))
+            );
         }
     }
 }

@@ -103,7 +103,9 @@ pub fn leaf(model: &Model, topology: &Topology, dynamic: &Dynamic, leaf: u32, su
         0x8000_0000..=0x8fff_ffff if leaf <= top_extended(model, topology) => {
             extended(model, topology, leaf, subleaf)
         }
-        0..=0x3fff_ffff if leaf <= top_level(model, topology) => basic(model, topology, dynamic, leaf, subleaf),
+        0..=0x3fff_ffff if leaf <= top_level(model, topology) => {
+            basic(model, topology, dynamic, leaf, subleaf)
+        }
         // Intel answers an unknown leaf like the highest basic one, AMD with zeros.
         _ => match model.vendor {
             Vendor::Intel => basic(model, topology, dynamic, model.level, subleaf),

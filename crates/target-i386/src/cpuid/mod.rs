@@ -10,7 +10,7 @@ mod parse;
 mod topology;
 
 pub use features::{IMPLEMENTED, KNOWN_UNSUPPORTED, names};
-pub use topology::{BadLayout, Layout, MAX_CPUS, Wanted};
 pub use leaves::{Dynamic, HYPERVISOR_SIGNATURE, Topology, leaf, xsave_size};
 pub use models::{Model, Vendor, models};
 pub use parse::{CpuChoice, CpuOptionError, parse};
+pub use topology::{BadLayout, Layout, MAX_CPUS, Wanted};

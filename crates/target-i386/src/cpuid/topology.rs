@@ -116,9 +116,11 @@ impl Wanted {
                 let threads = threads.unwrap_or(1);
                 (share(dies * cores * threads), cores, threads)
             }
-            (Some(sockets), Some(cores), threads) => {
-                (sockets, cores, threads.unwrap_or_else(|| share(sockets * dies * cores)))
-            }
+            (Some(sockets), Some(cores), threads) => (
+                sockets,
+                cores,
+                threads.unwrap_or_else(|| share(sockets * dies * cores)),
+            ),
         };
         let product = u64::from(sockets) * u64::from(dies) * u64::from(cores) * u64::from(threads);
         let maxcpus = places.map_or(product, u64::from);

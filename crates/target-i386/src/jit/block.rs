@@ -7,7 +7,7 @@ use super::host::Host;
 use super::memory::Cold;
 use super::owed::{self, Owed, Taker};
 use super::plan::{self, Held};
-use super::regs::LEFT;
+use super::regs::{LEFT, S0, S1};
 use super::rows::{self, Row};
 use super::runtime::{ExitKind, Helper, exit_word};
 use super::system;
@@ -16,6 +16,7 @@ use super::vector;
 use crate::decode::{self, Context, Decoded};
 use crate::{Features, Insn};
 use iced_x86::{Code, Instruction};
+use softmmu::RamAddr;
 
 /// Most instructions in a block: their number has six bits in an exit word.
 pub const MAX_INSNS: usize = 63;
@@ -153,7 +154,31 @@ impl Translator {
         key: Key,
         id: u32,
     ) -> Option<&mut Translation> {
-        self.decode(bytes, key);
+        self.decode(bytes, key, self.most);
+        self.translate_decoded(page_offset, key, id, None)
+    }
+
+    /// Translates the one instruction that `bytes` start with, which runs over its page's end into the RAM page at
+    /// `second`. The code looks whether it still would.
+    pub fn translate_across(
+        &mut self,
+        bytes: &[u8],
+        second: RamAddr,
+        page_offset: u16,
+        key: Key,
+        id: u32,
+    ) -> Option<&mut Translation> {
+        self.decode(bytes, key, 1);
+        self.translate_decoded(page_offset, key, id, Some(second))
+    }
+
+    fn translate_decoded(
+        &mut self,
+        page_offset: u16,
+        key: Key,
+        id: u32,
+        second: Option<RamAddr>,
+    ) -> Option<&mut Translation> {
         let items = &mut self.items;
         if items.is_empty() {
             return None;
@@ -173,6 +198,7 @@ impl Translator {
             key,
             id,
             page_offset,
+            second,
             bmi2: self.host.contains(Host::BMI2),
             current: 0,
             held: Held::Nothing,
@@ -194,8 +220,8 @@ impl Translator {
         Some(&mut self.last)
     }
 
-    /// Fills in the items.
-    fn decode(&mut self, bytes: &[u8], key: Key) {
+    /// Fills in at most `most` items.
+    fn decode(&mut self, bytes: &[u8], key: Key, most: usize) {
         let context = Context {
             bits: key.bits,
             real_like: key.real_like,
@@ -206,7 +232,7 @@ impl Translator {
         let mut run = decode::Run::new(bytes, context);
         let mut start = 0;
         let mut seen = 0;
-        while items.len() < self.most && start < bytes.len() {
+        while items.len() < most && start < bytes.len() {
             let mut raw = Instruction::default();
             let Decoded::Insn(insn) = run.decode_into(start, &mut raw) else {
                 break;
@@ -264,6 +290,8 @@ pub(super) struct Emitter {
     pub key: Key,
     id: u32,
     page_offset: u16,
+    /// The RAM page behind the end that the only instruction runs over.
+    second: Option<RamAddr>,
     pub bmi2: bool,
     /// Number of the current instruction.
     current: u8,
@@ -297,6 +325,12 @@ impl Emitter {
         let open = self.asm.at() as u32;
         self.asm.alu_imm(alu::SUB, Rm::Reg(LEFT), count, false);
         let out = self.asm.jcc(cc::S);
+        if let Some(second) = self.second {
+            self.asm.mov_imm(S0, second.0);
+            self.asm.mov_imm(S1, u64::from(self.word(ExitKind::Interpret)));
+            let call = self.asm.call();
+            self.relocs.push((call, Thunk::Second));
+        }
         for (n, item) in items.iter().enumerate() {
             self.current = n as u8;
             self.mark();
@@ -419,8 +453,7 @@ impl Emitter {
             word: self.word(ExitKind::After),
             key: self.key,
         });
-        self.asm
-            .mov_imm(super::regs::S0, std::ptr::from_ref(helper.as_ref()) as u64);
+        self.asm.mov_imm(S0, std::ptr::from_ref(helper.as_ref()) as u64);
         self.helpers.push(helper);
         let call = self.asm.call();
         self.relocs.push((call, Thunk::Helper));

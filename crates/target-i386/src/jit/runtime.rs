@@ -133,6 +133,20 @@ pub(super) unsafe extern "C" fn find(env: *mut Env, pc: u64) -> *const Jump {
     cpu.find_code_at(pc).unwrap_or(std::ptr::null())
 }
 
+/// Whether the rest of an instruction that runs over its page's end is fetched from the RAM page at `ram` (else 0).
+/// Walks no page tables: that is the interpreter's.
+///
+/// # Safety
+/// As `vcpu`: called by generated code with its `Env`.
+pub(super) unsafe extern "C" fn second(env: *mut Env, ram: u64) -> u64 {
+    // SAFETY: the caller's promise.
+    let cpu = unsafe { vcpu(env) };
+    u64::from(
+        cpu.fetched_behind(cpu.jit.rip_base)
+            .is_some_and(|found| found.0 == ram),
+    )
+}
+
 /// Calls a handler: 0 to go on, the exit word, or the host address of the code to go on with, which is none of those
 /// numbers.
 ///

@@ -22,6 +22,9 @@ pub enum Thunk {
     /// Called with a linear address in S0 and an exit word in S1, by code that misses the jump cache; comes back with
     /// the address of the [`Jump`](super::env::Jump) in S1, else leaves.
     Find,
+    /// Called with an exit word in S1 and the RAM address of a page in S0, by code whose instruction runs over a page's
+    /// end; comes back if the guest would fetch the rest from there, else leaves.
+    Second,
     /// Called with an exit word in S1; comes back with the guest's registers in the host's if the bits of
     /// `Env::vectors` that it names may be set, else leaves.
     Engage(u8),
@@ -49,6 +52,7 @@ pub struct Thunks {
     slow: [usize; 16],
     engage: [usize; 16],
     find: usize,
+    second: usize,
 }
 
 impl Thunks {
@@ -60,6 +64,7 @@ impl Thunks {
             Thunk::Slow(n) => self.slow[usize::from(n & 15)],
             Thunk::Engage(need) => self.engage[usize::from(need & 15)],
             Thunk::Find => self.find,
+            Thunk::Second => self.second,
         }
     }
 
@@ -72,6 +77,8 @@ impl Thunks {
             Some("helper".into())
         } else if at == self.find {
             Some("find".into())
+        } else if at == self.second {
+            Some("second page".into())
         } else if let Some(n) = position(&self.slow) {
             let access = if n < 8 { "read" } else { "write" };
             Some(format!("slow {access} of {}", SIZES[n & 7]))
@@ -93,9 +100,23 @@ impl Thunks {
         let helper = asm.at();
         emit_helper(&mut asm, exit_saved);
         let find = asm.at();
-        emit_find(&mut asm, exit_saved);
+        asm.store(env(at::SITE), S1);
+        emit_ask(
+            &mut asm,
+            runtime::find as *const () as usize,
+            Some(S1),
+            exit_saved,
+        );
+        let second = asm.at();
+        asm.store(env(at::SITE), S1);
+        emit_ask(&mut asm, runtime::second as *const () as usize, None, exit_saved);
         let common = asm.at();
-        emit_slow(&mut asm, exit_saved);
+        emit_ask(
+            &mut asm,
+            runtime::slow as *const () as usize,
+            Some(S0),
+            exit_saved,
+        );
         let slow = std::array::from_fn(|n| {
             let at = asm.at();
             let how = u32::from(SIZES[n & 7]) | (n as u32 >> 3) << 8;
@@ -106,7 +127,12 @@ impl Thunks {
             at
         });
         let common = asm.at();
-        emit_engage(&mut asm, exit_saved);
+        emit_ask(
+            &mut asm,
+            vector_state::engage as *const () as usize,
+            None,
+            exit_saved,
+        );
         let engage = std::array::from_fn(|need| {
             let at = asm.at();
             asm.store(env(at::SITE), S1);
@@ -123,6 +149,7 @@ impl Thunks {
             slow,
             engage,
             find,
+            second,
         }
     }
 }
@@ -222,48 +249,20 @@ fn emit_helper(asm: &mut Asm, exit_saved: usize) {
     asm.bind(jump, exit_saved);
 }
 
-fn emit_slow(asm: &mut Asm, exit_saved: usize) {
+/// Asks a Rust function of `Env`, S0 and S1 (32 bits): comes back with its answer in `answer` unless that is 0, else
+/// leaves before the instruction that `Env::site` names.
+fn emit_ask(asm: &mut Asm, function: usize, answer: Option<u8>, exit_saved: usize) {
     save(asm);
     vector_state::store(asm, false, true);
     asm.mov(RDI, ENV);
     asm.mov(RSI, S0);
     asm.mov32(RDX, S1);
-    call(asm, runtime::slow as *const () as usize);
+    call(asm, function);
     asm.op(op64(0x85), RAX, Rm::Reg(RAX));
     let leave = asm.jcc(cc::Z);
-    asm.mov(S0, RAX);
-    vector_state::load(asm);
-    load(asm);
-    asm.byte(0xc3);
-    asm.bind_here(leave);
-    leave_before(asm, exit_saved);
-}
-
-fn emit_find(asm: &mut Asm, exit_saved: usize) {
-    asm.store(env(at::SITE), S1);
-    save(asm);
-    vector_state::store(asm, false, true);
-    asm.mov(RDI, ENV);
-    asm.mov(RSI, S0);
-    call(asm, runtime::find as *const () as usize);
-    asm.op(op64(0x85), RAX, Rm::Reg(RAX));
-    let leave = asm.jcc(cc::Z);
-    asm.mov(S1, RAX);
-    vector_state::load(asm);
-    load(asm);
-    asm.byte(0xc3);
-    asm.bind_here(leave);
-    leave_before(asm, exit_saved);
-}
-
-fn emit_engage(asm: &mut Asm, exit_saved: usize) {
-    save(asm);
-    vector_state::store(asm, false, true);
-    asm.mov(RDI, ENV);
-    asm.mov32(RSI, S0);
-    call(asm, vector_state::engage as *const () as usize);
-    asm.op(op32(0x85), RAX, Rm::Reg(RAX));
-    let leave = asm.jcc(cc::Z);
+    if let Some(register) = answer {
+        asm.mov(register, RAX);
+    }
     vector_state::load(asm);
     load(asm);
     asm.byte(0xc3);

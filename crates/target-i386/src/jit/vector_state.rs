@@ -139,10 +139,10 @@ pub(super) fn test(asm: &mut Asm, bits: u8) {
 ///
 /// # Safety
 /// As `vcpu`: called by generated code with its `Env`.
-pub(super) unsafe extern "C" fn engage(env: *mut Env, need: u32) -> u32 {
+pub(super) unsafe extern "C" fn engage(env: *mut Env, need: u64) -> u64 {
     // SAFETY: the caller's promise.
     let cpu = unsafe { vcpu(env) };
-    cpu.engage_vectors(need as u8)
+    u64::from(cpu.engage_vectors(need as u8))
 }
 
 /// Takes over what FNSAVE stored.
@@ -162,7 +162,7 @@ const NO_SEGMENT: u8 = u8::MAX;
 
 impl Vcpu {
     /// Decides whether what needs the bits `need` may run, next to what is there already.
-    fn engage_vectors(&mut self, need: u8) -> u32 {
+    fn engage_vectors(&mut self, need: u8) -> bool {
         let mut may = 0;
         let wanted = need | self.jit.vectors;
         if wanted & (vectors::SSE | vectors::AVX) != 0 && self.may_run_sse() {
@@ -175,7 +175,7 @@ impl Vcpu {
             may |= vectors::X87;
         }
         if need & !may != 0 {
-            return 0;
+            return false;
         }
         if may & vectors::X87 != 0 {
             self.jit.x87_image = x87::native::image(&self.state.fpu);
@@ -183,7 +183,7 @@ impl Vcpu {
         }
         self.jit.vectors = may;
         self.note_upper();
-        1
+        true
     }
 
     /// Whether SSE instructions raise nothing but MXCSR's sticky flags.

@@ -91,6 +91,20 @@ impl<'a> Period<'a> {
         result
     }
 
+    /// Runs `f` in the gate but without the big lock, then takes that again: a slice of guest execution.
+    pub fn without_big<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        self.big = None;
+        let result = f();
+        self.big = Some(self.lock.lock());
+        result
+    }
+
+    /// Lets go of both locks and takes them again: whoever waits for one gets it.
+    pub fn yield_now(&mut self) {
+        self.leave();
+        self.enter();
+    }
+
     /// The big lock's guard, for condition variables after [`leave_gate`](Self::leave_gate).
     pub fn big(&mut self) -> &mut BigLockGuard<'a> {
         self.big.as_mut().expect("a period holds the big lock")

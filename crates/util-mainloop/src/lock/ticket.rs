@@ -5,7 +5,7 @@
 //! Waiters sleep: a period lasts up to milliseconds.
 
 use super::owner::{Owner, Witness};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{AtomicU32, Condvar, Mutex, Ordering};
 use std::sync::Arc;
 
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ struct Tickets {
 pub struct TicketLock {
     tickets: Mutex<Tickets>,
     turn: Condvar,
+    /// Threads in line behind the holder; changes under `tickets` only.
+    waiting: AtomicU32,
     owner: Arc<Owner>,
 }
 
@@ -36,6 +38,7 @@ impl TicketLock {
         Self {
             tickets: Mutex::new(Tickets::default()),
             turn: Condvar::new(),
+            waiting: AtomicU32::new(0),
             owner: Arc::new(Owner::nobody()),
         }
     }
@@ -45,14 +48,36 @@ impl TicketLock {
     /// # Panics
     /// If this thread holds it already; in release builds too.
     pub fn lock(&self) {
+        self.lock_or(|| {});
+    }
+
+    /// Like [`lock`](Self::lock); calls `waiting` if another thread has to release the lock first. It stands in line
+    /// by then, so a holder that is told by `waiting` sees [`contended`](Self::contended) and cannot overtake.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    pub fn lock_or(&self, waiting: impl FnOnce()) {
         assert!(!self.held(), "ticket lock taken twice by one thread");
         let mut tickets = self.tickets.lock();
         let mine = tickets.next;
         tickets.next += 1;
-        while tickets.serving != mine {
-            self.turn.wait(&mut tickets);
+        if tickets.serving != mine {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            drop(tickets);
+            waiting();
+            tickets = self.tickets.lock();
+            while tickets.serving != mine {
+                self.turn.wait(&mut tickets);
+            }
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
         }
         self.owner.take();
+    }
+
+    /// Whether somebody waits. Cheap: one load. For the holder, which learns by another way (a kick, whose memory
+    /// ordering makes this one's) that it should look.
+    pub fn contended(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) != 0
     }
 
     /// Hands the lock to the next in line.

@@ -1,0 +1,242 @@
+//! Counted time at a boundary: what came from outside, timers, how far a turn may go, and what idle time is.
+//!
+//! The vCPU's loop comes here between two turns, with the machine between two instructions. Events flow from the queue
+//! (a recording) or the log (a replay) through [`Outside`] into the machine; instants flow into the log. ARCHITECTURE.md,
+//! "how every instant is derived", says why nothing else is needed. Mirrors the roles of `icount_prepare_for_run` and
+//! `replay_async_events` in QEMU.
+
+use crate::counted::{CountedClock, Sleep};
+use crate::cpu_thread::TimeBase;
+use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay};
+use std::sync::Arc;
+use target_i386::Vcpu;
+use util_mainloop::timer::TimerList;
+
+/// What a recording or replay does to the machine, and asks of it. All calls come on the vCPU's thread, at a boundary, in
+/// a period of the locks.
+pub trait Outside: Send + Sync {
+    /// Something arrives.
+    fn apply(&self, event: Event);
+
+    /// The [`Event::Digest`] of this moment.
+    fn digest(&self, vcpus: &[&Vcpu]) -> Event;
+
+    /// The replay is not what was recorded. The machine must be stopped before this returns.
+    fn diverged(&self, divergence: Divergence);
+
+    /// There is no more to replay. The machine must be stopped before this returns.
+    fn ended(&self, ending: Ending);
+}
+
+/// The log of a run, beside its clock.
+#[derive(Clone)]
+pub struct Journal {
+    /// Recorder or player.
+    pub replay: Arc<Replay>,
+    /// The machine.
+    pub outside: Arc<dyn Outside>,
+    /// Instructions between digests; 0 for none.
+    pub digest_every: u64,
+}
+
+/// What a boundary found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Something happened that may have changed orders: begin again.
+    Again,
+    /// All is done that this instant had.
+    Clear,
+}
+
+/// What an idle machine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// Its clock jumps by so many nanoseconds.
+    Warp(i64),
+    /// It sleeps for so many nanoseconds at most, and its clock jumps by what it slept.
+    Sleep(i64),
+    /// Only the outside ends this; the clock stands still.
+    Wait,
+    /// Nothing ends this: it was said to [`Outside::diverged`].
+    Over,
+}
+
+/// Counted time of one machine.
+pub(crate) struct Timeline {
+    clock: Arc<CountedClock>,
+    timers: Arc<TimerList>,
+    sleep: Sleep,
+    journal: Option<Journal>,
+    /// The last instant seen: its round counts as long as the rest is the same.
+    last: Instant,
+    /// The count at which the next digest is due.
+    next_digest: u64,
+}
+
+impl Timeline {
+    pub fn new(
+        clock: Arc<CountedClock>,
+        timers: Arc<TimerList>,
+        sleep: Sleep,
+        journal: Option<Journal>,
+    ) -> Self {
+        let next_digest = journal.as_ref().map_or(0, |journal| journal.digest_every);
+        Self {
+            clock,
+            timers,
+            sleep,
+            journal,
+            last: Instant::START,
+            next_digest,
+        }
+    }
+
+    /// The time of a machine, if it is counted.
+    pub fn of(time: TimeBase) -> Option<Self> {
+        match time {
+            TimeBase::Host => None,
+            TimeBase::Counted {
+                clock,
+                timers,
+                sleep,
+                journal,
+            } => Some(Self::new(clock, timers, sleep, journal)),
+        }
+    }
+
+    /// The present instant.
+    pub fn now(&mut self) -> Instant {
+        let (count, warp_ns) = (self.clock.executed(), self.clock.warped_ns());
+        if (count, warp_ns) != (self.last.count, self.last.warp_ns) {
+            self.last = Instant::new(count, warp_ns, 0);
+        }
+        self.last
+    }
+
+    /// Another thread waits for the locks.
+    pub fn others_wait(&self) -> bool {
+        self.journal
+            .as_ref()
+            .is_some_and(|journal| journal.replay.contended())
+    }
+
+    /// Does what this instant has: a digest, events from outside, timers.
+    ///
+    /// `settled` says that nothing of the next instruction (a fetch, a fault, an interrupt) has happened: a turn ended by
+    /// its budget, or all vCPUs are idle. Only there events are taken, since a replay stops for them by its budget.
+    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Standing {
+        let now = self.now();
+        if settled && let Some(standing) = self.events(now, vcpus) {
+            return standing;
+        }
+        if self.timers.run_expired() {
+            // What comes from outside behind this must come behind it in a replay.
+            self.last.round += 1;
+            return Standing::Again;
+        }
+        Standing::Clear
+    }
+
+    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Option<Standing> {
+        let Journal {
+            replay,
+            outside,
+            digest_every,
+        } = self.journal.as_ref()?;
+        if replay.mode() == Mode::None {
+            return None;
+        }
+        if *digest_every != 0 && now.count >= self.next_digest {
+            self.next_digest = now.count - now.count % digest_every + digest_every;
+            if let Err(divergence) = replay.note(now, outside.digest(&vcpus())) {
+                outside.diverged(divergence);
+            }
+            return Some(Standing::Again);
+        }
+        match replay.due(now) {
+            Ok(Some(event)) => outside.apply(event),
+            Err(divergence) => outside.diverged(divergence),
+            Ok(None) => outside.ended(replay.ended(now)?),
+        }
+        Some(Standing::Again)
+    }
+
+    /// Instructions of a turn that begins now, at most; none if a replay must wait for a completion first.
+    pub fn budget(&mut self, settled: bool) -> Option<u64> {
+        let budget = self
+            .timers
+            .deadline()
+            .map_or(u64::MAX, |deadline| self.clock.budget_until(deadline));
+        let now = self.now();
+        let Some(journal) = &self.journal else {
+            return Some(budget);
+        };
+        if journal.replay.pending() > 0 && !settled {
+            // One instruction makes a boundary at which it can be taken.
+            return Some(1);
+        }
+        let stop = match journal.replay.next_stop(now) {
+            Ok(stop) => stop,
+            Err(divergence) => {
+                journal.outside.diverged(divergence);
+                return None;
+            }
+        };
+        let left = stop.count.map_or(u64::MAX, |count| count - now.count);
+        if left == 0 {
+            if !stop.waiting {
+                let divergence = journal.replay.divergence(Difference::NotIdle, now);
+                journal.outside.diverged(divergence);
+            }
+            return None;
+        }
+        let digest = match journal.digest_every {
+            0 => u64::MAX,
+            _ => self.next_digest.saturating_sub(now.count).max(1),
+        };
+        Some(budget.min(left).min(digest))
+    }
+
+    /// What to do while no vCPU can run.
+    pub fn idle(&mut self) -> Idle {
+        let now = self.now();
+        let ahead = self
+            .timers
+            .deadline()
+            .map(|deadline| (deadline - self.timers.now_ns()).max(0));
+        if let Some(journal) = &self.journal
+            && journal.replay.mode() == Mode::Play
+        {
+            let stop = match journal.replay.next_stop(now) {
+                Ok(stop) => stop,
+                Err(divergence) => {
+                    journal.outside.diverged(divergence);
+                    return Idle::Over;
+                }
+            };
+            if stop.waiting {
+                return Idle::Wait;
+            }
+            let event = stop.warp_ns.map(|warp_ns| (warp_ns - now.warp_ns).max(0));
+            return match ahead.into_iter().chain(event).min() {
+                Some(ns) => Idle::Warp(ns),
+                None => {
+                    let divergence = journal.replay.divergence(Difference::Stuck, now);
+                    journal.outside.diverged(divergence);
+                    Idle::Over
+                }
+            };
+        }
+        match (ahead, self.sleep) {
+            (None, _) => Idle::Wait,
+            // An idle guest must not keep others from their locks: see the loop.
+            (Some(ns), Sleep::Off) => Idle::Warp(ns),
+            (Some(ns), Sleep::On) => Idle::Sleep(ns),
+        }
+    }
+
+    /// Moves the clock while no vCPU runs.
+    pub fn warp(&self, ns: i64) {
+        self.clock.warp(ns);
+    }
+}

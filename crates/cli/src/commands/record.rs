@@ -1,0 +1,88 @@
+//! `reprise record LOG [--ring SIZE] [--max SIZE] [--strict] -- OPTIONS`: runs a machine and writes down what a replay needs.
+
+use crate::options::{self, Request, size};
+use accel_tcg::{InstructionTime, Sleep};
+use anyhow::{Result, anyhow, bail};
+use machine::{Log, Recording, Time};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+reprise record LOG [--ring SIZE] [--max SIZE] [--strict] -- OPTIONS
+
+Runs a machine as 'reprise OPTIONS' does, and records it: 'reprise replay LOG' runs it again, exact to the
+instruction. Time is counted (-icount shift=0,sleep=on unless OPTIONS say otherwise).
+
+  --ring SIZE   LOG is a directory that keeps about the last SIZE bytes
+  --max SIZE    stop recording, not the guest, before LOG has more than SIZE bytes
+  --strict      interrupts and exceptions are written and checked, too
+";
+
+/// Time of a recording, unless its options say otherwise.
+pub fn default_time() -> Time {
+    let time = InstructionTime::from_shift(0).expect("0 is a shift");
+    Time::Counted(time, Sleep::On)
+}
+
+/// Runs the command.
+pub fn run(args: &[OsString]) -> Result<ExitCode> {
+    let mut words = args.iter().map(|word| word.to_string_lossy().into_owned());
+    let mut recording: Option<Recording> = None;
+    let (mut ring, mut max, mut strict) = (None, None, false);
+    let number = |name: &str, words: &mut dyn Iterator<Item = String>| -> Result<u64> {
+        let text = words
+            .next()
+            .ok_or_else(|| anyhow!("record: {name} requires a size"))?;
+        size::parse(&text).map_err(|reason| anyhow!("record: {name} {text}: {reason}"))
+    };
+    loop {
+        match words.next().as_deref() {
+            Some("--") => break,
+            None => bail!("record: the machine's options are missing: reprise record LOG -- OPTIONS"),
+            Some("-h" | "--help") => {
+                print!("{HELP}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some("--ring") => ring = Some(number("--ring", &mut words)?),
+            Some("--max") => max = Some(number("--max", &mut words)?),
+            Some("--strict") => strict = true,
+            Some(other) if other.starts_with('-') => bail!("record: {other}: no option of 'record'"),
+            Some(path) if recording.is_none() => recording = Some(Recording::to(path)),
+            Some(other) => bail!("record: {other}: one LOG, then -- and the machine's options"),
+        }
+    }
+    let mut recording = recording.ok_or_else(|| anyhow!("record: a LOG is missing"))?;
+    recording.ring = ring;
+    recording.max_bytes = max;
+    recording.strict = strict;
+    let options: Vec<String> = words.collect();
+    let request = options::parse(options.iter().map(OsString::from))?;
+    let Request::Run(mut config, log) = request else {
+        return crate::obey(request);
+    };
+    if matches!(config.time, Time::Host) {
+        config.time = default_time();
+    }
+    recording.options = absolute(options);
+    config.log = Log::Record(recording);
+    crate::obey(Request::Run(config, log))
+}
+
+/// Options whose argument is a file that a replay reads again.
+const FILES: &[&str] = &["kernel", "initrd"];
+
+/// The options with paths that mean the same from every directory.
+fn absolute(mut options: Vec<String>) -> Vec<String> {
+    for n in 1..options.len() {
+        let name = options[n - 1].trim_start_matches('-');
+        let is_file = options[n - 1].starts_with('-') && FILES.contains(&name);
+        if is_file
+            && Path::new(&options[n]).exists()
+            && let Ok(path) = std::path::absolute(&options[n])
+        {
+            options[n] = path.to_string_lossy().into_owned();
+        }
+    }
+    options
+}

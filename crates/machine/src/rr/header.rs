@@ -1,0 +1,160 @@
+//! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
+
+use crate::{BootFiles, Config, Time};
+use replay::{Disk, Facts};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
+pub const MACHINE_VERSION: u32 = 1;
+
+/// The machine of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The options with which it was recorded.
+    pub options: Vec<String>,
+    /// Bytes of RAM.
+    pub memory: u64,
+    /// The CPU model with its features, as text.
+    pub cpu: String,
+    /// vCPUs and how they are arranged, as text.
+    pub cpus: String,
+    /// Whether there are ACPI tables, and an HPET.
+    pub boards: [bool; 2],
+    /// Instructions between digests.
+    pub digest_every: u64,
+}
+
+impl Recorded {
+    pub(crate) fn new(config: &Config, options: &[String], digest_every: u64) -> Self {
+        Self {
+            options: options.to_vec(),
+            memory: config.memory,
+            cpu: format!("{:?}", config.cpu),
+            cpus: format!("{:?}", config.layout),
+            boards: [config.acpi, config.hpet],
+            digest_every,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("memory takes everything")
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
+        postcard::from_bytes(bytes).map_err(|_| "the machine's description in the header is damaged")
+    }
+
+    /// In what `now` is another machine.
+    pub(crate) fn difference(&self, now: &Self) -> Option<String> {
+        if self.memory != now.memory {
+            return Some(format!(
+                "recorded with {} MiB of memory, not {}",
+                self.memory >> 20,
+                now.memory >> 20
+            ));
+        }
+        if self.cpu != now.cpu {
+            return Some("recorded with another CPU model (-cpu), or one with other features".into());
+        }
+        if self.cpus != now.cpus {
+            return Some("recorded with another -smp".into());
+        }
+        (self.boards != now.boards).then(|| "recorded with other -machine properties".into())
+    }
+}
+
+/// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`.
+pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64, strict: bool) -> Facts {
+    let file = |option: &str, name: &str, bytes: &[u8]| Disk {
+        name: format!("-{option} {name}"),
+        len: bytes.len() as u64,
+        digest: xxh3_64(bytes),
+    };
+    let mut disks = vec![
+        file("kernel", &boot.name, &boot.kernel),
+        file("append", "", boot.append.as_bytes()),
+    ];
+    for module in &boot.modules {
+        disks.push(file("initrd", &boot.initrd_name, &module.data));
+    }
+    Facts {
+        rtc_base_s,
+        strict,
+        disks,
+        shift: match config.time {
+            Time::Counted(time, _) => time.shift().unwrap_or(0),
+            Time::Host => 0,
+        },
+        ..Facts::default()
+    }
+}
+
+/// Whether a machine begins as the recorded one did.
+pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
+    if then.shift != now.shift {
+        return Err(format!(
+            "recorded with -icount shift={}, not {}",
+            then.shift, now.shift
+        ));
+    }
+    if then.disks.len() != now.disks.len() {
+        return Err("recorded with another number of kernel and initrd files".into());
+    }
+    for (then, now) in then.disks.iter().zip(&now.disks) {
+        if (then.len, then.digest) == (now.len, now.digest) {
+            continue;
+        }
+        return Err(if then.name == now.name {
+            format!("{} has changed since the recording", now.name.trim_end())
+        } else {
+            format!(
+                "recorded with {}, not {}",
+                then.name.trim_end(),
+                now.name.trim_end()
+            )
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused() {
+        let config = Config::default();
+        let boot = BootFiles::embedded();
+        let recorded = Recorded::new(&config, &["-m".into(), "1G".into()], 5);
+        assert_eq!(Recorded::decode(&recorded.encode()), Ok(recorded.clone()));
+        assert!(Recorded::decode(&recorded.encode()[..9]).is_err());
+        assert_eq!(recorded.difference(&recorded), None);
+        let with = |change: fn(&mut Recorded)| {
+            let mut other = recorded.clone();
+            change(&mut other);
+            recorded.difference(&other).unwrap_or_default()
+        };
+        assert_eq!(
+            with(|r| r.memory = 1 << 30),
+            "recorded with 512 MiB of memory, not 1024"
+        );
+        assert_eq!(with(|r| r.cpus.push('x')), "recorded with another -smp");
+        assert!(with(|r| r.cpu.push('x')).contains("-cpu"));
+        assert!(with(|r| r.boards[0] = false).contains("-machine"));
+
+        let facts = facts(&config, &boot, 0, false);
+        assert_eq!(same_facts(&facts, &facts), Ok(()));
+        let mut other = facts.clone();
+        other.disks[0].digest ^= 1;
+        assert_eq!(
+            same_facts(&facts, &other),
+            Err("-kernel (embedded) has changed since the recording".into())
+        );
+        other.disks[0].name = "-kernel b".into();
+        assert_eq!(
+            same_facts(&facts, &other),
+            Err("recorded with -kernel (embedded), not -kernel b".into())
+        );
+    }
+}

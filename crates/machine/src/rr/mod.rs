@@ -1,0 +1,126 @@
+//! Record and replay of a whole machine: what goes into the log's header, how events reach devices, how a run ends.
+//!
+//! A recording: backends -> `replay`'s queue -> the vCPU thread, at a boundary -> log and [`outside`] -> devices. A
+//! replay: log -> vCPU thread -> the same [`outside`] -> the same devices. ARCHITECTURE.md derives why that suffices.
+
+mod header;
+mod input;
+mod outside;
+mod report;
+
+pub use header::{MACHINE_VERSION, Recorded, facts};
+pub use input::SerialInput;
+pub use outside::{Outsides, Verdict};
+pub use report::{describe, epilogue};
+
+use anyhow::{Result, anyhow};
+use replay::{Player, Recorder};
+use std::path::PathBuf;
+
+/// What a run has to do with a log.
+#[derive(Debug, Default)]
+pub enum Log {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is written.
+    Record(Recording),
+    /// It is followed.
+    Replay(Box<Replaying>),
+}
+
+/// A recording to be made.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The log: a file, or a directory for a ring.
+    pub path: PathBuf,
+    /// Keep about the last so many bytes only.
+    pub ring: Option<u64>,
+    /// Stop recording before the log has more bytes than this.
+    pub max_bytes: Option<u64>,
+    /// Interrupts and exceptions are written and checked as events of their own (`rrstrict=on`).
+    pub strict: bool,
+    /// The options of the machine, for a replay that is given the log alone.
+    pub options: Vec<String>,
+    /// Instructions between digests; 0 for none.
+    pub digest_every: u64,
+}
+
+impl Recording {
+    /// Instructions between digests unless said otherwise.
+    pub const DIGEST_EVERY: u64 = 1 << 24;
+
+    /// A recording into `path` with everything as usual.
+    pub fn to(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            ring: None,
+            max_bytes: None,
+            strict: false,
+            options: Vec::new(),
+            digest_every: Self::DIGEST_EVERY,
+        }
+    }
+
+    /// Opens the recorder: the log's file exists from here on.
+    pub(crate) fn open(&self, header: replay::Header) -> Result<Recorder> {
+        match self.ring {
+            None => Recorder::file(&self.path, header, self.max_bytes),
+            Some(size) => Recorder::ring(&self.path, header, size),
+        }
+        .map_err(|error| anyhow!("record {}: {error}", self.path.display()))
+    }
+}
+
+/// A log, open, with what its header says.
+#[derive(Debug)]
+pub struct Replaying {
+    path: PathBuf,
+    player: Player,
+    recorded: Recorded,
+}
+
+impl Replaying {
+    /// Opens a log.
+    ///
+    /// # Errors
+    /// `replay LOG: reason`: it is no log, damaged, of another machine version.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        let refuse = |error: &dyn std::fmt::Display| anyhow!("replay {}: {error}", path.display());
+        let player = Player::open(&path).map_err(|error| refuse(&error))?;
+        player
+            .header()
+            .check_machine(MACHINE_VERSION)
+            .map_err(|error| refuse(&error))?;
+        let recorded = Recorded::decode(&player.header().machine).map_err(|error| refuse(&error))?;
+        Ok(Self {
+            path,
+            player,
+            recorded,
+        })
+    }
+
+    /// The options with which it was recorded.
+    pub fn options(&self) -> &[String] {
+        &self.recorded.options
+    }
+
+    /// Checks that the machine that is about to be made is the one that was recorded.
+    pub(crate) fn check(&self, now: &Recorded, facts: &replay::Facts) -> Result<()> {
+        let refuse = |what: String| anyhow!("replay {}: {what}", self.path.display());
+        if let Some(what) = self.recorded.difference(now) {
+            return Err(refuse(what));
+        }
+        header::same_facts(&self.player.header().facts, facts).map_err(refuse)
+    }
+
+    /// Instructions between digests, in the recording.
+    pub(crate) fn digest_every(&self) -> u64 {
+        self.recorded.digest_every
+    }
+
+    pub(crate) fn into_player(self) -> Player {
+        self.player
+    }
+}

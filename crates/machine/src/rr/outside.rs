@@ -1,0 +1,112 @@
+//! What comes from outside reaches the machine: one function for recordings and replays.
+
+use super::SerialInput;
+use crate::digest;
+use crate::requests::{Requests, ResetCause};
+use accel_tcg::Outside;
+use hw_i386::pc::Pc;
+use parking_lot::Mutex;
+use replay::{Control, Divergence, Ending, Event, Shutdown};
+use std::sync::Arc;
+use target_i386::Vcpu;
+
+/// How a replay came out.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Not what was recorded; with the vCPU's registers.
+    Diverged(Divergence),
+    /// It came to where the log ends.
+    Ended(Ending),
+}
+
+/// The ways into one machine.
+pub struct Outsides {
+    pc: Arc<Pc>,
+    requests: Arc<Requests>,
+    /// By driver number; none where a port has no backend.
+    serials: Vec<Option<Arc<SerialInput>>>,
+    verdict: Mutex<Option<Verdict>>,
+    /// The last digest that was the recording's: behind it everything was the same.
+    last_digest: Mutex<Option<u64>>,
+}
+
+impl Outsides {
+    /// The ways into `pc`, through `serials` by their numbers.
+    pub fn new(pc: Arc<Pc>, requests: Arc<Requests>, serials: Vec<Option<Arc<SerialInput>>>) -> Arc<Self> {
+        Arc::new(Self {
+            pc,
+            requests,
+            serials,
+            verdict: Mutex::default(),
+            last_digest: Mutex::default(),
+        })
+    }
+
+    /// How the replay came out, if it has.
+    pub fn take_verdict(&self) -> Option<Verdict> {
+        self.verdict.lock().take()
+    }
+
+    /// Instructions at the last digest.
+    pub fn last_digest(&self) -> Option<u64> {
+        *self.last_digest.lock()
+    }
+
+    fn serial(&self, driver: u32) -> Option<&SerialInput> {
+        self.serials.get(driver as usize)?.as_deref()
+    }
+
+    fn end(&self, verdict: Verdict) {
+        let status = u8::from(matches!(verdict, Verdict::Diverged(_)));
+        // The first is the cause of the others.
+        self.verdict.lock().get_or_insert(verdict);
+        self.requests.end(status, Shutdown::None);
+    }
+
+    /// What a person does, at an instant that the log has.
+    pub fn control(&self, control: &Control) {
+        match control {
+            Control::Reset => self.requests.reset(ResetCause::Monitor),
+            Control::PowerButton => self.pc.power_button(),
+            Control::Nmi => self.pc.nmi(),
+            other => tracing::warn!("the log has {other:?}, which this machine cannot do"),
+        }
+    }
+}
+
+impl Outside for Outsides {
+    fn apply(&self, event: Event) {
+        match event {
+            Event::CharInput { driver, bytes } => {
+                if let Some(serial) = self.serial(driver) {
+                    serial.arrive(&bytes);
+                }
+            }
+            Event::CharEvent { driver, what } => {
+                if let Some(serial) = self.serial(driver) {
+                    serial.change(what);
+                }
+            }
+            Event::Control(control) => self.control(&control),
+            Event::Shutdown { cause } => self.requests.leave_now(cause),
+            other => tracing::warn!("the log has {other:?}, which this machine has no device for"),
+        }
+    }
+
+    fn digest(&self, vcpus: &[&Vcpu]) -> Event {
+        *self.last_digest.lock() = Some(vcpus.iter().map(|vcpu| vcpu.icount).sum());
+        Event::Digest {
+            vcpus: digest::vcpus(vcpus),
+            devices: hw_core::digest(&self.pc.devices),
+            memory: 0,
+        }
+    }
+
+    fn diverged(&self, divergence: Divergence) {
+        self.end(Verdict::Diverged(divergence));
+    }
+
+    fn ended(&self, ending: Ending) {
+        self.end(Verdict::Ended(ending));
+    }
+}
