@@ -1,7 +1,8 @@
 //! Several CPUs that take turns: the schedule is the guest's, whatever engine runs it and wherever turns are cut.
 
 use accel_tcg::{
-    CountedClock, Engine, Execution, ExecutionConfig, InstructionTime, SLICE, Seat, Sleep, TimeBase, Turn, Turns,
+    CountedClock, Engine, Execution, ExecutionConfig, InstructionTime, SLICE, Seat, Sleep, TimeBase, Turn,
+    Turns,
 };
 use proptest::prelude::*;
 use softmmu::RamBlock;
@@ -16,14 +17,15 @@ use util_mainloop::timer::{Timer, TimerList};
 /// Counts in shared memory, and mixes what it sees there into RBX: the order of all CPUs is in it.
 /// l: lock inc qword [0a000h]; mov rax, [0a000h]; imul rbx, rbx, 31; add rbx, rax; test eax, 3fh; jnz +2; pause; jmp l
 const MIX: &[u8] = &[
-    0xf0, 0x48, 0xff, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x8b, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x6b,
-    0xdb, 0x1f, 0x48, 0x01, 0xc3, 0xa9, 0x3f, 0x00, 0x00, 0x00, 0x75, 0x02, 0xf3, 0x90, 0xeb, 0xdd,
+    0xf0, 0x48, 0xff, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x8b, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00,
+    0x48, 0x6b, 0xdb, 0x1f, 0x48, 0x01, 0xc3, 0xa9, 0x3f, 0x00, 0x00, 0x00, 0x75, 0x02, 0xf3, 0x90, 0xeb,
+    0xdd,
 ];
 /// The same, and counts in the code of the others: the immediate of an instruction that only it writes.
 /// l: inc byte [1100h]; mov rax, [0a000h]; imul rbx, rbx, 31; add rbx, rax; jmp l
 const PATCH: &[u8] = &[
-    0xfe, 0x04, 0x25, 0x01, 0x11, 0x00, 0x00, 0x48, 0x8b, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x6b, 0xdb, 0x1f,
-    0x48, 0x01, 0xc3, 0xeb, 0xe8,
+    0xfe, 0x04, 0x25, 0x01, 0x11, 0x00, 0x00, 0x48, 0x8b, 0x04, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x6b,
+    0xdb, 0x1f, 0x48, 0x01, 0xc3, 0xeb, 0xe8,
 ];
 /// l: mov al, 0 (patched); imul rbx, rbx, 31; add rbx, rax; jmp l
 const PATCHED: &[u8] = &[0xb0, 0x00, 0x48, 0x6b, 0xdb, 0x1f, 0x48, 0x01, 0xc3, 0xeb, 0xf5];
@@ -78,7 +80,13 @@ struct Machine {
 impl Machine {
     fn new(engine: Engine) -> Self {
         let mut bench = TestBench::new(Mode::Long);
-        let programs = [(MIX, 0x1000), (PATCHED, 0x1100), (PATCH, 0x2000), (MIX, 0x3000), (SLEEP, 0x4000)];
+        let programs = [
+            (MIX, 0x1000),
+            (PATCHED, 0x1100),
+            (PATCH, 0x2000),
+            (MIX, 0x3000),
+            (SLEEP, 0x4000),
+        ];
         for (code, at) in programs {
             bench.put(at, code);
         }
@@ -160,9 +168,15 @@ impl Machine {
     /// Whose turn it is, what each did, and what became of shared memory.
     fn digest(&self) -> (usize, Vec<(u64, u64, u64)>, [u64; 3]) {
         let each = self.turns.vcpus();
-        let each = each.map(|cpu| (cpu.icount, cpu.state.rip, cpu.state.gpr[3])).collect();
+        let each = each
+            .map(|cpu| (cpu.icount, cpu.state.rip, cpu.state.gpr[3]))
+            .collect();
         let word = |at| self.ram.load::<u64>(at).expect("in RAM");
-        (self.turns.current(), each, [word(0xa000), word(0x9100), word(0x1100)])
+        (
+            self.turns.current(),
+            each,
+            [word(0xa000), word(0x9100), word(0x1100)],
+        )
     }
 
     /// Runs to `count` in pieces of these lengths, over and over.
@@ -185,7 +199,10 @@ fn reference() -> &'static (usize, Vec<(u64, u64, u64)>, [u64; 3]) {
         machine.run(END, &[END]);
         let digest = machine.digest();
         let woken = digest.2[1];
-        assert!(digest.1.iter().take(4).all(|cpu| cpu.0 >= 1000), "all had their turns: {digest:?}");
+        assert!(
+            digest.1.iter().take(4).all(|cpu| cpu.0 >= 1000),
+            "all had their turns: {digest:?}"
+        );
         assert!(woken > 3, "the sleeper was woken {woken} times");
         digest
     })
