@@ -38,7 +38,7 @@ poweroff -f
 ";
 
 /// Files, processes, pipes, signals, time, and compute.
-const WORKLOAD: &str = "\
+pub const WORKLOAD: &str = "\
 mount -t tmpfs tmp /tmp
 cd /tmp
 for n in 1 2 3 4 5 6 7 8; do mkdir -p d$n/e; seq 1 200 > d$n/e/f; done
@@ -71,9 +71,7 @@ pub fn lockstep(workspace: &Path, options: Options) -> Result<()> {
     };
     let guests = Guests::open(workspace)?;
     let kernel = guests.kernel(flavour)?;
-    let mut archive = guests.archive(flavour, INIT)?;
-    archive.program("script", script.as_bytes());
-    let initrd = guests.write("initramfs-lockstep.cpio", &archive.finish())?;
+    let initrd = initrd(&guests, flavour, &script)?;
     let append = format!("console=ttyS0 panic=-1 {}", options.append);
     let files = [
         "--kernel".as_ref(),
@@ -88,6 +86,16 @@ pub fn lockstep(workspace: &Path, options: Options) -> Result<()> {
         &files,
         append.into_iter().chain(options.rest),
     )
+}
+
+/// An initial RAM disk whose shell runs `script` and then switches the machine off.
+///
+/// # Errors
+/// Something cannot be fetched or written.
+pub fn initrd(guests: &Guests, flavour: Flavour, script: &str) -> Result<PathBuf> {
+    let mut archive = guests.archive(flavour, INIT)?;
+    archive.program("script", script.as_bytes());
+    guests.write("initramfs-lockstep.cpio", &archive.finish())
 }
 
 /// Engines compared by [`short`], for how many instructions of a boot, and with how many CPUs: the reference takes

@@ -10,11 +10,14 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
+mod gdb_test;
 mod guests;
 mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
+mod replay_test;
+mod snapshots;
 mod test;
 mod tidy;
 
@@ -29,7 +32,7 @@ cargo xtask CHORE
 
   boot [--flavour cloud|generic|686-pae] [--kernel FILE] [--initrd FILE] [--append TEXT] [-- OPTIONS]
               boots a Debian kernel to a busybox shell (fetches both; no root needed)
-  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, boot tests
+  test        all checks: format, lints, unit, doc and loom tests, a short lockstep, snapshots, boot tests
   boot-test [NAME] [--long] [--reprise FILE]
               the boot tests whose name contains NAME; with --long more rounds of those that check
               self-modifying code and memory, and some that take too long for every day
@@ -43,6 +46,14 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
+  snapshots [--smp N] [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
+              takes snapshots along a Debian boot and a workload, says what they cost, and compares
+              what follows each of them, restored, with what followed it the first time
+  replay-test [NAME] [--pairs N] [--reprise FILE]
+              guests (whose name contains NAME) recorded and replayed on all engines, N pairs; killed
+              recorders, cut and changed logs; a table of what recording costs
+  gdb-test [--reprise FILE]
+              the real gdb, driven by a script, and a guest that does not notice
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -95,7 +106,27 @@ fn run() -> Result<()> {
             })?;
             bless::bless(workspace, &filter)
         }
+        "gdb-test" => {
+            let options = boot_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            gdb_test::run(workspace, &reprise)
+        }
+        "replay-test" => {
+            let options = replay_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            replay_test::run(workspace, &reprise, &options)
+        }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
+        "snapshots" => {
+            let rest = args.raw_args()?.map(|rest| rest.string());
+            snapshots::snapshots(workspace, rest.collect::<Result<_, _>>()?)
+        }
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
@@ -152,6 +183,19 @@ fn lockstep_options(args: &mut lexopt::Parser) -> Result<lockstep::Options> {
                 options.rest.push(format!("--{name}"));
                 options.rest.push(args.value()?.string()?);
             }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn replay_test_options(args: &mut lexopt::Parser) -> Result<replay_test::Options> {
+    let mut options = replay_test::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("pairs") => options.pairs = Some(args.value()?.parse()?),
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Value(name) => options.filter = name.string()?,
             other => return Err(other.unexpected().into()),
         }
     }

@@ -83,6 +83,17 @@ impl CountedClock {
         self.warped_ns.fetch_add(ns.max(0), Ordering::AcqRel);
     }
 
+    /// Takes back what [`warped_ns`](Self::warped_ns) said: a snapshot is restored, with the instruction count that
+    /// belongs to it.
+    pub fn set_warped_ns(&self, ns: i64) {
+        self.warped_ns.store(ns, Ordering::Release);
+    }
+
+    /// What an instruction takes.
+    pub fn instruction_time(&self) -> InstructionTime {
+        self.time
+    }
+
     /// Time gained by warping so far, for snapshots and `info status`.
     pub fn warped_ns(&self) -> i64 {
         self.warped_ns.load(Ordering::Acquire)

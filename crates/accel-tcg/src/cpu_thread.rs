@@ -10,6 +10,7 @@
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
 use crate::round::{Next, Round, Seat};
+use crate::schedule::Schedule;
 use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
 use replay::Instant;
@@ -27,6 +28,9 @@ use util_mainloop::timer::TimerList;
 pub trait CpuEvents: Send + Sync {
     /// Triple fault. The CPU has stopped; the machine decides between reset and exit. Under the big lock.
     fn triple_fault(&self);
+
+    /// The CPU has stopped for a debugger ([`Vcpu::debugger`] says why). Under the big lock.
+    fn debug_stop(&self) {}
 
     /// The thread ends: it was told to, or it panicked. Without the big lock.
     fn ended(&self) {}
@@ -82,6 +86,8 @@ struct Orders {
     gone: bool,
     /// For each thread: first in, first out, for its CPUs together.
     work: Vec<VecDeque<Task>>,
+    /// Where to go on, if that is elsewhere. For CPUs that take turns.
+    schedule: Option<Schedule>,
 }
 
 struct Shared {
@@ -100,6 +106,8 @@ struct Shared {
     current: AtomicUsize,
     /// As of the last time the locks were put down for others.
     instant: Mutex<Instant>,
+    /// As of the last stop.
+    schedule: Mutex<Schedule>,
 }
 
 impl Shared {
@@ -192,6 +200,7 @@ impl Cpus {
             group,
             current: AtomicUsize::new(0),
             instant: Mutex::new(Instant::START),
+            schedule: Mutex::default(),
         });
         for (n, signals) in shared.signals.iter().enumerate() {
             // A weak handle: the CPU's signals outlive the thread in devices that hold them.
@@ -284,6 +293,17 @@ impl Cpus {
     /// stopped.
     pub fn instant(&self) -> Instant {
         *self.shared.instant.lock()
+    }
+
+    /// Where the stopped CPUs stand beside their own states: for a snapshot.
+    pub fn schedule(&self) -> Schedule {
+        let moved = self.shared.orders.lock().schedule;
+        moved.unwrap_or_else(|| *self.shared.schedule.lock())
+    }
+
+    /// Has the stopped CPUs go on from another moment of the machine's life: their states and the clock are set first.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.shared.orders.lock().schedule = Some(schedule);
     }
 
     /// Whether the CPUs are stopped, or about to be.
@@ -436,9 +456,11 @@ impl Runner {
             match self.boundary(&mut period) {
                 Step::Run(budget) => {
                     let reason = self.round.run(&mut period, budget);
-                    self.settled = reason != StopReason::ExitRequest;
-                    if reason == StopReason::Shutdown {
-                        self.events.triple_fault();
+                    self.settled = !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
+                    match reason {
+                        StopReason::Shutdown => self.events.triple_fault(),
+                        StopReason::Debug => self.events.debug_stop(),
+                        _ => {}
                     }
                 }
                 Step::Again => {}
@@ -460,8 +482,16 @@ impl Runner {
             period.without_gate(|big| self.wait_for_orders(big));
             return Step::Again;
         }
-        if self.shared.orders.lock().quit {
+        let (quit, schedule) = {
+            let mut orders = self.shared.orders.lock();
+            (orders.quit, orders.schedule.take())
+        };
+        if quit {
             return Step::Quit;
+        }
+        if let Some(schedule) = schedule {
+            schedule.apply(&mut self.round, self.timeline.as_mut());
+            self.settled = schedule.settled;
         }
         let Some(timeline) = &mut self.timeline else {
             return match self.round.next(u64::MAX) {
@@ -502,6 +532,8 @@ impl Runner {
         if !orders.stopped[self.number] {
             orders.stopped[self.number] = true;
             self.note_instant();
+            let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
+            *shared.schedule.lock() = schedule;
             shared.answered.notify_all();
         }
         true

@@ -113,6 +113,18 @@ impl Round {
         self.current
     }
 
+    /// Whose slice it is, and how much is left of it: for snapshots.
+    pub fn place(&self) -> (usize, u64) {
+        (self.current, self.left)
+    }
+
+    /// Takes back what [`place`](Self::place) gave.
+    pub fn set_place(&mut self, (current, left): (usize, u64)) {
+        self.current = current.min(self.seats.len() - 1);
+        self.left = left.min(self.slice);
+        self.before = (self.current, self.left);
+    }
+
     /// What the engine of one did so far.
     pub fn report(&self, n: usize) -> Report {
         self.seats[n].execution.report(&self.seats[n].vcpu)

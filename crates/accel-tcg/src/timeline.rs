@@ -113,6 +113,23 @@ impl Timeline {
         self.last
     }
 
+    /// The round of the present instant, and the count of the next digest: for snapshots.
+    pub fn place(&mut self) -> (u32, u64) {
+        (self.now().round, self.next_digest)
+    }
+
+    /// Takes back what [`place`](Self::place) gave, when the clock has been set back.
+    pub fn set_place(&mut self, round: u32, next_digest: u64) {
+        self.last = Instant::new(self.clock.executed(), self.clock.warped_ns(), round);
+        let every = self.journal.as_ref().map_or(0, |journal| journal.digest_every);
+        // A snapshot of a run without a log has none.
+        self.next_digest = match (next_digest, every) {
+            (_, 0) => 0,
+            (0, every) => self.last.count - self.last.count % every + every,
+            (next, _) => next,
+        };
+    }
+
     /// Another thread waits for the locks.
     pub fn others_wait(&self) -> bool {
         self.journal

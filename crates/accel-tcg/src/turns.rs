@@ -6,6 +6,7 @@
 
 use crate::cpu_thread::TimeBase;
 use crate::round::{Next, Round, Seat};
+use crate::schedule::Schedule;
 use crate::timeline::{Idle, Standing, Timeline};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,6 +77,16 @@ impl Turns {
     /// Whose turn it is, or was last.
     pub fn current(&self) -> usize {
         self.round.current()
+    }
+
+    /// Where they stand beside their own states: for a snapshot.
+    pub fn schedule(&mut self) -> Schedule {
+        Schedule::of(&self.round, self.timeline.as_mut(), true)
+    }
+
+    /// Goes on from another moment of the machine's life: the states and the clock are set first.
+    pub fn set_schedule(&mut self, schedule: Schedule) {
+        schedule.apply(&mut self.round, self.timeline.as_mut());
     }
 
     /// Instructions that all have completed.

@@ -52,6 +52,16 @@ impl TestClock {
         self.hand.now_ns()
     }
 
+    /// Moves to `ns`, also backwards, and runs nothing: the time of a snapshot.
+    pub fn set(&self, ns: i64) {
+        self.hand.0.store(ns, Ordering::Relaxed);
+    }
+
+    /// The timers.
+    pub fn timers(&self) -> &Arc<TimerList> {
+        &self.list
+    }
+
     /// When the next timer expires.
     pub fn deadline(&self) -> Option<i64> {
         self.list.deadline()

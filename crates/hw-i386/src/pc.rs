@@ -530,5 +530,8 @@ fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
 
+mod saved;
 #[cfg(test)]
 mod tests;
+
+pub use saved::PcStateError;

@@ -26,6 +26,8 @@ pub struct PcMemory {
     pub ram: RamBlock,
     /// The BIOS region.
     pub bios: RamBlock,
+    /// Where a VGA would have its text.
+    pub text: RamBlock,
     /// Memory as all CPUs see it, but for what each has of its own.
     pub cpu: MemoryRegion,
     /// Ports.
@@ -83,7 +85,7 @@ impl PcMemory {
                 -1,
             );
             // There is no VGA; programs that write to its text memory find memory.
-            pci.add_subregion(TEXT.0, &MemoryRegion::ram(text), 0);
+            pci.add_subregion(TEXT.0, &MemoryRegion::ram(text.clone()), 0);
 
             let pam = Pam::new(map, &system, &ram_region, &pci);
             let cpu_root = MemoryRegion::container("cpu", ALL);
@@ -103,6 +105,7 @@ impl PcMemory {
                 layout,
                 ram,
                 bios,
+                text,
                 cpu: cpu_root,
                 io,
                 system,

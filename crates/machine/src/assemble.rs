@@ -6,10 +6,13 @@
 use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
+use crate::debug::{Attached, GdbServer, Line};
+use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::SerialLine;
+use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
@@ -19,8 +22,10 @@ use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
+use migration::Store;
 use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
@@ -73,6 +78,8 @@ pub struct Parts {
     pub requests: Arc<Requests>,
     pub main_loop: MainLoop,
     pub monitors: Vec<MonitorConsole>,
+    pub gdb: Option<Line>,
+    pub qmp: Vec<Line>,
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
@@ -91,6 +98,11 @@ pub struct Remaining {
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
+    pub snapshots: PathBuf,
+    pub load_snapshot: Option<String>,
+    pub start_stopped: bool,
+    /// Its CPUs know 64-bit mode.
+    pub wide: bool,
 }
 
 /// Makes the machine.
@@ -100,6 +112,7 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
+    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
@@ -126,7 +139,23 @@ pub fn assemble(config: Config) -> Result<Assembled> {
             cpus.request_stop();
         }
     });
+    let wide = parts.config.wide;
+    let gdb = parts.gdb.map(|line| {
+        let attached = Attached::new(
+            Arc::clone(&cpus),
+            Arc::clone(&parts.pc),
+            Arc::clone(&parts.lock),
+            wide,
+        );
+        GdbServer::new(line, attached)
+    });
     let machine = Machine {
+        gdb,
+        qmp: parts.qmp.into_iter().map(QmpServer::new).collect(),
+        events: Vec::new(),
+        told_running: false,
+        history: None,
+        start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
         cpus,
@@ -138,6 +167,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         ends: parts.config.ends,
         replay: parts.replay,
         outsides,
+        past,
+        snapshots: Store::new(parts.config.snapshots),
+        begin_with: parts.config.load_snapshot,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -160,7 +192,13 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         .debug_console
         .as_ref()
         .map(|console| console.backend.as_str());
-    let described = Described::new(&config.serials, config.monitor.as_deref(), debug_backend)?;
+    let described = Described::new(
+        &config.serials,
+        config.monitor.as_deref(),
+        debug_backend,
+        config.gdb.as_deref(),
+        &config.qmp,
+    )?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
@@ -240,6 +278,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         serials,
         debug_console,
         monitors,
+        gdb,
+        qmp,
         stdio,
     } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
@@ -269,6 +309,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         chardevs.push(backend);
     }
     let threads = config.threads();
+    let wide = config.cpu.has(Features::LM);
     let model = Arc::new(config.cpu);
     let vcpu = |(n, signals)| {
         let place: usize = n;
@@ -293,10 +334,14 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             threads,
             execution: config.execution,
             look: config.look,
+            start_stopped: config.start_stopped,
+            wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
                 stay_after_shutdown: config.stay_after_shutdown,
             },
+            snapshots: config.snapshots,
+            load_snapshot: config.load_snapshot,
         },
         vcpus,
         pc: Arc::new(pc),
@@ -305,6 +350,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         requests,
         main_loop,
         monitors,
+        gdb: gdb.map(Line::new).transpose()?,
+        qmp: qmp.into_iter().map(Line::new).collect::<Result<_, _>>()?,
         chardevs,
         on_stdio,
         signals: signal_token,

@@ -19,6 +19,8 @@ pub struct Described {
     serials: Vec<Wanted>,
     monitor: Option<(String, Spec)>,
     debug_console: Option<(String, Spec)>,
+    gdb: Option<(String, Spec)>,
+    qmp: Vec<(String, Spec)>,
 }
 
 /// A backend of a serial port that makes sense.
@@ -44,6 +46,10 @@ pub struct Backends {
     pub debug_console: Option<Arc<dyn Chardev>>,
     /// Monitors of their own and behind multiplexers.
     pub monitors: Vec<MonitorConsole>,
+    /// The debugger's line.
+    pub gdb: Option<Arc<dyn Chardev>>,
+    /// Those of QMP clients.
+    pub qmp: Vec<Arc<dyn Chardev>>,
     /// What serves standard input and output, if the first serial port is on them.
     pub stdio: Option<OnTerminal>,
 }
@@ -53,7 +59,13 @@ impl Described {
     ///
     /// # Errors
     /// `-option value: reason` for the first that makes no sense.
-    pub fn new(serials: &[Backend], monitor: Option<&str>, debug_console: Option<&str>) -> Result<Self> {
+    pub fn new(
+        serials: &[Backend],
+        monitor: Option<&str>,
+        debug_console: Option<&str>,
+        gdb: Option<&str>,
+        qmp: &[String],
+    ) -> Result<Self> {
         if serials.len() > MAX_SERIALS {
             bail!(
                 "-serial {}: a PC has {MAX_SERIALS} serial ports",
@@ -76,6 +88,11 @@ impl Described {
                 .collect::<Result<_>>()?,
             monitor: monitor.map(|value| parse("-monitor", value)).transpose()?,
             debug_console: debug_console.map(|value| parse("-debugcon", value)).transpose()?,
+            gdb: gdb.map(|value| server("-gdb", value)).transpose()?,
+            qmp: qmp
+                .iter()
+                .map(|value| server("-qmp", value))
+                .collect::<Result<_>>()?,
         };
         let stdio = described
             .all()
@@ -96,6 +113,8 @@ impl Described {
             .monitor
             .iter()
             .chain(&self.debug_console)
+            .chain(&self.gdb)
+            .chain(&self.qmp)
             .map(|(_, spec)| spec);
         self.serials.iter().filter_map(Wanted::described).chain(others)
     }
@@ -147,11 +166,33 @@ impl Described {
             let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
             monitors.push(MonitorConsole::new(backend, Event::Opened)?);
         }
+        let served = |server: &&(String, Spec)| server.1.kind != Kind::None;
+        let line = |(option, spec): &(String, Spec)| {
+            open(spec, context).map_err(|error| anyhow!("{option}: {error}"))
+        };
+        let gdb = self.gdb.iter().find(served).map(line).transpose()?;
+        let qmp = self.qmp.iter().filter(served).map(line).collect::<Result<_>>()?;
         Ok(Backends {
+            gdb,
+            qmp,
             serials,
             debug_console,
             monitors,
             stdio,
         })
     }
+}
+
+/// The line of a protocol server: a socket listens, and does not hold up the machine, unless the user says otherwise.
+fn server(option: &str, value: &str) -> Result<(String, Spec)> {
+    let mut spec = Spec::parse(option, value)?;
+    if spec.mux {
+        bail!("{option} {value}: a protocol cannot be multiplexed");
+    }
+    if let Kind::Socket { server, wait, .. } = &mut spec.kind
+        && !*server
+    {
+        (*server, *wait) = (true, false);
+    }
+    Ok((format!("{option} {value}"), spec))
 }

@@ -4,6 +4,7 @@ use crate::{BootFiles, Log};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use target_i386::cpuid;
 
@@ -47,6 +48,16 @@ pub struct Config {
     pub exit_on_reset: bool,
     /// Power-off pauses the machine instead of ending it (`-no-shutdown`).
     pub stay_after_shutdown: bool,
+    /// The directory of snapshots with names (`-snapshots`).
+    pub snapshots: PathBuf,
+    /// The snapshot that the machine begins with (`-loadvm`).
+    pub load_snapshot: Option<String>,
+    /// Where a debugger connects, as `-gdb` takes it.
+    pub gdb: Option<String>,
+    /// Where QMP clients connect, as `-qmp` takes it.
+    pub qmp: Vec<String>,
+    /// Wait for a debugger or the monitor before the first instruction (`-S`).
+    pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
@@ -74,6 +85,11 @@ impl Default for Config {
             acpi: true,
             exit_on_reset: false,
             stay_after_shutdown: false,
+            snapshots: ".".into(),
+            load_snapshot: None,
+            gdb: None,
+            qmp: Vec::new(),
+            start_stopped: false,
             signals: false,
         }
     }

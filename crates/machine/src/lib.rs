@@ -25,16 +25,19 @@ mod assemble;
 mod backends;
 mod config;
 mod console;
+mod debug;
 mod digest;
 mod files;
 mod hints;
 mod lockstep;
 mod mappings;
+mod qmp_server;
 mod requests;
 mod rr;
 mod running;
 mod serial;
 mod signals;
+mod snapshot;
 mod target;
 mod virtual_time;
 
@@ -43,6 +46,7 @@ pub use digest::Digest;
 pub use files::BootFiles;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
+pub use snapshot::{Mark, MemoryDigest, PageLog};
 
 use anyhow::Result;
 

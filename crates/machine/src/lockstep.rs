@@ -10,6 +10,8 @@ use crate::config::{Config, Time};
 use crate::digest::{self, Digest, Hashed};
 use crate::requests::{Pending, Requests};
 use crate::rr::SerialInput;
+use crate::snapshot::Past;
+use crate::virtual_time::VirtualTime;
 use accel_tcg::{Sleep, Turn, Turns};
 use anyhow::{Result, bail};
 use chardev::Chardev;
@@ -67,9 +69,11 @@ impl fmt::Display for Next {
 
 /// A machine in its caller's hands.
 pub struct Stepper {
-    turns: Turns,
-    pc: Arc<Pc>,
-    lock: Arc<BigLock>,
+    pub(crate) turns: Turns,
+    pub(crate) pc: Arc<Pc>,
+    pub(crate) lock: Arc<BigLock>,
+    pub(crate) time: VirtualTime,
+    pub(crate) past: Past,
     chardevs: Vec<Arc<dyn Chardev>>,
     requests: Arc<Requests>,
     /// Frontends are held weakly by their backends.
@@ -87,20 +91,24 @@ impl Stepper {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;
-        let time = parts.time.base(None);
+        let base = parts.time.base(None);
         let Parts {
             config,
             vcpus,
             pc,
             lock,
+            time,
             ..
         } = parts;
+        let past = Past::new(&pc, &vcpus, &time);
         let seats = assemble::seats(vcpus, config.execution, &config.look);
-        let turns = Turns::new(seats, Arc::clone(&lock), time);
+        let turns = Turns::new(seats, Arc::clone(&lock), base);
         let mut stepper = Self {
             turns,
             pc,
             lock,
+            time,
+            past,
             chardevs: parts.chardevs,
             requests: parts.requests,
             _inputs: parts.inputs,

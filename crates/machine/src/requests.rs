@@ -17,6 +17,8 @@ pub struct Pending {
     pub power_off: bool,
     /// The guest, the monitor or a triple fault asked for a reset.
     pub reset: Option<ResetCause>,
+    /// A CPU stopped for the debugger.
+    pub debug: bool,
 }
 
 /// Who asked for a reset.
@@ -139,6 +141,10 @@ impl Requests {
 impl accel_tcg::CpuEvents for Requests {
     fn triple_fault(&self) {
         self.reset(ResetCause::Guest);
+    }
+
+    fn debug_stop(&self) {
+        self.ask(|pending| pending.debug = true);
     }
 
     fn ended(&self) {

@@ -4,15 +4,19 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
+use crate::debug::{GdbServer, History};
 use crate::digest::{self, Digest};
 use crate::hints;
+use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::{self, Outsides, Verdict};
+use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Cpus, Report};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
+use migration::Store;
 use replay::{Control, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -26,8 +30,12 @@ use xxhash_rust::xxh3::Xxh3;
 pub enum RunState {
     /// Executing.
     Running,
+    /// Not started yet (`-S`).
+    Prelaunch,
     /// Stopped by the monitor.
     Paused,
+    /// Stopped by the debugger: its order, a breakpoint, a step.
+    Debug,
     /// Switched off and kept (`-no-shutdown`).
     Shutdown,
 }
@@ -37,7 +45,9 @@ impl RunState {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Running => "running",
+            Self::Prelaunch => "paused (prelaunch)",
             Self::Paused => "paused",
+            Self::Debug => "paused (debug)",
             Self::Shutdown => "paused (shutdown)",
         }
     }
@@ -66,6 +76,24 @@ pub struct Machine {
     pub(crate) ends: EndPolicy,
     pub(crate) replay: Arc<Replay>,
     pub(crate) outsides: Arc<Outsides>,
+    /// What snapshots are made of beside the parts above.
+    pub(crate) past: Past,
+    /// Where snapshots with names are.
+    pub(crate) snapshots: Store,
+    /// The snapshot to begin with (`-loadvm`).
+    pub(crate) begin_with: Option<String>,
+    /// Stay where the reset leaves us (`-S`).
+    pub(crate) start_stopped: bool,
+    /// The debugger's connection.
+    pub(crate) gdb: Option<GdbServer>,
+    /// Where the debugger goes back to.
+    pub(crate) history: Option<Box<dyn History>>,
+    /// Connections of QMP clients.
+    pub(crate) qmp: Vec<QmpServer>,
+    /// What they have not been told yet.
+    pub(crate) events: Vec<qmp::Event>,
+    /// What they have been told last.
+    pub(crate) told_running: bool,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -75,7 +103,7 @@ impl Machine {
     /// here or in the log.
     ///
     /// # Errors
-    /// The host's poll fails.
+    /// The host's poll fails, or the snapshot to begin with cannot be loaded.
     pub fn run(
         &mut self,
         main_loop: &mut MainLoop,
@@ -85,7 +113,19 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
-        self.start();
+        if let Some(name) = self.begin_with.take() {
+            let loaded = self.load_named(&mut period, &name);
+            if let Err(error) = loaded {
+                drop(period);
+                self.cpus.join();
+                return Err(error).with_context(|| format!("-loadvm {name}"));
+            }
+        }
+        if self.start_stopped {
+            self.state = RunState::Prelaunch;
+        } else {
+            self.start();
+        }
         let mut log = LogCare::new(self.replay.mode());
         let (status, cause) = loop {
             main_loop.run_once(&mut period, log.timeout())?;
@@ -93,7 +133,9 @@ impl Machine {
                 anyhow::bail!("a CPU thread ended unexpectedly");
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
-            let asked = monitors.iter().any(MonitorConsole::has_news);
+            let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
+            let clients = self.qmp.iter().any(QmpServer::has_news);
+            let asked = debugger || clients || monitors.iter().any(MonitorConsole::has_news);
             if asked {
                 period.without_gate(|big| self.cpus.pause(big));
             }
@@ -103,6 +145,12 @@ impl Machine {
                     period: &mut period,
                 });
             }
+            if debugger {
+                self.debugger_turn(&mut period);
+            }
+            if clients {
+                self.qmp_turn(&mut period);
+            }
             if let Some(end) = self.carry_out(&mut period) {
                 break end;
             }
@@ -111,12 +159,20 @@ impl Machine {
                 // The log's end is at a boundary, and only a CPU that runs comes to one.
                 self.start();
             }
+            self.debugger_report(&mut period);
+            self.tell_events();
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
             }
         };
+        self.tell(qmp::Event::Shutdown(qmp_server::cause(cause)));
+        self.tell_events();
         self.stop(&mut period, RunState::Shutdown);
         let status = self.finish(&mut period, status, cause);
+        if let Some(server) = &mut self.gdb {
+            server.end(status);
+        }
+        self.qmp.iter().for_each(QmpServer::end);
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -258,6 +314,7 @@ impl Machine {
             exit,
             power_off,
             reset,
+            debug,
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
@@ -271,14 +328,23 @@ impl Machine {
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
-        } else if reset.is_some() {
+            self.tell(qmp::Event::Shutdown(qmp::Cause::GuestShutdown));
+        } else if let Some(cause) = reset {
             let before = self.state;
             self.stop(period, RunState::Paused);
             self.reset(period);
+            self.tell(qmp::Event::Reset(match cause {
+                ResetCause::Guest => qmp::Cause::GuestReset,
+                ResetCause::Monitor => qmp::Cause::HostReset,
+            }));
             // A machine that was switched off comes back with a reset; one that was paused stays so.
-            if before != RunState::Paused {
+            if matches!(before, RunState::Running | RunState::Shutdown) {
                 self.start();
+            } else {
+                self.state = before;
             }
+        } else if debug {
+            self.stop(period, RunState::Debug);
         }
         None
     }

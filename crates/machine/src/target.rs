@@ -6,7 +6,7 @@
 use crate::mappings;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use monitor::{InfoTopic, Target, Unreadable};
+use monitor::{InfoTopic, SnapshotAction, Target, Unreadable};
 use replay::{Control, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
@@ -72,7 +72,10 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn cont(&mut self) {
-        if self.machine.state == RunState::Paused {
+        if matches!(
+            self.machine.state,
+            RunState::Paused | RunState::Debug | RunState::Prelaunch
+        ) {
             self.machine.start();
         }
     }
@@ -87,6 +90,7 @@ impl Target for MonitorTarget<'_, '_> {
 
     fn system_powerdown(&mut self) {
         self.machine.control(Control::PowerButton);
+        self.machine.tell(qmp::Event::Powerdown);
     }
 
     fn nmi(&mut self) {
@@ -99,6 +103,15 @@ impl Target for MonitorTarget<'_, '_> {
             self.machine.monitored = n;
         }
         exists
+    }
+
+    fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
+        match action {
+            SnapshotAction::Save => self.machine.save_named(self.period, name),
+            SnapshotAction::Load => self.machine.load_named(self.period, name),
+            SnapshotAction::Delete => self.machine.delete_named(name),
+        }
+        .map_err(|error| error.to_string())
     }
 
     fn info(&mut self, topic: InfoTopic) -> String {
@@ -123,6 +136,7 @@ impl Target for MonitorTarget<'_, '_> {
                 .machine
                 .report(self.period, self.machine.monitored)
                 .to_string(),
+            InfoTopic::Snapshots => self.machine.describe_snapshots(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
         }

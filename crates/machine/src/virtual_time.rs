@@ -2,11 +2,26 @@
 
 use crate::config::Time;
 use accel_tcg::{CountedClock, Journal, TimeBase};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use target_i386::InstructionCount;
 use util_mainloop::LoopHandle;
-use util_mainloop::clock::{HostClock, MonotonicClock};
+use util_mainloop::clock::{ClockSource, HostClock, MonotonicClock};
 use util_mainloop::timer::TimerList;
+
+/// A virtual clock at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClockState {
+    /// Of the host: nanoseconds shown.
+    Host(i64),
+    /// Counted.
+    Counted {
+        /// Instructions of all vCPUs.
+        instructions: u64,
+        /// Nanoseconds that idle time was cut short by.
+        warped_ns: i64,
+    },
+}
 
 /// Virtual time and realtime of one machine.
 pub struct VirtualTime {
@@ -62,6 +77,54 @@ impl VirtualTime {
             *journal = with;
         }
         base
+    }
+
+    /// In words, for a snapshot's identity: time that passes in another way makes another machine.
+    pub fn describe(&self) -> String {
+        match &self.base {
+            TimeBase::Host => "the host's".to_owned(),
+            // Nanoseconds of 2^32 instructions: the exact length of one.
+            TimeBase::Counted { clock, .. } => {
+                format!("counted, {}/2^32 ns", clock.instruction_time().ns(1 << 32))
+            }
+        }
+    }
+
+    /// What the virtual clock is computed from, for a snapshot.
+    pub fn save(&self) -> ClockState {
+        match (&self.base, &self.host_clock) {
+            (TimeBase::Counted { clock, .. }, _) => ClockState::Counted {
+                instructions: self.count.get(),
+                warped_ns: clock.warped_ns(),
+            },
+            (TimeBase::Host, Some(clock)) => ClockState::Host(clock.now_ns()),
+            (TimeBase::Host, None) => ClockState::Host(0),
+        }
+    }
+
+    /// Takes that back, while time stands still.
+    ///
+    /// # Errors
+    /// It is a clock of another kind.
+    pub fn load(&self, state: &ClockState) -> Result<(), &'static str> {
+        match (&self.base, state) {
+            (
+                TimeBase::Counted { clock, .. },
+                &ClockState::Counted {
+                    instructions,
+                    warped_ns,
+                },
+            ) => {
+                self.count.set(instructions);
+                clock.set_warped_ns(warped_ns);
+                Ok(())
+            }
+            (TimeBase::Host, &ClockState::Host(ns)) => match &self.host_clock {
+                Some(clock) if !clock.set(ns) => Err("the clock is running"),
+                _ => Ok(()),
+            },
+            _ => Err("time is kept in another way"),
+        }
     }
 
     /// Lets host time pass for the guest.

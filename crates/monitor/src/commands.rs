@@ -2,7 +2,7 @@
 
 use crate::examine::{Format, Space, examine};
 use crate::expression::evaluate;
-use crate::{InfoTopic, Target};
+use crate::{InfoTopic, SnapshotAction, Target};
 use std::fmt::Write;
 
 struct Command {
@@ -23,6 +23,9 @@ const COMMANDS: &[Command] = &[
     Command { name: "system_powerdown", short: "", arguments: "", help: "presses the power button", run: |_, _, t| quiet(t, |t| t.system_powerdown()) },
     Command { name: "nmi", short: "", arguments: "", help: "sends a non-maskable interrupt", run: |_, _, t| quiet(t, |t| t.nmi()) },
     Command { name: "cpu", short: "", arguments: "N", help: "selects the CPU that registers and memory are shown of", run: cpu },
+    Command { name: "savevm", short: "", arguments: "NAME", help: "saves the whole machine as a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Save, t) },
+    Command { name: "loadvm", short: "", arguments: "NAME", help: "makes the machine what it was in a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Load, t) },
+    Command { name: "delvm", short: "", arguments: "NAME", help: "deletes a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Delete, t) },
     Command { name: "x", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a virtual address; FORMAT is COUNT, x d u o c i, b h w g", run: |a, f, t| memory(a, f, Space::Virtual, t) },
     Command { name: "xp", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a physical address", run: |a, f, t| memory(a, f, Space::Physical, t) },
     Command { name: "print", short: "p", arguments: "EXPRESSION", help: "evaluates numbers, $registers, + - * ()", run: print },
@@ -43,6 +46,7 @@ const TOPICS: &[(&str, InfoTopic, &str)] = &[
     ("pci", InfoTopic::Pci, "PCI functions"),
     ("cpus", InfoTopic::Cpus, "virtual CPUs"),
     ("jit", InfoTopic::Jit, "execution statistics"),
+    ("snapshots", InfoTopic::Snapshots, "snapshots that savevm made"),
     ("name", InfoTopic::Name, "the machine's name"),
     ("version", InfoTopic::Version, "version of the emulator"),
 ];
@@ -137,6 +141,16 @@ fn memory(arguments: &str, last: &mut Format, space: Space, target: &mut dyn Tar
             examine(format, space, address, target)
         }
         Err(error) => format!("{error}\n"),
+    }
+}
+
+fn snapshot(name: &str, action: SnapshotAction, target: &mut dyn Target) -> String {
+    if name.is_empty() {
+        return "a snapshot's name is missing\n".to_owned();
+    }
+    match target.snapshot(action, name) {
+        Ok(()) => String::new(),
+        Err(reason) => format!("{name}: {reason}\n"),
     }
 }
 

@@ -27,10 +27,23 @@ pub enum InfoTopic {
     Cpus,
     /// Instructions executed and translator statistics.
     Jit,
+    /// Snapshots with names.
+    Snapshots,
     /// The machine's name.
     Name,
     /// Version of the emulator.
     Version,
+}
+
+/// What is done with a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotAction {
+    /// The machine as it is becomes the snapshot.
+    Save,
+    /// The machine becomes what it was.
+    Load,
+    /// The snapshot goes.
+    Delete,
 }
 
 /// The address that could not be read.
@@ -53,6 +66,13 @@ pub trait Target {
     fn nmi(&mut self);
     /// Makes CPU `n` the one whose registers, memory and so on are shown; false if there is no such CPU.
     fn select_cpu(&mut self, n: usize) -> bool;
+    /// Saves, loads or deletes the snapshot of this name.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn snapshot(&mut self, _action: SnapshotAction, _name: &str) -> Result<(), String> {
+        Err("this machine has no snapshots".to_owned())
+    }
     /// The text of an `info` topic, lines ended by `\n`.
     fn info(&mut self, topic: InfoTopic) -> String;
     /// Reads guest memory through the current address space of the CPU.

@@ -26,6 +26,12 @@ impl Target for Toy {
     fn select_cpu(&mut self, n: usize) -> bool {
         n < 2
     }
+    fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
+        match name {
+            "bad" => Err(format!("{action:?} fails")),
+            _ => Ok(self.0.push("snapshot")),
+        }
+    }
     fn info(&mut self, topic: InfoTopic) -> String {
         format!("{topic:?}\n")
     }
@@ -55,6 +61,11 @@ fn answers() {
     for (line, expected) in [
         ("", ""),
         ("info status", "Status\n"),
+        ("info snapshots", "Snapshots\n"),
+        ("savevm", "a snapshot's name is missing\n"),
+        ("savevm good", ""),
+        ("loadvm bad", "bad: Load fails\n"),
+        ("delvm bad", "bad: Delete fails\n"),
         ("print $rip+2*3", "0x46\n"),
         ("p (1+2)*-1", "0xfffffffffffffffd\n"),
         ("p", "an address is missing\n"),
@@ -126,8 +137,8 @@ fn completion() {
         let mut monitor = Monitor::new();
         String::from_utf8(monitor.feed(typed.as_bytes(), &mut Toy(Vec::new()))).unwrap()
     };
-    assert!(shown("info reg\t").contains("info registers "));
-    assert!(shown("sys\t").contains("system_"));
+    assert!(shown("info reg\t").contains("info registers"));
+    assert!(shown("syst\t").contains("system_"));
     assert!(shown("system_\t").contains("system_reset  system_powerdown"));
 }
 

@@ -284,14 +284,26 @@ impl DirtyMemory {
         let end = start.0.saturating_add(len).min(RAM_ADDR_END);
         let mut any = false;
         let mut page = start.page();
+        // 64 pages at a time: most calls find most of RAM unwritten.
         while page.0 < end {
-            if let Some((chunk, word, bit)) = self.bit_or_create(page)
-                && chunk.clean(client, word).fetch_or(bit, Ordering::AcqRel) & bit == 0
-            {
-                any = true;
-                f(page);
+            let next = (page.page_number() / 64 + 1) * 64;
+            let last = next.min(end.div_ceil(PAGE_SIZE));
+            let count = last - page.page_number();
+            if let Some((chunk, word, bit)) = self.bit_or_create(page) {
+                let mask = (u64::MAX >> (64 - count)) << bit.trailing_zeros();
+                let clean = chunk.clean(client, word);
+                let mut new = mask & !clean.load(Ordering::Acquire);
+                if new != 0 {
+                    new &= !clean.fetch_or(new, Ordering::AcqRel);
+                    any |= new != 0;
+                }
+                while new != 0 {
+                    let at = u64::from(new.trailing_zeros()) + (next - 64);
+                    f(RamAddr(at << PAGE_SHIFT));
+                    new &= new - 1;
+                }
             }
-            page = page.add(PAGE_SIZE);
+            page = RamAddr(last << PAGE_SHIFT);
         }
         if any {
             self.cleaned.fetch_add(1, Ordering::Release);
@@ -350,5 +362,33 @@ mod tests {
         // Others want to know of all writes.
         dirty.take_dirty(DirtyClient::Vga, RamAddr(0x1000), 0x1000, |_| {});
         assert!(!dirty.ignores(RamAddr(0x1000), 8));
+    }
+
+    /// Ranges that begin and end anywhere in a word of bits.
+    #[test]
+    fn what_was_written_is_taken_once() {
+        let dirty = DirtyMemory::new();
+        let take = |start: u64, pages: u64| {
+            let mut found = Vec::new();
+            let take = |page: RamAddr| found.push(page.page_number());
+            dirty.take_dirty(
+                DirtyClient::Migration,
+                RamAddr(start * PAGE_SIZE),
+                pages * PAGE_SIZE,
+                take,
+            );
+            found
+        };
+        assert_eq!(take(62, 4), [62, 63, 64, 65], "everything is dirty at first");
+        assert_eq!(take(0, 200), (0..62).chain(66..200).collect::<Vec<_>>());
+        let before = dirty.cleaned();
+        assert!(take(0, 200).is_empty());
+        assert_eq!(dirty.cleaned(), before, "nothing was cleaned");
+        for page in [199, 3, 64, 127] {
+            dirty.mark(RamAddr(page * PAGE_SIZE + 9), 1);
+        }
+        assert_eq!(take(4, 100), [64]);
+        assert_eq!(take(0, 200), [3, 127, 199]);
+        assert!(take(5, 0).is_empty());
     }
 }

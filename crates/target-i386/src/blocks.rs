@@ -9,6 +9,7 @@
 //! only) instruction that does, which is known to both pages.
 
 use crate::address_map::AddressMap;
+use crate::debugger::Debugger;
 use crate::decode::{self, Context, Decoded, MAX_LENGTH};
 use crate::insn::InsnFlags;
 use crate::insn::seg;
@@ -143,7 +144,8 @@ impl BlockCache {
         };
         // The tag of one half says nothing of a second page in the other.
         let second = self.blocks[id as usize].second.is_some();
-        if !(second && pc >= PAGE_SIZE.wrapping_neg()) {
+        let known_by_tag = !(second && pc >= PAGE_SIZE.wrapping_neg());
+        if known_by_tag && !cpu.debugger.has_offset(pc) {
             // Filling the second page may have flushed nothing, but the tag must be the present one.
             let tag = cpu.fetch_tag(pc);
             self.jumps[Self::slot(pc)] = Jump { pc, tag, block: id };
@@ -178,6 +180,9 @@ impl BlockCache {
         let mut run = decode::Run::new(window, context);
         let mut at = 0;
         while self.scratch.len() < self.max_insns && at < window.len() {
+            if at > 0 && cpu.debugger.has_offset(pc + at as u64) {
+                break;
+            }
             match run.decode(at) {
                 Decoded::Insn(insn) => {
                     at += insn.len as usize;
@@ -335,6 +340,32 @@ impl BlockCache {
         self.total -= block.insns.len();
         self.dead += usize::from(!block.insns.is_empty());
         block.insns = Box::default();
+    }
+
+    /// Drops the blocks that run into a stop address, and forgets the short ways to those addresses.
+    pub fn avoid_stops(&mut self, debugger: &Debugger) {
+        for id in 0..self.blocks.len() {
+            let block = &self.blocks[id];
+            let mut at = block.ram.page_offset();
+            let runs_into = block.insns.split_last().is_some_and(|(_, before)| {
+                before.iter().any(|insn| {
+                    at += u64::from(insn.len);
+                    debugger.has_offset(at)
+                })
+            });
+            if runs_into {
+                let key = map_key(block.ram, block.key);
+                if self.by_ram.get(&key) == Some(&(id as BlockId)) {
+                    self.by_ram.remove(&key);
+                }
+                self.bury(id as BlockId);
+            }
+        }
+        for jump in self.jumps.iter_mut() {
+            if debugger.has_offset(jump.pc) {
+                *jump = Jump::NONE;
+            }
+        }
     }
 
     /// Drops every block. Pages stay watched until the next write to one finds nothing made of it: somebody else may

@@ -164,6 +164,20 @@ impl Features {
     }
 }
 
+/// As the number of its bits: sets are small, and numbers stay what they are when names are added.
+impl serde::Serialize for Features {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.bits().serialize(to)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Features {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::from_bits(u128::deserialize(from)?)
+            .ok_or_else(|| serde::de::Error::custom("features that this build does not know"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -120,6 +120,7 @@ pub(crate) fn classify(first: &Event, second: u8) -> Outcome {
 
 /// Delivers an exception; RIP is that of the faulting instruction (or, for a trap, of the next).
 pub fn raise(cpu: &mut Vcpu, fault: Fault) {
+    cpu.forget_watch_hit();
     if fault.vector() == Vector::Db as u8 {
         // The handler may use the debug registers.
         cpu.state.dr.dr7 &= !crate::debug::DR7_GD;

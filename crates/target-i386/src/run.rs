@@ -12,6 +12,7 @@
 //! Mirrors `cpu_exec` in QEMU's `accel/tcg/cpu-exec.c`.
 
 use crate::blocks::{BlockCache, Found};
+use crate::debugger::Debugging;
 use crate::insn::seg;
 use crate::signals::request;
 use crate::state::{Activity, Shadow};
@@ -139,6 +140,10 @@ impl Vcpu {
 
     #[inline(never)]
     fn step_slow(&mut self, cache: &mut BlockCache, pc: u64) -> bool {
+        if self.stops_before(pc) {
+            self.attention |= attention::LOOK;
+            return false;
+        }
         let fault = match self.find_code(cache, pc) {
             Ok(Found::Block(id)) => {
                 let Some(block) = cache.block(id) else {
@@ -335,6 +340,9 @@ impl Vcpu {
             self.cleaned = cleaned;
             self.tlb.reprotect();
         }
+        if self.debug_ended() {
+            return Boundary::Stop(StopReason::Debug);
+        }
         if self.icount >= self.stop_at {
             return Boundary::Stop(StopReason::Budget);
         }
@@ -344,6 +352,7 @@ impl Vcpu {
         if self.is_between_instructions() && self.signals.take(request::EXIT) != 0 {
             return Boundary::Stop(StopReason::ExitRequest);
         }
+        let before = self.debug_place();
         const EVENTS: u32 = request::INTR | request::NMI | request::INIT | request::SIPI;
         if self.signals.pending() & EVENTS != 0
             && (self.state.shadow == Shadow::None || self.state.activity != Activity::Running)
@@ -358,6 +367,11 @@ impl Vcpu {
             Activity::Shutdown => return Boundary::Stop(StopReason::Shutdown),
         }
         self.refresh_attention();
+        match self.debug_next(before) {
+            Debugging::Nothing => {}
+            Debugging::Single => return Boundary::Single,
+            Debugging::Stop => return Boundary::Stop(StopReason::Debug),
+        }
         if self.attention == 0 {
             Boundary::Run
         } else {
@@ -425,6 +439,10 @@ impl Interpreter {
     /// The one instruction at RIP (one chunk of a REP); its fault is delivered.
     pub fn instruction(&mut self, cpu: &mut Vcpu) {
         let pc = cpu.code_address();
+        if cpu.stops_before(pc) {
+            cpu.attention |= attention::LOOK;
+            return;
+        }
         let result = match cpu.find_code(&mut self.0, pc) {
             Ok(Found::Block(id)) => match self.0.block(id).map(|block| block.insns.as_ref()) {
                 Some([insn, ..]) => {

@@ -98,6 +98,16 @@ impl CpuSignals {
         self.request(request::SIPI);
     }
 
+    /// Sets those of the bits `mask` that `bits` has and clears the others, with the vector of a start-up IPI: a
+    /// snapshot is restored.
+    pub(crate) fn restore(&self, mask: u32, bits: u32, sipi_vector: u8) {
+        self.sipi_vector.store(sipi_vector, Ordering::Release);
+        self.take(mask & !bits);
+        if bits & mask != 0 {
+            self.request(bits & mask);
+        }
+    }
+
     /// The vector of the latched start-up IPI.
     pub fn sipi_vector(&self) -> u8 {
         self.sipi_vector.load(Ordering::Acquire)

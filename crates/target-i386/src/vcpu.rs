@@ -22,6 +22,8 @@ pub enum StopReason {
     GaveWay,
     /// Triple fault.
     Shutdown,
+    /// The debugger's: [`Debugger::take_stop`](crate::debugger::Debugger::take_stop) says why.
+    Debug,
 }
 
 /// A published instruction count: of all vCPUs that take turns on a thread together, which is what a virtual clock under
@@ -139,6 +141,8 @@ pub struct Vcpu {
     /// Set by an instruction after which no single-step trap comes although TF was set before it (INT n,
     /// SYSCALL with TF masked, an event delivered instead).
     pub inhibit_trap: bool,
+    /// What a debugger outside wants of it.
+    pub debugger: crate::debugger::Debugger,
     /// What only generated code uses.
     pub jit: crate::jit::Env,
     pub(crate) dirty: Arc<DirtyMemory>,
@@ -187,6 +191,7 @@ impl Vcpu {
             tlb: *Tlb::new(dirty.clone()),
             debug_hits: 0,
             inhibit_trap: false,
+            debugger: crate::debugger::Debugger::default(),
             jit: crate::jit::Env::default(),
             code: dirty.code_watch(),
             dirty,

@@ -145,6 +145,18 @@ impl<S: ClockSource> HostClock<S> {
         self.switch(false);
     }
 
+    /// Has a stopped clock show `ns`, which may be earlier than what it showed: a snapshot is restored. False, and
+    /// nothing done, while it runs.
+    pub fn set(&self, ns: i64) -> bool {
+        let _one = self.change.lock();
+        if self.is_running() {
+            return false;
+        }
+        // Stopped, the value alone is the time: a reader sees the old or the new one.
+        self.value.store(ns, Ordering::Release);
+        true
+    }
+
     /// Whether time passes.
     pub fn is_running(&self) -> bool {
         self.running.load(Ordering::Acquire) != 0
@@ -272,6 +284,17 @@ mod tests {
             source.advance(advance);
             assert_eq!(clock.now_ns(), shown);
         }
+    }
+
+    #[test]
+    fn a_stopped_clock_can_be_set() {
+        let clock = HostClock::over(Arc::new(ManualClock::new(500)));
+        assert!(clock.set(40));
+        assert_eq!(clock.now_ns(), 40);
+        clock.start();
+        clock.source.advance(3);
+        assert!(!clock.set(7));
+        assert_eq!(clock.now_ns(), 43);
     }
 
     #[test]

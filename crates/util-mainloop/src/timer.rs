@@ -65,6 +65,18 @@ impl State {
     }
 }
 
+/// What [`TimerList::reorder`] was told is not what is armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimersDiffer;
+
+impl fmt::Display for TimersDiffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("other timers are armed")
+    }
+}
+
+impl std::error::Error for TimersDiffer {}
+
 /// The timers of one clock.
 pub struct TimerList {
     clock: Arc<dyn ClockSource>,
@@ -229,6 +241,38 @@ impl TimerList {
                 self.idle.wait(&mut state);
             }
         }
+    }
+
+    /// The armed timers, in the order in which they will run: number (in the order in which the list's timers were
+    /// made) and expiry. For snapshots: timers of equal expiry must keep their order.
+    pub fn armed(&self) -> Vec<(usize, i64)> {
+        let state = self.state.lock();
+        state.queue.iter().map(|(&(at, _), &key)| (key, at)).collect()
+    }
+
+    /// Has the armed timers run in the order of `order`, which is what [`armed`](Self::armed) said of a list made in
+    /// the same way.
+    ///
+    /// # Errors
+    /// Other timers are armed now, or for other times; nothing is changed.
+    pub fn reorder(&self, order: &[(usize, i64)]) -> Result<(), TimersDiffer> {
+        let mut state = self.state.lock();
+        let sorted = |mut timers: Vec<(usize, i64)>| {
+            timers.sort_unstable();
+            timers
+        };
+        let have = sorted(state.queue.iter().map(|(&(at, _), &key)| (key, at)).collect());
+        if have != sorted(order.to_vec()) {
+            return Err(TimersDiffer);
+        }
+        // The same expiries: the head stays, so nobody need be told.
+        for &(key, at) in order {
+            state.disarm(key);
+            let position = (at, state.next_sequence());
+            state.queue.insert(position, key);
+            state.timers[key].position = Some(position);
+        }
+        Ok(())
     }
 
     /// Whether timers run.

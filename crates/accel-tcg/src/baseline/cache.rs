@@ -8,6 +8,7 @@
 use crate::code_buffer::CodeBuffer;
 use softmmu::{PAGE_SIZE, RamAddr};
 use target_i386::AddressMap;
+use target_i386::debugger::Debugger;
 use target_i386::jit::{Exit, ExitKind, Helper, Link, Owed, Taker, Thunks, Translation};
 
 /// Number of a block, as exit words have it.
@@ -365,6 +366,20 @@ impl Cache {
     /// Kills the block at a RAM address in a mode: something better is there.
     pub fn kill_at(&mut self, ram: RamAddr, key: u32) {
         if let Some(id) = self.find(ram, key) {
+            self.kill(id);
+        }
+    }
+
+    /// Kills the blocks that start at a stop address of the debugger, or run over one.
+    pub fn avoid_stops(&mut self, debugger: &Debugger) {
+        let over = |block: &Block| {
+            let starts = &block.offsets[..block.len()];
+            block.alive && starts.iter().any(|&at| debugger.has_offset(u64::from(at)))
+        };
+        let hit: Vec<BlockId> = (0..self.blocks.len() as BlockId)
+            .filter(|&id| self.blocks[id as usize].as_ref().is_some_and(over))
+            .collect();
+        for id in hit {
             self.kill(id);
         }
     }

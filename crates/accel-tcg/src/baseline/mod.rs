@@ -55,6 +55,8 @@ pub struct Baseline {
     /// Whether each translation is.
     listed: bool,
     watch: Stopwatch,
+    /// The debugger's stop addresses that the code keeps clear of: their generation.
+    stops: u64,
 }
 
 impl CodeHolder for Baseline {
@@ -145,6 +147,7 @@ impl Baseline {
             traced: look.at_executions(),
             listed: look.at_translations(),
             watch: Stopwatch::new(look.stats),
+            stops: 0,
             look,
         }
     }
@@ -197,8 +200,11 @@ impl Baseline {
         // It sees single instructions and short tails.
         interpreter.keep_blocks_short();
         cpu.begin_run(budget);
+        if self.stops != cpu.debugger.generation() {
+            self.avoid_stops(cpu);
+        }
         if let Some(regions) = &mut self.regions {
-            regions.begin();
+            regions.begin(cpu);
         }
         let reason = self.run_blocks(cpu, &mut interpreter);
         if let Some(regions) = &mut self.regions {
@@ -208,6 +214,13 @@ impl Baseline {
         cpu.publish_count();
         self.watch.ran(start);
         reason
+    }
+
+    /// Drops the code that runs over a stop address of the debugger.
+    #[cold]
+    fn avoid_stops(&mut self, cpu: &Vcpu) {
+        self.stops = cpu.debugger.generation();
+        self.cache.avoid_stops(&cpu.debugger);
     }
 
     /// Finds or makes the code for the CPU's next instruction, as if it were to be entered; false if the interpreter has
@@ -413,14 +426,20 @@ impl Baseline {
     }
 
     fn translate(&mut self, cpu: &mut Vcpu, pc: u64, ram: RamAddr, key: Key) -> Option<BlockId> {
+        if cpu.debugger.has_offset(pc) {
+            return None;
+        }
         let mut bytes = [0; WINDOW];
-        let in_page = (softmmu::PAGE_SIZE - pc % softmmu::PAGE_SIZE) as usize;
+        let stop = cpu.debugger.next_offset(pc);
+        let in_page = (stop.unwrap_or(softmmu::PAGE_SIZE) - pc % softmmu::PAGE_SIZE) as usize;
         let window = &mut bytes[..in_page.min(WINDOW)];
         cpu.read_code(pc, ram, window);
         let id = self.cache.next_id();
         let offset = (pc & 0xfff) as u16;
         let (translation, second) = match self.translator.translate(window, offset, key, id) {
             Some(translation) => (translation, None),
+            // The stop is inside of it.
+            None if stop.is_some() => return None,
             None => {
                 let (linear, second) = cpu.fetch_second_page()?;
                 let both = &mut bytes[..decode::MAX_LENGTH];

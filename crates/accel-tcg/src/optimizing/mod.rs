@@ -87,7 +87,7 @@ impl Optimizing {
         let start = self.watch.start();
         let mut interpreter = cpu.take_interpreter();
         cpu.begin_run(budget);
-        self.regions.begin();
+        self.regions.begin(cpu);
         let reason = self.run_blocks(cpu, &mut interpreter);
         self.regions.end();
         cpu.put_interpreter(interpreter);

@@ -20,6 +20,7 @@ use softmmu::{GuestVirt, PAGE_SIZE, RamAddr};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use target_i386::clif::{Region, RegionExit};
+use target_i386::debugger::Debugger;
 use target_i386::jit::{Env, Key};
 use target_i386::{CodeHolder, Vcpu};
 
@@ -149,6 +150,8 @@ pub struct Regions {
     /// How often writes hit the region at a place.
     broken: HashMap<Place, u8>,
     counters: RegionCounters,
+    /// The debugger's stop addresses that the regions keep clear of: their generation.
+    stops: u64,
 }
 
 fn slot_of(pc: u64) -> usize {
@@ -222,6 +225,7 @@ impl Regions {
             next_ticket: 0,
             broken: HashMap::new(),
             counters: RegionCounters::default(),
+            stops: 0,
         }
     }
 
@@ -235,8 +239,31 @@ impl Regions {
     }
 
     /// The vCPU begins a run.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, cpu: &Vcpu) {
         self.client.enter();
+        if self.stops != cpu.debugger.generation() {
+            self.avoid_stops(&cpu.debugger);
+        }
+    }
+
+    /// Drops the regions that run over a stop address of the debugger. All addresses may be looked at again.
+    #[cold]
+    fn avoid_stops(&mut self, debugger: &Debugger) {
+        self.stops = debugger.generation();
+        let hit: Vec<Place> = self
+            .installed
+            .iter()
+            .flatten()
+            .filter(|region| {
+                let over = |&(at, len): &(u16, u16)| debugger.covers(u64::from(at), u64::from(len));
+                region.pieces.iter().any(over)
+            })
+            .map(|region| region.place)
+            .collect();
+        for place in hit {
+            self.drop_region(place, false);
+        }
+        self.slots.fill(NO_SLOT);
     }
 
     /// The run is over.
@@ -462,6 +489,11 @@ impl Regions {
             return At::Nothing;
         };
         let (base, page) = (pc & !(PAGE_SIZE - 1), ram.page());
+        // Not before the debugger's stop has gone.
+        let over = |(at, bytes): &(u16, Box<[u8]>)| cpu.debugger.covers(u64::from(*at), bytes.len() as u64);
+        if compiled.region.bytes.iter().any(over) {
+            return At::Nothing;
+        }
         let mut same = true;
         for (offset, bytes) in &compiled.region.bytes {
             let mut now = vec![0; bytes.len()];

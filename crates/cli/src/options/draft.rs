@@ -5,6 +5,7 @@ use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Log, Recording, Replaying, Time};
+use std::path::PathBuf;
 use target_i386::cpuid;
 
 /// What an option function answers when it does not simply change the draft.
@@ -57,6 +58,11 @@ pub struct Draft {
     pub nographic: bool,
     pub no_reboot: bool,
     pub no_shutdown: bool,
+    pub load_snapshot: Option<String>,
+    pub snapshots: Option<PathBuf>,
+    pub gdb: Option<String>,
+    pub qmp: Vec<String>,
+    pub start_stopped: bool,
     pub log: LogConfig,
 }
 
@@ -393,6 +399,11 @@ impl Draft {
             acpi: !self.no_acpi,
             exit_on_reset: self.no_reboot,
             stay_after_shutdown: self.no_shutdown,
+            snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
+            load_snapshot: self.load_snapshot,
+            gdb: self.gdb,
+            qmp: self.qmp,
+            start_stopped: self.start_stopped,
             signals: true,
         };
         Ok((config, self.log))

@@ -53,6 +53,8 @@ const BOOT: &[CommandOption] = &[
     row("initrd", &[], Some("FILE"), "initial RAM disk; for multiboot \"FILE ARGS,FILE ARGS\"", |d, v| { d.initrd = Some(v.to_owned()); Ok(()) }),
     row("append", &[], Some("TEXT"), "the kernel's command line", |d, v| { d.append = Some(v.to_owned()); Ok(()) }),
     row("bios", &[], Some("FILE"), "firmware: not in this version", |_, _| Err("firmware is not supported in this version; boot a kernel directly with -kernel".into())),
+    row("loadvm", &[], Some("NAME"), "begin as the machine was at the monitor's 'savevm NAME'", |d, v| { d.load_snapshot = Some(v.to_owned()); Ok(()) }),
+    row("snapshots", &[], Some("DIRECTORY"), "where snapshots are kept, as NAME.reprise-snapshot; default: the current directory", |d, v| { d.snapshots = Some(v.into()); Ok(()) }),
     row("no-reboot", &[], None, "a reset of the guest ends the emulator", |d, _| { d.no_reboot = true; Ok(()) }),
     row("no-shutdown", &[], None, "power-off stops the guest but not the emulator", |d, _| { d.no_shutdown = true; Ok(()) }),
 ];
@@ -63,11 +65,15 @@ const CONSOLE: &[CommandOption] = &[
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
+    row("qmp", &[], Some("DEVICE"), "QMP, the monitor for programs: unix:PATH,server=on,wait=off, tcp:…, stdio", |d, v| { d.qmp.push(v.to_owned()); Ok(()) }),
     row("debugcon", &[], Some("DEVICE"), "port E9h writes to DEVICE: as for -serial", |d, v| { d.debugcon = Some((0xe9, 0xe9, v.to_owned())); Ok(()) }),
 ];
 
 #[rustfmt::skip]
 const INSIDE: &[CommandOption] = &[
+    row("s", &[], None, "short for -gdb tcp::1234", |d, _| { d.gdb = Some("tcp::1234".to_owned()); Ok(()) }),
+    row("S", &[], None, "wait for 'continue' of a debugger or 'cont' of the monitor before the first instruction", |d, _| { d.start_stopped = true; Ok(()) }),
+    row("gdb", &[], Some("DEVICE"), "where a debugger connects: tcp::PORT, unix:PATH, stdio", |d, v| { d.gdb = Some(v.to_owned()); Ok(()) }),
     row("d", &[], Some("ITEM[,ITEM]"), "log items; 'help' lists them", draft::log_items),
     row("D", &[], Some("FILE"), "log into FILE instead of standard error", |d, v| { d.log.file = Some(v.to_owned()); Ok(()) }),
     row("dfilter", &[], Some("RANGE[,RANGE]"), "in_asm, out_asm, clif, exec and cpu only for code in START..END, START+LENGTH or START-LENGTH", draft::log_filter),

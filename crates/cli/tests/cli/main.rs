@@ -14,4 +14,6 @@ mod looking;
 mod monitor;
 mod process;
 mod pty;
+mod replay_log;
+mod snapshots;
 mod terminal;

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 const PROMPT: &str = "(reprise) ";
 
 /// A person's end of the monitor's socket.
-struct Client(UnixStream);
+pub struct Client(UnixStream);
 
 impl Client {
     /// Connects as soon as there is somebody.
-    fn connect(path: &Path) -> Self {
+    pub fn connect(path: &Path) -> Self {
         let start = Instant::now();
         loop {
             match UnixStream::connect(path) {
@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// The answer to one command, without its echo.
-    fn ask(&mut self, line: &str) -> String {
+    pub fn ask(&mut self, line: &str) -> String {
         self.0
             .write_all(format!("{line}\n").as_bytes())
             .expect("the monitor listens");
@@ -175,7 +175,7 @@ fn on_counted_time() {
 
 /// Forty times: count down from five million, print the PIT's counter in digits `A`..`P`; then exit by port F4h.
 #[rustfmt::skip]
-const CLOCK: &[u8] = &[
+pub const CLOCK: &[u8] = &[
     0xbf, 40, 0, 0, 0,                              // mov edi, 40
     0xb9, 0x40, 0x4b, 0x4c, 0x00,                   // again: mov ecx, 5000000
     0xe2, 0xfe,                                     // loop $

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ram_layout::{GIB, MIB};
-use hw_core::NullSink;
 use hw_core::testing::TestClock;
+use hw_core::{NullSink, SavedState};
 use proptest::prelude::*;
 use softmmu::GuestPhys;
 use softmmu::lock::Solo;
@@ -391,54 +391,144 @@ const PORTS: &[u64] = &[
     0x700, 0xcf8, 0xcf9, 0xcfa, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xc000, 0xc002, 0xafe0, 0xf4,
 ];
 
+type Access = (u8, u16, u32, u32);
+/// Device states, memory map, timers.
+type Everything = (Vec<(String, SavedState)>, Vec<String>, Vec<(usize, i64)>);
+
+/// Fails with what is different, and with no more than that.
+fn assert_same(found: &Everything, expected: &Everything) {
+    for (found, expected) in found.0.iter().zip(&expected.0) {
+        assert_eq!(found, expected);
+    }
+    for (found, expected) in found.1.iter().zip(&expected.1) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.2, expected.2, "timers");
+    assert_eq!(
+        (found.0.len(), found.1.len()),
+        (expected.0.len(), expected.1.len())
+    );
+}
+
+fn accesses() -> impl Strategy<Value = Vec<Access>> {
+    let one = (
+        0u8..10,
+        any::<u16>(),
+        prop::sample::select(vec![1u32, 2, 4]),
+        any::<u32>(),
+    );
+    prop::collection::vec(one, 0..150)
+}
+
+impl Rig {
+    fn access(&self, (kind, place, size, value): Access) {
+        let port = PORTS[place as usize % PORTS.len()];
+        let mmio = match place & 3 {
+            0 => 0xfee0_0000 + (place as u64 >> 2 & 0xff0),
+            1 => 0xfec0_0000 + (place as u64 >> 2 & 0x1f),
+            2 => 0xfed0_0000 + (place as u64 >> 2 & 0x3f8),
+            _ => 0xa_0000 + place as u64 * 8,
+        };
+        match kind {
+            0 | 1 => drop(self.pc.io.load(GuestPhys(port), size)),
+            2 | 3 => drop(self.pc.io.store(GuestPhys(port), size, value as u64)),
+            4 => drop(self.pc.io.store(GuestPhys(place as u64), size, value as u64)),
+            5 => {
+                let function = [0u64, 0x800, 0x900, 0xb00][place as usize & 3];
+                self.out(0xcf8, 4, 0x8000_0000 | function | place as u64 >> 2 & 0xfc);
+                self.out(0xcfc, 4, value as u64);
+            }
+            6 => drop(self.pc.memory.load(GuestPhys(mmio), 4)),
+            7 => drop(self.pc.memory.store(GuestPhys(mmio), 4, value as u64)),
+            8 => self.clock.advance(value as i64 >> 4),
+            _ => {
+                let _ = self.pc.platforms[0].acknowledge_interrupt();
+            }
+        }
+    }
+
+    /// All of the board that a guest could tell.
+    fn everything(&self) -> Everything {
+        let map = self.pc.map().describe();
+        // What is where, not the tree it comes from, which has parts that are made when they are first needed.
+        let map = map
+            .lines()
+            .filter(|line| line.starts_with("  ") && !line.contains("(prio "));
+        let map = map.map(str::to_owned);
+        (self.pc.save_devices(), map.collect(), self.clock.timers().armed())
+    }
+
+    fn load_devices(&self, saved: &[(String, SavedState)]) -> Result<(), PcStateError> {
+        let find = |name: &str| Some(&saved.iter().find(|(of, _)| of == name)?.1);
+        self.pc.load_devices(find)
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever a guest does with ports, registers in memory and time: no panic, and the state comes back.
+    /// Whatever a guest does with ports, registers in memory and time: no panic, and the whole board comes back, into
+    /// a board that has seen other things, and from then on does what the first does.
     #[test]
-    fn arbitrary_accesses(
-        actions in prop::collection::vec(
-            (0u8..10, any::<u16>(), prop::sample::select(vec![1u32, 2, 4]), any::<u32>()),
-            0..150,
-        ),
-    ) {
-        let rig = Rig::new();
-        for (kind, place, size, value) in actions {
-            let port = PORTS[place as usize % PORTS.len()];
-            let mmio = match place & 3 {
-                0 => 0xfee0_0000 + (place as u64 >> 2 & 0xff0),
-                1 => 0xfec0_0000 + (place as u64 >> 2 & 0x1f),
-                2 => 0xfed0_0000 + (place as u64 >> 2 & 0x3f8),
-                _ => 0xa_0000 + place as u64 * 8,
-            };
-            match kind {
-                0 | 1 => drop(rig.pc.io.load(GuestPhys(port), size)),
-                2 | 3 => drop(rig.pc.io.store(GuestPhys(port), size, value as u64)),
-                4 => drop(rig.pc.io.store(GuestPhys(place as u64), size, value as u64)),
-                5 => {
-                    rig.out(0xcf8, 4, 0x8000_0000 | [0u64, 0x800, 0x900, 0xb00][place as usize & 3]
-                        | place as u64 >> 2 & 0xfc);
-                    rig.out(0xcfc, 4, value as u64);
-                }
-                6 => drop(rig.pc.memory.load(GuestPhys(mmio), 4)),
-                7 => drop(rig.pc.memory.store(GuestPhys(mmio), 4, value as u64)),
-                8 => rig.clock.advance(value as i64 >> 4),
-                _ => {
-                    let _ = rig.pc.platforms[0].acknowledge_interrupt();
-                }
-            }
+    fn arbitrary_accesses(before in accesses(), others in accesses(), after in accesses()) {
+        let (rig, other) = (Rig::new(), Rig::new());
+        before.iter().for_each(|&access| rig.access(access));
+        others.iter().for_each(|&access| other.access(access));
+        let (saved, mine) = (rig.everything(), other.everything());
+        let (now, then) = (rig.clock.now_ns(), other.clock.now_ns());
+        let become_of = |now: i64, of: &Everything| {
+            other.clock.set(now);
+            other.load_devices(&of.0).unwrap();
+            let _ = other.clock.timers().reorder(&of.2);
+            assert_same(&other.everything(), of);
+        };
+        become_of(now, &saved);
+        become_of(then, &mine);
+        become_of(now, &saved);
+        for &access in &after {
+            rig.access(access);
+            other.access(access);
         }
-        let other = Rig::new();
-        for (from, to) in rig.pc.devices.iter().zip(&other.pc.devices) {
-            let saved = from.save();
-            to.load(&saved).unwrap();
-            prop_assert_eq!(to.save(), saved, "{}", from.name());
-        }
+        assert_same(&other.everything(), &rig.everything());
         rig.pc.reset();
     }
 }
 
-/// Two machines may live in one process one after the other: a board that is dropped leaves nothing behind.
+/// A board with every device in use refuses what is not a state of its, one device at a time, and that device is then
+/// as before.
+#[test]
+fn damaged_states_are_refused() {
+    let rig = Rig::new();
+    rig.out(0x3f9, 1, 0xf);
+    rig.out(0x70, 1, 0x8b);
+    for device in &rig.pc.devices {
+        let (name, good) = (device.name(), device.save());
+        let with = |version: u16, bytes: &[u8]| SavedState {
+            version,
+            bytes: bytes.to_vec(),
+        };
+        for bad in [
+            with(good.version + 1, &good.bytes),
+            with(good.version, &good.bytes[..good.bytes.len() - 1]),
+            with(good.version, &[]),
+        ] {
+            assert!(device.load(&bad).is_err(), "{name} takes {bad:?}");
+            assert_eq!(device.save(), good, "{name}");
+        }
+        // Flipped bits make another state, or none; never a panic.
+        for at in 0..good.bytes.len() * 8 {
+            let mut flipped = good.clone();
+            flipped.bytes[at / 8] ^= 1 << (at % 8);
+            let _ = device.load(&flipped);
+        }
+        device.load(&good).unwrap();
+        assert_eq!(device.save(), good, "{name}");
+    }
+    let mut states = rig.pc.save_devices();
+    states.remove(3);
+    assert!(matches!(rig.load_devices(&states), Err(PcStateError::Missing(_))));
+}
+
 #[test]
 fn dropping_frees_everything() {
     let rig = Rig::with(64 * MIB, |_| {});

@@ -147,6 +147,8 @@ impl Device for Serial {
         let uart = Uart::try_from(state.decode::<saved::State>(saved::VERSION)?)?;
         schedule(&self.timer, uart.timeout_at);
         *self.uart.lock() = uart;
+        // A backend that was told there is no room would wait for ever if there is now.
+        self.sink.accepts_input();
         Ok(())
     }
 }

@@ -16,6 +16,9 @@ pub(super) const NOTDIRTY: u64 = 1 << 3;
 /// Writes vanish.
 pub(super) const DISCARD: u64 = 1 << 4;
 
+/// Every access has to be seen; it is done as without this flag.
+pub(super) const WATCHED: u64 = 1 << 5;
+
 /// Marks an entry that is not RAM.
 const NO_RAM: RamAddr = RamAddr(u64::MAX);
 

@@ -109,4 +109,17 @@ impl Tlb {
             });
         }
     }
+
+    /// As [`Tlb::reprotect`], for a vCPU that has executed nothing since the pages were cleaned: it writes them in
+    /// sight from now on, and has not written them.
+    pub fn protect_cleaned(&mut self) {
+        let dirty = &self.dirty;
+        for table in &mut self.tables {
+            table.for_each_mut(|entry, _| {
+                if entry.writes_unseen() && dirty.tracks_writes(entry.ram) {
+                    entry.write.set(NOTDIRTY);
+                }
+            });
+        }
+    }
 }

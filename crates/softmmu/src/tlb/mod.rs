@@ -31,6 +31,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod types;
+mod watch;
 
 use std::mem::offset_of;
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub struct Tlb {
     tables: [Table; MMU_INDEXES],
     fetch: FetchTable,
     asid: u16,
+    /// Linear pages whose accesses are to be seen.
+    watched: Vec<GuestVirt>,
     dirty: Arc<DirtyMemory>,
     /// Keeps every block mapped that any entry points into.
     blocks: Blocks,
@@ -75,6 +78,7 @@ impl Tlb {
             }
             (&raw mut (*at).fetch).write(FetchTable::new());
             (&raw mut (*at).asid).write(0);
+            (&raw mut (*at).watched).write(Vec::new());
             (&raw mut (*at).dirty).write(dirty);
             (&raw mut (*at).blocks).write(Blocks(Vec::new()));
             tlb.assume_init()
@@ -194,7 +198,10 @@ impl Tlb {
         if fill.access == Access::Fetch {
             self.fetch.fill(idx, fill, ram, self.asid);
         } else {
-            let entry = Entry::new(fill, ram, &self.dirty);
+            let mut entry = Entry::new(fill, ram, &self.dirty);
+            if self.is_watched(fill.vaddr) {
+                entry.set_watched(true);
+            }
             self.tables[idx.raw()].fill(entry, Full::new(fill, self.asid));
         }
     }

@@ -93,5 +93,6 @@ impl Tlb {
         self.tables
             .iter_mut()
             .for_each(|table| table.park_all_but(state.asid));
+        self.flag_watched();
     }
 }

@@ -9,7 +9,7 @@ use crate::tsc::TSC_HZ;
 pub const HYPERVISOR_SIGNATURE: &[u8; 12] = b"RepriseVirt\0";
 
 /// Where a processor stands among the others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Topology {
     /// Initial local APIC id.
     pub apic_id: u32,

@@ -6,9 +6,10 @@
 
 use super::features::IMPLEMENTED;
 use crate::features::Features;
+use serde::{Deserialize, Serialize};
 
 /// Whose rules hold where Intel's and AMD's differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Vendor {
     /// GenuineIntel.
     Intel,
@@ -27,7 +28,7 @@ impl Vendor {
 }
 
 /// One CPU model: all that CPUID and the feature checks need to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
     /// Name for `-cpu`.
     pub name: String,

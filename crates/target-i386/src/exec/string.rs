@@ -116,6 +116,9 @@ fn stretch(cpu: &Vcpu, insn: &Insn, segment: u8, offset: u64) -> Option<(GuestVi
         return None;
     }
     let linear = cpu.linear(segment, offset);
+    if cpu.tlb.is_watched(GuestVirt(linear)) {
+        return None;
+    }
     let to_wrap = address_mask(insn).wrapping_sub(offset).saturating_add(1);
     Some((GuestVirt(linear), (PAGE_SIZE - linear % PAGE_SIZE).min(to_wrap)))
 }

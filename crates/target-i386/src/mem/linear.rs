@@ -37,6 +37,12 @@ impl Vcpu {
 
     #[inline(never)]
     fn read_linear_slow<T: Operand>(&mut self, addr: u64, privilege: Privilege) -> Result<T, Fault> {
+        let value = self.read_linear_filling(addr, privilege)?;
+        self.debug_access(addr, T::SIZE, Access::Read);
+        Ok(value)
+    }
+
+    fn read_linear_filling<T: Operand>(&mut self, addr: u64, privilege: Privilege) -> Result<T, Fault> {
         if crosses(addr, T::SIZE) {
             let mut bytes = [0; 32];
             let bytes = &mut bytes[..T::SIZE as usize];
@@ -63,6 +69,17 @@ impl Vcpu {
 
     #[inline(never)]
     fn write_linear_slow<T: Operand>(
+        &mut self,
+        addr: u64,
+        privilege: Privilege,
+        value: T,
+    ) -> Result<(), Fault> {
+        self.write_linear_filling(addr, privilege, value)?;
+        self.debug_access(addr, T::SIZE, Access::Write);
+        Ok(())
+    }
+
+    fn write_linear_filling<T: Operand>(
         &mut self,
         addr: u64,
         privilege: Privilege,
@@ -129,6 +146,7 @@ impl Vcpu {
                 match self.tlb.slow_cas(mmu, GuestVirt(addr), old, new) {
                     Slow::Done(Ok(_)) => {
                         self.after_slow_store();
+                        self.debug_access(addr, T::SIZE, Access::Write);
                         return Ok(result);
                     }
                     Slow::Done(Err(_)) => continue,

@@ -97,13 +97,13 @@ impl Fpu {
 
     /// Sets status and TOP from a status word; ES and B need recomputing.
     #[inline]
-    pub(super) fn set_status_word(&mut self, word: u16) {
+    pub fn set_status_word(&mut self, word: u16) {
         self.status = word & !(7 << 11);
         self.top = (word >> 11 & 7) as u8;
     }
 
     /// The 16-bit tag word, by physical register: 0 valid, 1 zero, 2 special, 3 empty.
-    pub(super) fn tag_word(&self) -> u16 {
+    pub fn tag_word(&self) -> u16 {
         (0..8).fold(0, |word, i| {
             let tag = match F80::from(self.st[i]).class() {
                 _ if self.empty >> i & 1 != 0 => 3,
@@ -116,7 +116,7 @@ impl Fpu {
     }
 
     /// Which registers are empty, from a 16-bit tag word.
-    pub(super) fn set_tag_word(&mut self, word: u16) {
+    pub fn set_tag_word(&mut self, word: u16) {
         self.empty = (0..8).fold(0, |empty, i| empty | u8::from(word >> (2 * i) & 3 == 3) << i);
     }
 

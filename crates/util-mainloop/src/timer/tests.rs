@@ -284,3 +284,32 @@ fn armed_by_others_while_one_thread_runs_them() {
     owner.join().unwrap();
     assert_eq!(fired.load(Ordering::Relaxed), 900);
 }
+
+/// Armed in another order than they shall run: by number, and for other times.
+#[test]
+fn order_is_restored() {
+    let (clock, list) = list_at(0);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let timers: Vec<_> = (0..4).map(|name| logging(&list, &log, name)).collect();
+    for (name, at) in [(2, 10), (0, 10), (3, 5), (1, 10)] {
+        timers[name].arm(at);
+    }
+    let order = list.armed();
+    assert_eq!(order, [(3, 5), (2, 10), (0, 10), (1, 10)]);
+    timers.iter().for_each(Timer::cancel);
+    for (name, at) in [(0, 10), (1, 10), (2, 10), (3, 5)] {
+        assert_eq!(list.reorder(&order), Err(TimersDiffer));
+        timers[name].arm(at);
+    }
+    list.reorder(&order).unwrap();
+    assert_eq!(list.armed(), order);
+    let mut wrong = order.clone();
+    wrong[0].1 = 6;
+    assert_eq!(list.reorder(&wrong), Err(TimersDiffer));
+    // Armed anew, a timer still queues behind the others.
+    timers[2].arm(10);
+    clock.set(10);
+    list.run_expired();
+    let ran: Vec<_> = log.lock().iter().map(|(name, _)| *name).collect();
+    assert_eq!(ran, [3, 0, 1, 2]);
+}

@@ -1,0 +1,162 @@
+//! A machine's CPUs and memory as a debugger looks at them: [`gdb_server::Debuggee`].
+//!
+//! Called by the main loop between two of its periods, without the big lock, while the CPUs are stopped.
+
+use super::registers;
+use accel_tcg::Cpus;
+use gdb_server::{Debuggee, Points, Refused, Registers, Space, WatchKind};
+use hw_i386::pc::Pc;
+use softmmu::{GuestPhys, PAGE_SIZE, Translation};
+use std::sync::Arc;
+use target_i386::debugger::{Watch, WatchKind as CpuWatchKind};
+use target_i386::{Vcpu, paging};
+use util_mainloop::BigLock;
+
+/// What a debugger session holds of the machine.
+pub struct Attached {
+    cpus: Arc<Cpus>,
+    pc: Arc<Pc>,
+    lock: Arc<BigLock>,
+    wide: bool,
+    replays: bool,
+}
+
+impl Attached {
+    /// The machine of these `cpus`; `wide` if they know 64-bit mode.
+    pub fn new(cpus: Arc<Cpus>, pc: Arc<Pc>, lock: Arc<BigLock>, wide: bool) -> Self {
+        Self {
+            cpus,
+            pc,
+            lock,
+            wide,
+            replays: false,
+        }
+    }
+
+    /// Whether the machine knows its past.
+    pub fn set_replays(&mut self, replays: bool) {
+        self.replays = replays;
+    }
+
+    /// Runs `work` on a CPU's thread, between two instructions.
+    fn on_cpu<R: Send + 'static>(&self, cpu: usize, work: impl FnOnce(&mut Vcpu) -> R + Send + 'static) -> R {
+        let mut big = self.lock.lock();
+        self.cpus.run_on_cpu(&mut big, cpu, work)
+    }
+
+    /// Where `addr` lies in physical memory.
+    fn physical(&self, cpu: usize, space: Space, addr: u64) -> Option<u64> {
+        match space {
+            Space::Physical => Some(addr),
+            Space::Virtual => self.on_cpu(cpu, move |vcpu| {
+                vcpu.view.refresh();
+                paging::look_up(vcpu, addr).map(|page| page.phys)
+            }),
+        }
+    }
+
+    /// RAM or ROM, and whether the guest may write it. Looking at a device would change the device.
+    fn memory(&self, physical: u64) -> Option<bool> {
+        match self.pc.memories[0].translate(GuestPhys(physical)) {
+            Translation::Ram(hit) => Some(hit.writable()),
+            Translation::Io => None,
+        }
+    }
+}
+
+impl Debuggee for Attached {
+    fn cpus(&self) -> usize {
+        self.cpus.count()
+    }
+
+    fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    fn describe_cpu(&self, cpu: usize) -> String {
+        let activity = self.on_cpu(cpu, |vcpu| vcpu.state.activity);
+        format!("CPU#{cpu} [{activity:?}]")
+    }
+
+    fn registers(&mut self, cpu: usize) -> Registers {
+        let wide = self.wide;
+        self.on_cpu(cpu, move |vcpu| registers::of(vcpu, wide))
+    }
+
+    fn set_registers(&mut self, cpu: usize, new: &Registers) -> Result<(), Refused> {
+        let new = new.clone();
+        self.on_cpu(cpu, move |vcpu| registers::set(vcpu, &new))
+    }
+
+    fn read(&mut self, cpu: usize, space: Space, addr: u64, to: &mut [u8]) -> usize {
+        let mut done = 0;
+        while done < to.len() {
+            let at = addr.wrapping_add(done as u64);
+            let in_page = (PAGE_SIZE - at % PAGE_SIZE) as usize;
+            let end = (done + in_page).min(to.len());
+            let piece = &mut to[done..end];
+            let Some(physical) = self
+                .physical(cpu, space, at)
+                .filter(|&at| self.memory(at).is_some())
+            else {
+                break;
+            };
+            if self.pc.memories[0].read(GuestPhys(physical), piece).is_err() {
+                break;
+            }
+            done = end;
+        }
+        done
+    }
+
+    fn write(&mut self, cpu: usize, space: Space, addr: u64, from: &[u8]) -> Result<(), Refused> {
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        while done < from.len() {
+            let at = addr.wrapping_add(done as u64);
+            let end = (done + (PAGE_SIZE - at % PAGE_SIZE) as usize).min(from.len());
+            let physical = self.physical(cpu, space, at).ok_or(Refused)?;
+            let writable = self.memory(physical).ok_or(Refused)?;
+            pieces.push((GuestPhys(physical), writable, done..end));
+            done = end;
+        }
+        let _big = self.lock.lock();
+        for (at, writable, range) in pieces {
+            let written = if writable {
+                self.pc.memories[0].write(at, &from[range])
+            } else {
+                self.pc.memories[0].write_rom(at, &from[range])
+            };
+            written.map_err(|_| Refused)?;
+        }
+        Ok(())
+    }
+
+    fn set_points(&mut self, points: &Points) {
+        let stops = points.stops();
+        let watches: Vec<Watch> = points
+            .watches
+            .iter()
+            .map(|watch| Watch {
+                addr: watch.addr,
+                len: watch.len,
+                kind: match watch.kind {
+                    WatchKind::Write => CpuWatchKind::Write,
+                    WatchKind::Read => CpuWatchKind::Read,
+                    WatchKind::Access => CpuWatchKind::Access,
+                },
+            })
+            .collect();
+        for cpu in 0..self.cpus.count() {
+            let (stops, watches) = (stops.clone(), watches.clone());
+            self.on_cpu(cpu, move |vcpu| {
+                vcpu.set_stops(&stops);
+                vcpu.set_watches(&watches);
+            });
+        }
+    }
+
+    fn replays(&self) -> bool {
+        self.replays
+    }
+}
