@@ -15,7 +15,7 @@ use crate::serial::SerialLine;
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
-use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
 use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -95,6 +95,7 @@ pub struct Parts {
 /// What of the configuration concerns running.
 pub struct Remaining {
     pub name: Option<String>,
+    pub threads: Threads,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
@@ -131,8 +132,14 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         digest_every: parts.digest_every,
     });
     let events = Arc::clone(&requests) as _;
-    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(journal), events)
-        .context("starting the CPUs' thread")?;
+    let cpus = Cpus::spawn(
+        seats,
+        parts.config.threads,
+        Arc::clone(&parts.lock),
+        parts.time.base(journal),
+        events,
+    )
+    .context("starting the CPUs' threads")?;
     let cpus = Arc::new(cpus);
     let weak = Arc::downgrade(&cpus);
     requests.set_stop(move || {
@@ -309,6 +316,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
         chardevs.push(backend);
     }
+    let threads = config.threads();
     let wide = config.cpu.has(Features::LM);
     let model = Arc::new(config.cpu);
     let vcpu = |(n, signals)| {
@@ -318,7 +326,11 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             io: Arc::clone(&pc.io),
             signals,
             platform: Arc::clone(&pc.platforms[place]),
-            count: Arc::clone(&time.count),
+            // No clock reads the counts of CPUs that execute at the same time.
+            count: match threads {
+                Threads::Single => Arc::clone(&time.count),
+                Threads::Multi => Arc::default(),
+            },
             model: Arc::clone(&model),
             topology: layout.topology(place as u32),
         })
@@ -327,6 +339,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     Ok(Parts {
         config: Remaining {
             name: config.name,
+            threads,
             execution: config.execution,
             look: config.look,
             start_stopped: config.start_stopped,

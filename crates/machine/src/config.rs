@@ -1,7 +1,7 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::{BootFiles, Log};
-use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
 use std::fmt;
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub struct Config {
     pub time: Time,
     /// Whether the run is recorded, or follows a recording; both take counted time.
     pub log: Log,
+    /// On how many host threads the CPUs run, where that is a choice: none means one each if there are several and time is
+    /// the host's.
+    pub threads: Option<Threads>,
     /// What runs guest code.
     pub execution: ExecutionConfig,
     /// What is shown of it.
@@ -75,6 +78,7 @@ impl Default for Config {
             debug_exit: None,
             time: Time::Host,
             log: Log::None,
+            threads: None,
             execution: ExecutionConfig::default(),
             look: Look::default(),
             hpet: true,
@@ -87,6 +91,18 @@ impl Default for Config {
             qmp: Vec::new(),
             start_stopped: false,
             signals: false,
+        }
+    }
+}
+
+impl Config {
+    /// On how many host threads the CPUs run.
+    pub fn threads(&self) -> Threads {
+        match (self.threads, self.time) {
+            (_, Time::Counted(..)) => Threads::Single,
+            (Some(threads), Time::Host) => threads,
+            (None, Time::Host) if self.layout.cpus > 1 => Threads::Multi,
+            (None, Time::Host) => Threads::Single,
         }
     }
 }

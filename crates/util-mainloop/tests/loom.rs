@@ -6,6 +6,7 @@
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 use std::sync::Arc;
+use util_mainloop::Exclusive;
 use util_mainloop::bh::BottomHalves;
 use util_mainloop::clock::{ClockSource, HostClock};
 use util_mainloop::lock::{BigCondvar, BigLock, Gate, TicketLock, Witness};
@@ -437,5 +438,42 @@ fn armed_during_a_run() {
             (1, 1)
         );
         assert!(!timer.is_pending());
+    });
+}
+
+/// Two workers, one of which wants to be alone in the middle of its run, and a third thread that wants to be: nobody runs
+/// while somebody is alone, no wake-up is lost, and all come to an end.
+#[test]
+fn exclusive_sections() {
+    loom::model(|| {
+        let group = Arc::new(Exclusive::new());
+        let (running, alone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let check = |running: &AtomicUsize, alone: &AtomicUsize| {
+            assert_eq!(alone.fetch_add(1, Ordering::SeqCst), 0, "two are alone");
+            assert_eq!(running.load(Ordering::SeqCst), 0, "somebody runs");
+            alone.fetch_sub(1, Ordering::SeqCst);
+        };
+        let work = |within: bool| {
+            let (group, running, alone) = (group.clone(), running.clone(), alone.clone());
+            thread::spawn(move || {
+                group.run(|| {
+                    running.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    if within {
+                        group.alone_within(|| (), || check(&running, &alone));
+                        running.fetch_add(1, Ordering::SeqCst);
+                        assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            })
+        };
+        let workers = [work(true), work(false)];
+        // Nested: the inner one is part of the outer.
+        group.alone(|| (), || group.alone(|| (), || check(&running, &alone)));
+        for worker in workers {
+            worker.join().unwrap();
+        }
     });
 }
