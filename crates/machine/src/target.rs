@@ -7,7 +7,7 @@ use crate::mappings;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
 use monitor::{InfoTopic, SnapshotAction, Target, Unreadable};
-use replay::{Control, Shutdown};
+use replay::{Control, Mode, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
 use target_i386::{Vcpu, paging, registers};
@@ -106,6 +106,9 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
+        if action == SnapshotAction::Load && self.machine.replay.mode() != Mode::None {
+            return Err("the run has a log, in which this would not be".into());
+        }
         match action {
             SnapshotAction::Save => self.machine.save_named(self.period, name),
             SnapshotAction::Load => self.machine.load_named(self.period, name),
