@@ -125,12 +125,17 @@ impl Machine {
         }
     }
 
-    /// Sends the events, and STOP or RESUME if that has changed since the last call.
-    pub(crate) fn tell_events(&mut self) {
+    /// Keeps STOP or RESUME for the QMP clients, if that has changed since the last call.
+    fn tell_run_state(&mut self) {
         let running = self.state == RunState::Running;
         if std::mem::replace(&mut self.told_running, running) != running {
             self.tell(if running { Event::Resume } else { Event::Stop });
         }
+    }
+
+    /// Sends the events.
+    pub(crate) fn tell_events(&mut self) {
+        self.tell_run_state();
         for event in std::mem::take(&mut self.events) {
             for server in &mut self.qmp {
                 server.event(event);
@@ -169,7 +174,7 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
 
     fn stop(&mut self) {
         monitor::Target::stop(self);
-        self.machine.tell_events();
+        self.machine.tell_run_state();
     }
 
     fn cont(&mut self) -> Result<(), Error> {
@@ -177,7 +182,7 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
             return Err(Error::generic("Resetting the Virtual Machine is required"));
         }
         monitor::Target::cont(self);
-        self.machine.tell_events();
+        self.machine.tell_run_state();
         Ok(())
     }
 
