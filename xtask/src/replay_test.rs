@@ -80,7 +80,7 @@ pub fn run(workspace: &Path, reprise: &Path, options: &Options) -> Result<()> {
         }
         bar.inc(1);
     }
-    test.killed(rows[0]).context("a recorder that was killed")?;
+    test.killed(rows::WAITING).context("a recorder that was killed")?;
     bar.inc(1);
     test.damaged().context("logs that came to harm")?;
     bar.finish_and_clear();
@@ -195,9 +195,9 @@ impl Test<'_> {
         let log = self.place.join("killed");
         let machine = self.machine(row, "baseline")?;
         let mut console = Console::start(self.reprise, &self.record(&log, &machine), LIMIT)?;
-        console.expect("Run /init as init process")?;
-        // Blocks are written about once a second.
-        std::thread::sleep(Duration::from_millis(300));
+        console.expect("# ")?;
+        // Blocks are written about once a second; some of the second is to be lost.
+        std::thread::sleep(Duration::from_millis(1700));
         let seen = console.kill()?;
         let (_, status, again) = self.replay(&log, "baseline")?;
         ensure!(status == 0, "the replay ended with {status}\n{again}");

@@ -81,6 +81,15 @@ poweroff -f
 sleep 1000
 ";
 
+/// A guest that waits at its prompt until it is killed.
+pub const WAITING: &Row = &Row {
+    name: "waiting",
+    flavour: Flavour::Cloud,
+    cpus: "1",
+    guest: Guest::Work("shell"),
+    steps: &[],
+};
+
 const PROMPT: Step = Expect("# ");
 
 #[rustfmt::skip]
