@@ -394,14 +394,14 @@ impl Prepared {
             Log::None => Self::None,
             Log::Record(recording) => {
                 let machine = Recorded::new(config, &recording.options, recording.digest_every);
-                let facts = facts(config, boot, rtc_seconds, recording.strict);
+                let facts = facts(config, boot, rtc_seconds);
                 let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
                 let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
                 Self::Record(recording, Box::new(header))
             }
             Log::Replay(replaying) => {
                 let machine = Recorded::new(config, &[], 0);
-                replaying.check(&machine, &facts(config, boot, rtc_seconds, false))?;
+                replaying.check(&machine, &facts(config, boot, rtc_seconds))?;
                 Self::Replay(replaying)
             }
         })

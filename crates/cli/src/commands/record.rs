@@ -1,4 +1,4 @@
-//! `reprise record LOG [--ring SIZE] [--max SIZE] [--strict] -- OPTIONS`: runs a machine and writes down what a replay needs.
+//! `reprise record LOG [--max SIZE] -- OPTIONS`: runs a machine and writes down what a replay needs.
 
 use crate::options::{self, Request, size};
 use accel_tcg::{InstructionTime, Sleep};
@@ -9,14 +9,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-reprise record LOG [--ring SIZE] [--max SIZE] [--strict] -- OPTIONS
+reprise record LOG [--max SIZE] -- OPTIONS
 
 Runs a machine as 'reprise OPTIONS' does, and records it: 'reprise replay LOG' runs it again, exact to the
 instruction. Time is counted (-icount shift=0,sleep=on unless OPTIONS say otherwise).
 
-  --ring SIZE   LOG is a directory that keeps about the last SIZE bytes
   --max SIZE    stop recording, not the guest, before LOG has more than SIZE bytes
-  --strict      interrupts and exceptions are written and checked, too
 ";
 
 /// Time of a recording, unless its options say otherwise.
@@ -29,7 +27,7 @@ pub fn default_time() -> Time {
 pub fn run(args: &[OsString]) -> Result<ExitCode> {
     let mut words = args.iter().map(|word| word.to_string_lossy().into_owned());
     let mut recording: Option<Recording> = None;
-    let (mut ring, mut max, mut strict) = (None, None, false);
+    let mut max = None;
     let number = |name: &str, words: &mut dyn Iterator<Item = String>| -> Result<u64> {
         let text = words
             .next()
@@ -44,18 +42,14 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
                 print!("{HELP}");
                 return Ok(ExitCode::SUCCESS);
             }
-            Some("--ring") => ring = Some(number("--ring", &mut words)?),
             Some("--max") => max = Some(number("--max", &mut words)?),
-            Some("--strict") => strict = true,
             Some(other) if other.starts_with('-') => bail!("record: {other}: no option of 'record'"),
             Some(path) if recording.is_none() => recording = Some(Recording::to(path)),
             Some(other) => bail!("record: {other}: one LOG, then -- and the machine's options"),
         }
     }
     let mut recording = recording.ok_or_else(|| anyhow!("record: a LOG is missing"))?;
-    recording.ring = ring;
     recording.max_bytes = max;
-    recording.strict = strict;
     let options: Vec<String> = words.collect();
     let request = options::parse(options.iter().map(OsString::from))?;
     let Request::Run(mut config, log) = request else {

@@ -49,7 +49,6 @@ pub struct Draft {
     pub icount: Option<(InstructionTime, Sleep)>,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
-    pub rr_strict: bool,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub no_hpet: bool,
@@ -258,9 +257,8 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
                 })
             }
             "rrfile" => draft.rr_file = Some(value.to_owned()),
-            "rrstrict" => draft.rr_strict = switch(key, value)?,
-            "align" if !switch(key, value)? => {}
-            "align" | "rrsnapshot" => {
+            "align" | "rrstrict" if !switch(key, value)? => {}
+            "align" | "rrsnapshot" | "rrstrict" => {
                 return Err(format!("{key}= is not supported in this version").into());
             }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
@@ -330,7 +328,6 @@ impl Draft {
         let log = match (self.rr, &self.rr_file) {
             (Some(Rr::Record), Some(file)) => Log::Record(Recording {
                 options: words,
-                strict: self.rr_strict,
                 ..Recording::to(file)
             }),
             (Some(Rr::Replay), Some(file)) => Log::Replay(Box::new(

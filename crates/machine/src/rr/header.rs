@@ -1,6 +1,6 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
-use crate::{BootFiles, Config, Time};
+use crate::{Backend, BootFiles, Config, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -21,6 +21,8 @@ pub struct Recorded {
     pub cpus: String,
     /// Whether there are ACPI tables, and an HPET.
     pub boards: [bool; 2],
+    /// Ports that only some machines have, as text.
+    pub ports: String,
     /// Instructions between digests.
     pub digest_every: u64,
 }
@@ -33,6 +35,7 @@ impl Recorded {
             cpu: format!("{:?}", config.cpu),
             cpus: format!("{:?}", config.layout),
             boards: [config.acpi, config.hpet],
+            ports: ports(config),
             digest_every,
         }
     }
@@ -60,12 +63,37 @@ impl Recorded {
         if self.cpus != now.cpus {
             return Some("recorded with another -smp".into());
         }
-        (self.boards != now.boards).then(|| "recorded with other -machine properties".into())
+        if self.boards != now.boards {
+            return Some("recorded with other -machine properties".into());
+        }
+        (self.ports != now.ports).then(|| format!("recorded with {}, not {}", self.ports, now.ports))
+    }
+}
+
+/// `COM1, COM2, debug console e9 reading e9, debug exit 501 of 2`: what is there for a guest to find.
+fn ports(config: &Config) -> String {
+    let serials = config
+        .serials
+        .iter()
+        .zip(1..)
+        .filter_map(|(backend, n)| match backend {
+            Backend::Described(text) if text == "none" => None,
+            _ => Some(format!("COM{n}")),
+        });
+    let console = config.debug_console.iter();
+    let console = console.map(|c| format!("debug console {:x} reading {:x}", c.port, c.readback));
+    let exit = config.debug_exit.iter();
+    let exit = exit.map(|e| format!("debug exit {:x} of {}", e.port, e.size));
+    let all: Vec<_> = serials.chain(console).chain(exit).collect();
+    if all.is_empty() {
+        "no serial port".into()
+    } else {
+        all.join(", ")
     }
 }
 
 /// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`.
-pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64, strict: bool) -> Facts {
+pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
     let file = |option: &str, name: &str, bytes: &[u8]| Disk {
         name: format!("-{option} {name}"),
         len: bytes.len() as u64,
@@ -80,7 +108,6 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64, strict: bool) -
     }
     Facts {
         rtc_base_s,
-        strict,
         disks,
         shift: match config.time {
             Time::Counted(time, _) => time.shift().unwrap_or(0),
@@ -142,8 +169,12 @@ mod tests {
         assert_eq!(with(|r| r.cpus.push('x')), "recorded with another -smp");
         assert!(with(|r| r.cpu.push('x')).contains("-cpu"));
         assert!(with(|r| r.boards[0] = false).contains("-machine"));
+        assert_eq!(
+            with(|r| r.ports = "COM1".into()),
+            "recorded with no serial port, not COM1"
+        );
 
-        let facts = facts(&config, &boot, 0, false);
+        let facts = facts(&config, &boot, 0);
         assert_eq!(same_facts(&facts, &facts), Ok(()));
         let mut other = facts.clone();
         other.disks[0].digest ^= 1;

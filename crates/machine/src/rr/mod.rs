@@ -32,14 +32,10 @@ pub enum Log {
 /// A recording to be made.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// The log: a file, or a directory for a ring.
+    /// The log.
     pub path: PathBuf,
-    /// Keep about the last so many bytes only.
-    pub ring: Option<u64>,
     /// Stop recording before the log has more bytes than this.
     pub max_bytes: Option<u64>,
-    /// Interrupts and exceptions are written and checked as events of their own (`rrstrict=on`).
-    pub strict: bool,
     /// The options of the machine, for a replay that is given the log alone.
     pub options: Vec<String>,
     /// Instructions between digests; 0 for none.
@@ -54,9 +50,7 @@ impl Recording {
     pub fn to(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
-            ring: None,
             max_bytes: None,
-            strict: false,
             options: Vec::new(),
             digest_every: Self::DIGEST_EVERY,
         }
@@ -64,11 +58,8 @@ impl Recording {
 
     /// Opens the recorder: the log's file exists from here on.
     pub(crate) fn open(&self, header: replay::Header) -> Result<Recorder> {
-        match self.ring {
-            None => Recorder::file(&self.path, header, self.max_bytes),
-            Some(size) => Recorder::ring(&self.path, header, size),
-        }
-        .map_err(|error| anyhow!("record {}: {error}", self.path.display()))
+        Recorder::file(&self.path, header, self.max_bytes)
+            .map_err(|error| anyhow!("record {}: {error}", self.path.display()))
     }
 }
 

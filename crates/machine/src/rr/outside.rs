@@ -17,7 +17,7 @@ const MEMORY_EVERY: u64 = 8;
 /// How a replay came out.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Not what was recorded; with the vCPU's registers.
+    /// Not what was recorded.
     Diverged(Divergence),
     /// It came to where the log ends.
     Ended(Ending),
