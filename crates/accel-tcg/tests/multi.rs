@@ -31,8 +31,8 @@ fn count() -> Vec<u8> {
 /// l: mov [1401h], ebx; mov [0a000h], rbx; w: cmp [0a008h], rbx; pause; jne w; inc rbx; cmp rbx, TIMES; jbe l; hlt
 fn patch() -> Vec<u8> {
     let mut code = vec![
-        0x89, 0x1c, 0x25, 0x01, 0x14, 0x00, 0x00, 0x48, 0x89, 0x1c, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x39, 0x1c,
-        0x25, 0x08, 0xa0, 0x00, 0x00, 0xf3, 0x90, 0x75, 0xf4, 0x48, 0xff, 0xc3, 0x48, 0x81, 0xfb,
+        0x89, 0x1c, 0x25, 0x01, 0x14, 0x00, 0x00, 0x48, 0x89, 0x1c, 0x25, 0x00, 0xa0, 0x00, 0x00, 0x48, 0x39,
+        0x1c, 0x25, 0x08, 0xa0, 0x00, 0x00, 0xf3, 0x90, 0x75, 0xf4, 0x48, 0xff, 0xc3, 0x48, 0x81, 0xfb,
     ];
     code.extend(TIMES.to_le_bytes());
     code.extend([0x76, 0xd9, 0xf4, 0xeb, 0xfd]);
@@ -43,9 +43,9 @@ fn patch() -> Vec<u8> {
 /// good: mov [0a008h], r12; inc r12; cmp r12, TIMES; jbe l; hlt
 fn call_patched() -> Vec<u8> {
     let mut code = vec![
-        0x4c, 0x39, 0x24, 0x25, 0x00, 0xa0, 0x00, 0x00, 0xf3, 0x90, 0x75, 0xf4, 0x0f, 0xa2, 0xb8, 0x00, 0x14, 0x00, 0x00,
-        0xff, 0xd0, 0x44, 0x39, 0xe0, 0x74, 0x03, 0x49, 0xff, 0xc7, 0x4c, 0x89, 0x24, 0x25, 0x08, 0xa0, 0x00, 0x00,
-        0x49, 0xff, 0xc4, 0x49, 0x81, 0xfc,
+        0x4c, 0x39, 0x24, 0x25, 0x00, 0xa0, 0x00, 0x00, 0xf3, 0x90, 0x75, 0xf4, 0x0f, 0xa2, 0xb8, 0x00, 0x14,
+        0x00, 0x00, 0xff, 0xd0, 0x44, 0x39, 0xe0, 0x74, 0x03, 0x49, 0xff, 0xc7, 0x4c, 0x89, 0x24, 0x25, 0x08,
+        0xa0, 0x00, 0x00, 0x49, 0xff, 0xc4, 0x49, 0x81, 0xfc,
     ];
     code.extend(TIMES.to_le_bytes());
     code.extend([0x76, 0xcf, 0xf4, 0xeb, 0xfd]);
@@ -107,7 +107,13 @@ impl Machine {
         let seats = vcpus.into_iter().zip(executions);
         let seats = seats.map(|(vcpu, execution)| Seat { vcpu, execution }).collect();
         let lock = Arc::new(BigLock::new());
-        let cpus = Cpus::spawn(seats, Threads::Multi, Arc::clone(&lock), TimeBase::Host, Arc::new(Quiet));
+        let cpus = Cpus::spawn(
+            seats,
+            Threads::Multi,
+            Arc::clone(&lock),
+            TimeBase::Host,
+            Arc::new(Quiet),
+        );
         Self {
             cpus: cpus.expect("threads"),
             lock,
@@ -120,7 +126,10 @@ impl Machine {
         self.cpus.resume();
         for _ in 0..60_000 {
             let mut big = self.lock.lock();
-            let halted = |n| self.cpus.run_on_cpu(&mut big, n, |cpu| cpu.state.activity == Activity::Halted);
+            let halted = |n| {
+                self.cpus
+                    .run_on_cpu(&mut big, n, |cpu| cpu.state.activity == Activity::Halted)
+            };
             if (0..self.cpus.count()).all(halted) {
                 return;
             }
@@ -144,7 +153,11 @@ fn locked_instructions_are_atomic() {
         for at in [0xa100, 0xa23c, 0xaffc] {
             let mut bytes = [0; 8];
             machine.ram.read(at, &mut bytes).expect("in RAM");
-            assert_eq!(u64::from_le_bytes(bytes), u64::from(3 * TIMES), "{engine:?} at {at:#x}");
+            assert_eq!(
+                u64::from_le_bytes(bytes),
+                u64::from(3 * TIMES),
+                "{engine:?} at {at:#x}"
+            );
         }
     }
 }
@@ -156,8 +169,14 @@ fn modified_code_is_seen_behind_a_serialising_instruction() {
         let machine = Machine::new(engine, &[patch(), call_patched()], true);
         machine.finish();
         let mut big = machine.lock.lock();
-        let stale = machine.cpus.run_on_cpu(&mut big, 1, |cpu| (cpu.state.gpr[12], cpu.state.gpr[15]));
-        assert_eq!(stale, (u64::from(TIMES) + 1, 0), "{engine:?}: rounds and stale calls");
+        let stale = machine
+            .cpus
+            .run_on_cpu(&mut big, 1, |cpu| (cpu.state.gpr[12], cpu.state.gpr[15]));
+        assert_eq!(
+            stale,
+            (u64::from(TIMES) + 1, 0),
+            "{engine:?}: rounds and stale calls"
+        );
     }
 }
 
@@ -165,7 +184,11 @@ fn modified_code_is_seen_behind_a_serialising_instruction() {
 #[test]
 fn work_alone() {
     // jmp $
-    let machine = Machine::new(Engine::default(), &[vec![0xeb, 0xfe], vec![0xeb, 0xfe], vec![0xeb, 0xfe]], false);
+    let machine = Machine::new(
+        Engine::default(),
+        &[vec![0xeb, 0xfe], vec![0xeb, 0xfe], vec![0xeb, 0xfe]],
+        false,
+    );
     machine.cpus.resume();
     let seen = Arc::new(AtomicU64::new(0));
     for n in 1..=30_u64 {
