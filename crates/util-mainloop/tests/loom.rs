@@ -441,39 +441,46 @@ fn armed_during_a_run() {
     });
 }
 
-/// Two workers, one of which wants to be alone in the middle of its run, and a third thread that wants to be: nobody runs
-/// while somebody is alone, no wake-up is lost, and all come to an end.
+/// Workers that want to be alone in the middle of their runs, and a third thread that wants to be: nobody runs while
+/// somebody is alone, no wake-up is lost, and all come to an end.
 #[test]
 fn exclusive_sections() {
-    loom::model(|| {
-        let group = Arc::new(Exclusive::new());
-        let (running, alone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let check = |running: &AtomicUsize, alone: &AtomicUsize| {
-            assert_eq!(alone.fetch_add(1, Ordering::SeqCst), 0, "two are alone");
-            assert_eq!(running.load(Ordering::SeqCst), 0, "somebody runs");
-            alone.fetch_sub(1, Ordering::SeqCst);
-        };
-        let work = |within: bool| {
-            let (group, running, alone) = (group.clone(), running.clone(), alone.clone());
-            thread::spawn(move || {
-                group.run(|| {
+    for workers in [&[true][..], &[true, true], &[true, false]] {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(move || {
+            let group = Arc::new(Exclusive::new());
+            let (running, alone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let check = |running: &AtomicUsize, alone: &AtomicUsize| {
+                assert_eq!(alone.fetch_add(1, Ordering::SeqCst), 0, "two are alone");
+                assert_eq!(running.load(Ordering::SeqCst), 0, "somebody runs");
+                alone.fetch_sub(1, Ordering::SeqCst);
+            };
+            let work = |&within: &bool| {
+                let (group, running, alone) = (group.clone(), running.clone(), alone.clone());
+                let execute = |running: &AtomicUsize, alone: &AtomicUsize| {
                     running.fetch_add(1, Ordering::SeqCst);
                     assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
                     running.fetch_sub(1, Ordering::SeqCst);
-                    if within {
-                        group.alone_within(|| (), || check(&running, &alone));
-                        running.fetch_add(1, Ordering::SeqCst);
-                        assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
-                        running.fetch_sub(1, Ordering::SeqCst);
-                    }
-                });
-            })
-        };
-        let workers = [work(true), work(false)];
-        // Nested: the inner one is part of the outer.
-        group.alone(|| (), || group.alone(|| (), || check(&running, &alone)));
-        for worker in workers {
-            worker.join().unwrap();
-        }
-    });
+                };
+                thread::spawn(move || {
+                    group.run(|| {
+                        execute(&running, &alone);
+                        if within {
+                            group.alone_within(|| (), || check(&running, &alone));
+                            execute(&running, &alone);
+                        }
+                    });
+                })
+            };
+            let workers: Vec<_> = workers.iter().map(work).collect();
+            if workers.len() < 2 {
+                // Nested: the inner one is part of the outer.
+                group.alone(|| (), || group.alone(|| (), || check(&running, &alone)));
+            }
+            for worker in workers {
+                worker.join().unwrap();
+            }
+        });
+    }
 }
