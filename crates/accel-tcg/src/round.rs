@@ -193,7 +193,7 @@ impl Round {
             Some(group) => group.run(|| execution.run(vcpu, budget)),
             None => execution.run(vcpu, budget),
         });
-        if reason == StopReason::ExitRequest && vcpu.icount == before {
+        if matches!(reason, StopReason::ExitRequest | StopReason::Debug) && vcpu.icount == before {
             // It did nothing: what happens now decides anew whose turn it is, as if nobody had asked so early.
             (self.current, self.left) = self.before;
             return reason;
