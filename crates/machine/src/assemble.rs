@@ -98,6 +98,9 @@ pub struct Remaining {
     pub snapshots: PathBuf,
     pub load_snapshot: Option<String>,
     pub start_stopped: bool,
+    pub history_bytes: u64,
+    pub keeps_history: bool,
+    pub automatic_history: bool,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
 }
@@ -136,6 +139,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
             Arc::clone(&cpus),
             Arc::clone(&parts.pc),
             Arc::clone(&parts.lock),
+            Arc::clone(&parts.replay),
             wide,
         );
         GdbServer::new(line, attached)
@@ -143,6 +147,12 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let machine = Machine {
         gdb,
         history: None,
+        history_bytes: parts.config.history_bytes,
+        keeps_history: parts.config.keeps_history,
+        automatic_history: parts.config.automatic_history,
+        halt: None,
+        debugging: false,
+        travelling: false,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
@@ -315,6 +325,9 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             execution: config.execution,
             look: config.look,
             start_stopped: config.start_stopped,
+            history_bytes: config.history.unwrap_or(Config::HISTORY),
+            keeps_history: config.history.is_some() || gdb.is_some(),
+            automatic_history: config.history.is_some(),
             wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,

@@ -51,11 +51,19 @@ pub struct Config {
     pub load_snapshot: Option<String>,
     /// Where a debugger connects, as `-gdb` takes it.
     pub gdb: Option<String>,
+    /// In a replay: be able to go back to the beginning, with snapshots that hold so many bytes at most. A debugger can
+    /// always, with [`Config::HISTORY`] unless said otherwise.
+    pub history: Option<u64>,
     /// Wait for a debugger or the monitor before the first instruction (`-S`).
     pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
+}
+
+impl Config {
+    /// Bytes of snapshots that a replay keeps in memory: 512 MiB.
+    pub const HISTORY: u64 = 512 << 20;
 }
 
 impl Default for Config {
@@ -82,6 +90,7 @@ impl Default for Config {
             snapshots: ".".into(),
             load_snapshot: None,
             gdb: None,
+            history: None,
             start_stopped: false,
             signals: false,
         }
