@@ -29,7 +29,8 @@ pub fn say(line: &str) {
 }
 
 /// What somebody is told who would change the machine of a replay.
-pub const NO_CHANGES: &str = "a replay is what was recorded; 'replay_live' in the monitor goes on without the recording";
+pub const NO_CHANGES: &str =
+    "a replay is what was recorded; 'replay_live' in the monitor goes on without the recording";
 
 /// The line at the start.
 pub fn leaving(how: OnTerminal) -> &'static str {

@@ -3,9 +3,9 @@
 //! Called by the main loop between two of its periods, without the big lock, while the CPUs are stopped.
 
 use super::registers;
+use crate::hints;
 use accel_tcg::Cpus;
 use gdb_server::{Debuggee, Points, Refused, Registers, Space, WatchKind};
-use crate::hints;
 use hw_i386::pc::Pc;
 use replay::{Mode, Replay};
 use softmmu::{GuestPhys, PAGE_SIZE, Translation};
@@ -26,13 +26,7 @@ pub struct Attached {
 
 impl Attached {
     /// The machine of these `cpus`; `wide` if they know 64-bit mode.
-    pub fn new(
-        cpus: Arc<Cpus>,
-        pc: Arc<Pc>,
-        lock: Arc<BigLock>,
-        replay: Arc<Replay>,
-        wide: bool,
-    ) -> Self {
+    pub fn new(cpus: Arc<Cpus>, pc: Arc<Pc>, lock: Arc<BigLock>, replay: Arc<Replay>, wide: bool) -> Self {
         Self {
             cpus,
             pc,

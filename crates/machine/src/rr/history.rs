@@ -192,7 +192,10 @@ mod tests {
         for n in 0..1000 {
             let target = now / 1000 * n;
             let from = history.not_after(target).expect("there is the first").count;
-            assert!(target - from <= EVERY + (now - from) / DENSITY, "to {target} from {from}");
+            assert!(
+                target - from <= EVERY + (now - from) / DENSITY,
+                "to {target} from {from}"
+            );
         }
     }
 

@@ -379,7 +379,10 @@ impl Machine {
     }
 
     /// Runs to `end` and notes the last stop that was before `here`. None if it was interrupted.
-    #[expect(clippy::type_complexity, reason = "two questions: did it get there, did it find something")]
+    #[expect(
+        clippy::type_complexity,
+        reason = "two questions: did it get there, did it find something"
+    )]
     fn scan(
         &mut self,
         trip: &mut Trip<'_, '_>,
@@ -408,9 +411,7 @@ impl Machine {
     /// A CPU has stopped for a debugger: which, and why.
     pub(crate) fn note_debug_stop(&mut self, period: &mut Period<'_>) {
         for n in 0..self.cpus.count() {
-            let stop = self.on_cpu(period, n, |vcpu| {
-                (vcpu.debugger.take_stop(), vcpu.deliveries())
-            });
+            let stop = self.on_cpu(period, n, |vcpu| (vcpu.debugger.take_stop(), vcpu.deliveries()));
             if let (Some(stop), deliveries) = stop {
                 self.halt = Some(Halt::Debug(n, stop, deliveries));
                 return;
