@@ -351,7 +351,9 @@ impl Machine {
             } else {
                 self.state = before;
             }
-        } else if debug {
+        }
+        // An instruction can ask for a reset and be what the debugger waited for.
+        if debug {
             self.stop(period, RunState::Debug);
             self.note_debug_stop(period);
         } else if reached {

@@ -306,7 +306,9 @@ impl Machine {
         let mut deliveries = 0;
         loop {
             let outcome = self.step(trip);
-            if outcome != Outcome::Arrived {
+            // The last instruction of all ends the recording.
+            let is_last = outcome == Outcome::End && self.count() > count;
+            if outcome != Outcome::Arrived && !is_last {
                 return Ok(outcome);
             }
             if self.count() > count || deliveries == MOST_DELIVERIES {
