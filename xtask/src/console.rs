@@ -94,6 +94,17 @@ impl Console {
         Ok(stdin.flush()?)
     }
 
+    /// Kills the emulator as nothing else does; returns what it had printed.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub fn kill(mut self) -> Result<String> {
+        self.child.kill()?;
+        self.child.wait()?;
+        while self.more()? {}
+        Ok(std::mem::take(&mut self.transcript))
+    }
+
     /// Waits for the end; returns the exit status and everything printed.
     ///
     /// # Errors

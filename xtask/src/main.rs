@@ -16,6 +16,7 @@ mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
+mod replay_test;
 mod snapshots;
 mod test;
 mod tidy;
@@ -45,9 +46,12 @@ cargo xtask CHORE
               boots Debian under counted instructions with two engines side by side, compares
               registers, memory, TLB and devices every million instructions to the shell and through
               a workload (FILE, or one that is built in), and finds the instruction where they part
-  snapshots [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
+  snapshots [--smp N] [--every N] [--number N] [--memory MIB] [--engine NAME] [--shift N]
               takes snapshots along a Debian boot and a workload, says what they cost, and compares
               what follows each of them, restored, with what followed it the first time
+  replay-test [NAME] [--pairs N] [--reprise FILE]
+              guests (whose name contains NAME) recorded and replayed on all engines, N pairs; killed
+              recorders, cut and changed logs; a table of what recording costs
   gdb-test [--reprise FILE]
               the real gdb, driven by a script, and a guest that does not notice
   fuzz-cpu [--times N] [--seed N]
@@ -110,6 +114,14 @@ fn run() -> Result<()> {
             };
             gdb_test::run(workspace, &reprise)
         }
+        "replay-test" => {
+            let options = replay_test_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            replay_test::run(workspace, &reprise, &options)
+        }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "snapshots" => {
             let rest = args.raw_args()?.map(|rest| rest.string());
@@ -171,6 +183,19 @@ fn lockstep_options(args: &mut lexopt::Parser) -> Result<lockstep::Options> {
                 options.rest.push(format!("--{name}"));
                 options.rest.push(args.value()?.string()?);
             }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn replay_test_options(args: &mut lexopt::Parser) -> Result<replay_test::Options> {
+    let mut options = replay_test::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("pairs") => options.pairs = Some(args.value()?.parse()?),
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Value(name) => options.filter = name.string()?,
             other => return Err(other.unexpected().into()),
         }
     }

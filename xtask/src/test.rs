@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything CI checks, in the order in which mistakes are cheapest to find.
 
-use crate::{boot, boot_tests, gdb_test, lockstep, progress, snapshots, tidy};
+use crate::{boot, boot_tests, gdb_test, lockstep, progress, replay_test, snapshots, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -37,6 +37,10 @@ pub fn test(workspace: &Path) -> Result<()> {
     step("boot tests", || {
         let reprise = boot::build(workspace, true)?;
         boot_tests::run(workspace, &reprise, &boot_tests::Options::default())
+    })?;
+    step("recordings and their replays", || {
+        let reprise = boot::build(workspace, true)?;
+        replay_test::run(workspace, &reprise, &replay_test::Options::default())
     })?;
     step("gdb", || {
         let reprise = boot::build(workspace, true)?;

@@ -3,7 +3,8 @@
 //! `cargo run -p accel-tcg --example counted`
 
 use accel_tcg::{
-    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, TimeBase,
+    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, Threads,
+    TimeBase,
 };
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -52,7 +53,14 @@ fn run() -> (Vec<u64>, u64) {
         vcpu: bench.cpu,
         execution,
     };
-    let cpu = Cpus::spawn(vec![seat], Arc::clone(&lock), base, Arc::new(Events)).expect("a thread");
+    let cpu = Cpus::spawn(
+        vec![seat],
+        Threads::Single,
+        Arc::clone(&lock),
+        base,
+        Arc::new(Events),
+    )
+    .expect("a thread");
     cpu.resume();
     let counts: Vec<u64> = fired.iter().take(3).collect();
     let mut big = lock.lock();

@@ -4,7 +4,8 @@
 //! sleep. Other threads reach the CPUs through [`Cpus`]'s methods; the CPUs reach the machine through [`CpuEvents`].
 //! With counted time all CPUs take turns on one thread, which also owns the virtual clock
 //! ([`timeline`](crate::timeline)): it runs expired timers and what comes from outside between turns, and sizes each
-//! turn to end exactly at the next of them.
+//! turn to end exactly at the next of them. With host time each CPU can have a thread of its own ([`Threads::Multi`]):
+//! the same loop with one CPU in it, and a group ([`Exclusive`]) of those that execute.
 
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
@@ -17,7 +18,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
-use target_i386::{CpuSignals, StopReason, Vcpu};
+use target_i386::{CpuSignals, Others, StopReason, Vcpu};
+use util_mainloop::Exclusive;
 use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
@@ -55,35 +57,55 @@ pub enum TimeBase {
     },
 }
 
+/// How the CPUs are spread over host threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threads {
+    /// All take turns on one.
+    #[default]
+    Single,
+    /// Each has its own. Only with [`TimeBase::Host`].
+    Multi,
+}
+
 type Work = Box<dyn FnOnce(&mut Vcpu) + Send>;
+
+/// A piece of work for a CPU.
+struct Task {
+    cpu: usize,
+    /// No other CPU may execute meanwhile.
+    alone: bool,
+    work: Work,
+}
 
 #[derive(Default)]
 struct Orders {
     /// No CPU may execute.
     stop: bool,
-    /// None does: confirmed by their thread.
-    stopped: bool,
-    /// The thread ends.
+    /// None of a thread's does: confirmed by the threads.
+    stopped: Vec<bool>,
+    /// The threads end.
     quit: bool,
-    /// It has ended.
+    /// One has ended.
     gone: bool,
-    /// For which CPU, and what: first in, first out, for all together.
-    work: VecDeque<(usize, Work)>,
-    /// Where to go on, if that is elsewhere.
+    /// For each thread: first in, first out, for its CPUs together.
+    work: Vec<VecDeque<Task>>,
+    /// Where to go on, if that is elsewhere. For CPUs that take turns.
     schedule: Option<Schedule>,
 }
 
 struct Shared {
     lock: Arc<BigLock>,
-    /// Signalled to the CPUs' thread: new orders, requests or timers.
-    orders_changed: BigCondvar,
-    /// Signalled by the CPUs' thread: stopped, or a piece of work is done.
+    /// Signalled to each thread: new orders, requests or timers.
+    orders_changed: Vec<BigCondvar>,
+    /// Signalled by the threads: stopped, or a piece of work is done.
     answered: BigCondvar,
     orders: Mutex<Orders>,
     /// As of the last piece of work of each CPU.
     reports: Mutex<Vec<Report>>,
     signals: Vec<Arc<CpuSignals>>,
-    /// Whose turn it is.
+    /// Those that execute, if not in turns.
+    group: Option<Arc<Exclusive>>,
+    /// Whose turn it is, if they take turns.
     current: AtomicUsize,
     /// The count at whose first boundary the machine stops; none if it is the greatest.
     stop_at: AtomicU64,
@@ -94,59 +116,105 @@ struct Shared {
 }
 
 impl Shared {
-    /// Has the thread look at its orders: whose turn it is may change meanwhile, so all are asked.
+    /// Has the threads look at their orders: whose turn it is may change meanwhile, so all are asked.
     fn kick(&self) {
         self.signals.iter().for_each(|signals| signals.kick());
+    }
+
+    /// Which thread a CPU is on.
+    fn thread_of(&self, cpu: usize) -> usize {
+        if self.group.is_some() { cpu } else { 0 }
+    }
+
+    fn notify_threads(&self) {
+        self.orders_changed.iter().for_each(BigCondvar::notify_all);
+    }
+}
+
+/// The other CPUs, as one of them sees them.
+struct Parallel {
+    group: Arc<Exclusive>,
+    signals: Vec<Arc<CpuSignals>>,
+}
+
+impl Others for Parallel {
+    fn stop_while(&self, f: &mut dyn FnMut()) {
+        let kick = || self.signals.iter().for_each(|signals| signals.kick());
+        self.group.alone_within(kick, f);
     }
 }
 
 /// Handle to the virtual CPUs of a machine.
 pub struct Cpus {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Cpus {
-    /// Starts a thread on which the CPUs take turns, stopped; [`resume`](Self::resume) lets them run.
+    /// Starts the thread on which the CPUs take turns, or theirs, stopped; [`resume`](Self::resume) lets them run.
     ///
     /// # Errors
     /// The host cannot start a thread.
     ///
     /// # Panics
-    /// Without a CPU.
+    /// Without a CPU; with counted time on several threads.
     pub fn spawn(
-        seats: Vec<Seat>,
+        mut seats: Vec<Seat>,
+        threads: Threads,
         lock: Arc<BigLock>,
         time: TimeBase,
         events: Arc<dyn CpuEvents>,
     ) -> std::io::Result<Self> {
-        let name = if seats.len() == 1 {
-            "CPU 0/TCG"
-        } else {
-            "ALL CPUs/TCG"
+        let multi = threads == Threads::Multi && seats.len() > 1;
+        assert!(
+            !multi || matches!(time, TimeBase::Host),
+            "instructions are counted in turns only"
+        );
+        let group = multi.then(|| Arc::new(Exclusive::new()));
+        let signals: Vec<_> = seats.iter().map(|seat| Arc::clone(&seat.vcpu.signals)).collect();
+        let report = |seat: &Seat| seat.execution.report(&seat.vcpu);
+        let reports = seats.iter().map(report).collect();
+        let rounds: Vec<(String, Round)> = match &group {
+            None if seats.len() == 1 => vec![("CPU 0/TCG".into(), Round::new(seats))],
+            None => vec![("ALL CPUs/TCG".into(), Round::new(seats))],
+            Some(group) => {
+                for (n, seat) in seats.iter_mut().enumerate() {
+                    let mut others = signals.clone();
+                    others.remove(n);
+                    seat.vcpu.parallel = Some(Arc::new(Parallel {
+                        group: Arc::clone(group),
+                        signals: others,
+                    }));
+                }
+                let round = |(n, seat)| (format!("CPU {n}/TCG"), Round::alone(seat, Arc::clone(group)));
+                seats.into_iter().enumerate().map(round).collect()
+            }
         };
-        let round = Round::new(seats);
         let shared = Arc::new(Shared {
             lock,
-            orders_changed: BigCondvar::new(),
+            orders_changed: rounds.iter().map(|_| BigCondvar::new()).collect(),
             answered: BigCondvar::new(),
             orders: Mutex::new(Orders {
                 stop: true,
+                stopped: vec![false; rounds.len()],
+                work: rounds.iter().map(|_| VecDeque::new()).collect(),
                 ..Orders::default()
             }),
-            reports: Mutex::new((0..round.vcpus().count()).map(|n| round.report(n)).collect()),
-            signals: round.vcpus().map(|vcpu| Arc::clone(&vcpu.signals)).collect(),
+            reports: Mutex::new(reports),
+            signals,
+            group,
             current: AtomicUsize::new(0),
             stop_at: AtomicU64::new(u64::MAX),
             instant: Mutex::new(Instant::START),
             schedule: Mutex::default(),
         });
-        for signals in &shared.signals {
+        for (n, signals) in shared.signals.iter().enumerate() {
             // A weak handle: the CPU's signals outlive the thread in devices that hold them.
             let waker = Arc::downgrade(&shared);
+            let thread = shared.thread_of(n);
             signals.set_waker(move || {
                 if let Some(shared) = waker.upgrade() {
-                    shared.orders_changed.notify_all();
+                    shared.orders_changed[thread].notify_all();
                 }
             });
         }
@@ -168,24 +236,30 @@ impl Cpus {
                 }));
             }
         }
-        let runner = Runner {
+        let cpus = Self {
             shared: Arc::clone(&shared),
-            round,
-            timeline: Timeline::of(time),
-            settled: true,
-            events,
+            threads: Mutex::default(),
         };
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
-            let _announce = Announce {
-                shared: Arc::clone(&runner.shared),
-                events: Arc::clone(&runner.events),
+        for (n, (name, round)) in rounds.into_iter().enumerate() {
+            let runner = Runner {
+                shared: Arc::clone(&shared),
+                number: n,
+                round,
+                timeline: Timeline::of(time.clone()),
+                settled: true,
+                events: Arc::clone(&events),
             };
-            runner.run();
-        })?;
-        Ok(Self {
-            shared,
-            thread: Mutex::new(Some(thread)),
-        })
+            // Where one cannot be started, those that were end with `cpus`.
+            let thread = std::thread::Builder::new().name(name).spawn(move || {
+                let _announce = Announce {
+                    shared: Arc::clone(&runner.shared),
+                    events: Arc::clone(&runner.events),
+                };
+                runner.run();
+            })?;
+            cpus.threads.lock().push(thread);
+        }
+        Ok(cpus)
     }
 
     /// How many there are.
@@ -205,7 +279,7 @@ impl Cpus {
         self.request_stop();
         let is_still = || {
             let orders = self.shared.orders.lock();
-            orders.stopped || orders.gone
+            orders.stopped.iter().all(|&stopped| stopped) || orders.gone
         };
         while !is_still() {
             self.shared.answered.wait(big);
@@ -216,9 +290,9 @@ impl Cpus {
     pub fn resume(&self) {
         let mut orders = self.shared.orders.lock();
         orders.stop = false;
-        orders.stopped = false;
+        orders.stopped.fill(false);
         drop(orders);
-        self.shared.orders_changed.notify_all();
+        self.shared.notify_threads();
     }
 
     /// Has the stopped CPUs stop again when so many instructions are completed by all, before anything else of that
@@ -289,25 +363,45 @@ impl Cpus {
     /// If there is no such CPU.
     pub fn async_run_on_cpu(&self, n: usize, work: impl FnOnce(&mut Vcpu) + Send + 'static) {
         assert!(n < self.count(), "work for a CPU that is not there");
-        self.shared.orders.lock().work.push_back((n, Box::new(work)));
-        self.shared.kick();
+        self.queue(n, false, Box::new(work));
     }
 
-    /// Ends the thread and waits for it. Not under the big lock.
+    /// The same, while no CPU executes anything: for what changes more than CPU `n`. The big lock is not held then.
+    ///
+    /// # Panics
+    /// If there is no such CPU.
+    pub fn async_run_alone_on_cpu(&self, n: usize, work: impl FnOnce(&mut Vcpu) + Send + 'static) {
+        assert!(n < self.count(), "work for a CPU that is not there");
+        self.queue(n, true, Box::new(work));
+    }
+
+    fn queue(&self, cpu: usize, alone: bool, work: Work) {
+        let thread = self.shared.thread_of(cpu);
+        let task = Task { cpu, alone, work };
+        self.shared.orders.lock().work[thread].push_back(task);
+        if self.shared.group.is_some() {
+            self.shared.signals[cpu].kick();
+        } else {
+            self.shared.kick();
+        }
+    }
+
+    /// Ends the threads and waits for them. Not under the big lock.
     pub fn join(&self) {
         self.shared.orders.lock().quit = true;
         self.shared.kick();
         // The thread may be between its test and its wait: notify under the lock that it tests under.
         drop(self.shared.lock.lock_unless_held());
-        self.shared.orders_changed.notify_all();
-        if let Some(thread) = self.thread.lock().take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the CPU thread panicked");
+        self.shared.notify_threads();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a CPU thread panicked");
+            }
         }
     }
 
-    /// Whether the thread has ended (it panicked, or was joined).
+    /// Whether a thread has ended (it panicked, or was joined).
     pub fn is_finished(&self) -> bool {
         self.shared.orders.lock().gone
     }
@@ -316,16 +410,13 @@ impl Cpus {
 impl Drop for Cpus {
     /// A machine that is dropped without [`join`](Self::join) leaves no thread behind.
     fn drop(&mut self) {
-        let own = self
-            .thread
-            .lock()
-            .as_ref()
-            .is_some_and(|t| t.thread().id() == std::thread::current().id());
+        let current = std::thread::current().id();
+        let own = self.threads.lock().iter().any(|t| t.thread().id() == current);
         if own || self.shared.lock.held() {
             // Waiting here would be waiting for ourselves: the thread ends by itself.
             self.shared.orders.lock().quit = true;
             self.shared.kick();
-            self.shared.orders_changed.notify_all();
+            self.shared.notify_threads();
         } else {
             self.join();
         }
@@ -361,6 +452,8 @@ enum Step {
 /// The thread's own side.
 struct Runner {
     shared: Arc<Shared>,
+    /// Of the thread.
+    number: usize,
     round: Round,
     /// Counted time.
     timeline: Option<Timeline>,
@@ -401,7 +494,7 @@ impl Runner {
         if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
             self.put_down(period, |period, _| period.yield_now());
         }
-        self.do_queued_work();
+        self.do_queued_work(period);
         if self.is_told_to_stop() {
             period.without_gate(|big| self.wait_for_orders(big));
             return Step::Again;
@@ -463,8 +556,8 @@ impl Runner {
         if orders.quit || !orders.stop {
             return false;
         }
-        if !orders.stopped {
-            orders.stopped = true;
+        if !orders.stopped[self.number] {
+            orders.stopped[self.number] = true;
             self.note_instant();
             let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
             *shared.schedule.lock() = schedule;
@@ -490,14 +583,23 @@ impl Runner {
         f(period, self)
     }
 
-    fn do_queued_work(&mut self) {
+    fn do_queued_work(&mut self, period: &mut Period<'_>) {
         loop {
-            let Some((n, work)) = self.shared.orders.lock().work.pop_front() else {
+            let Some(Task { cpu, alone, work }) = self.shared.orders.lock().work[self.number].pop_front()
+            else {
                 return;
             };
-            self.shared.reports.lock()[n] = self.round.report(n);
-            work(self.round.vcpu_mut(n));
-            self.shared.answered.notify_all();
+            let shared = Arc::clone(&self.shared);
+            // Of this thread's.
+            let n = cpu - if shared.group.is_some() { self.number } else { 0 };
+            shared.reports.lock()[cpu] = self.round.report(n);
+            let vcpu = self.round.vcpu_mut(n);
+            match &shared.group {
+                // Whoever executes may want the big lock before he leaves.
+                Some(group) if alone => period.without_big(|| group.alone(|| shared.kick(), || work(vcpu))),
+                _ => work(vcpu),
+            }
+            shared.answered.notify_all();
         }
     }
 
@@ -505,10 +607,10 @@ impl Runner {
     fn wait_for_orders(&self, big: &mut BigLockGuard<'_>) {
         let has_news = || {
             let orders = self.shared.orders.lock();
-            !orders.work.is_empty() || orders.quit || !orders.stop
+            !orders.work[self.number].is_empty() || orders.quit || !orders.stop
         };
         if !has_news() {
-            self.shared.orders_changed.wait(big);
+            self.shared.orders_changed[self.number].wait(big);
         }
     }
 
@@ -517,7 +619,7 @@ impl Runner {
         self.put_down(period, |period, this| {
             period.without_gate(|big| {
                 if !this.round.is_kicked() {
-                    this.shared.orders_changed.wait(big);
+                    this.shared.orders_changed[this.number].wait(big);
                 }
             });
         });
@@ -546,7 +648,8 @@ impl Runner {
                 let host = MonotonicClock;
                 let start = host.now_ns();
                 let woken = self.put_down(period, |period, this| {
-                    period.without_gate(|big| this.shared.orders_changed.wait_for(big, ns as u64))
+                    period
+                        .without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, ns as u64))
                 });
                 let slept = if woken {
                     (host.now_ns() - start).min(ns)

@@ -172,8 +172,8 @@ impl Execution {
     /// Executions of all vCPUs of a machine: they share the memory for code, and the thread that compiles regions.
     pub fn for_all(cpus: &[Box<Vcpu>], config: ExecutionConfig, look: &Look) -> Vec<Self> {
         let [_, _, ..] = cpus else {
-            let with_look = |cpu: &Box<Vcpu>| Self::with_look(cpu, config, look.clone());
-            return cpus.iter().map(with_look).collect();
+            let each = cpus.iter().map(|cpu| Self::with_look(cpu, config, look.clone()));
+            return each.collect();
         };
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
         if let Some(executions) = Self::with_one_compiler(cpus, config, look) {
@@ -183,8 +183,8 @@ impl Execution {
             code_size: share(config.code_size, cpus.len()),
             ..config
         };
-        let with_look = |cpu: &Box<Vcpu>| Self::with_look(cpu, config, look.clone());
-        cpus.iter().map(with_look).collect()
+        let each = cpus.iter().map(|cpu| Self::with_look(cpu, config, look.clone()));
+        each.collect()
     }
 
     /// As [`Execution::for_all`] where regions are compiled; none if they are not, or cannot be for all.
@@ -198,7 +198,7 @@ impl Execution {
             _ => return None,
         };
         let compiler = optimizing::compiler(part, look).ok()?;
-        let runs = |cpu: &Box<Vcpu>| {
+        let runs = |cpu: &Vcpu| {
             let client = compiler.client();
             #[cfg(target_arch = "x86_64")]
             if config.engine == Engine::Optimizing {
@@ -210,13 +210,13 @@ impl Execution {
             let made = Optimizing::with_client(client, config.regions, look.clone());
             Some(Runs::Optimizing(Box::new(made)))
         };
-        let execution = |cpu| {
+        let executions = cpus.iter().map(|cpu| {
             Some(Self {
                 runs: runs(cpu)?,
                 fallback: None,
             })
-        };
-        cpus.iter().map(execution).collect()
+        });
+        executions.collect()
     }
 
     /// Why this is not the engine that was asked for, if it is not: for a warning.

@@ -32,7 +32,7 @@ mod turns;
 struct Readme;
 
 pub use counted::{CountedClock, InstructionTime, Sleep};
-pub use cpu_thread::{CpuEvents, Cpus, TimeBase};
+pub use cpu_thread::{CpuEvents, Cpus, Threads, TimeBase};
 pub use dfilter::{AddressFilter, BadRange};
 pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
 pub use look::Look;

@@ -8,10 +8,12 @@
 
 use crate::engine::Execution;
 use crate::stats::Report;
+use std::sync::Arc;
 use target_i386::flags::bit;
 use target_i386::signals::request;
 use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
+use util_mainloop::Exclusive;
 use util_mainloop::lock::Period;
 
 /// Instructions of a slice, where several vCPUs take turns.
@@ -44,6 +46,8 @@ pub(crate) struct Round {
     slice: u64,
     /// `current` and `left` before the last choice.
     before: (usize, u64),
+    /// Those who execute at the same time, on other threads.
+    group: Option<Arc<Exclusive>>,
 }
 
 /// Whether a pending request would end the CPU's sleep.
@@ -76,9 +80,17 @@ impl Round {
             current: seats.len() - 1,
             left: 0,
             before: (0, 0),
+            group: None,
             slice: if several { SLICE } else { u64::MAX },
             seats,
         }
+    }
+
+    /// A vCPU with a thread for itself, beside the others of `group`.
+    pub fn alone(seat: Seat, group: Arc<Exclusive>) -> Self {
+        let mut round = Self::new(vec![seat]);
+        round.group = Some(group);
+        round
     }
 
     /// The vCPUs, in their order.
@@ -125,8 +137,9 @@ impl Round {
 
     /// Whoever asked for attention has it.
     pub fn take_kicks(&self) -> bool {
-        self.vcpus()
-            .fold(false, |any, vcpu| vcpu.signals.take(request::EXIT) != 0 || any)
+        // All of them are taken: no short cut.
+        let kicks = self.vcpus().map(|vcpu| vcpu.signals.take(request::EXIT));
+        kicks.fold(0, |all, kick| all | kick) != 0
     }
 
     /// Whether somebody asks for attention.
@@ -176,7 +189,10 @@ impl Round {
         let Seat { vcpu, execution } = &mut self.seats[self.current];
         let before = vcpu.icount;
         vcpu.others = total.wrapping_sub(before);
-        let reason = period.without_big(|| execution.run(vcpu, budget));
+        let reason = period.without_big(|| match &self.group {
+            Some(group) => group.run(|| execution.run(vcpu, budget)),
+            None => execution.run(vcpu, budget),
+        });
         if reason == StopReason::ExitRequest && vcpu.icount == before {
             // It did nothing: what happens now decides anew whose turn it is, as if nobody had asked so early.
             (self.current, self.left) = self.before;

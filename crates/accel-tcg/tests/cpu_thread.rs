@@ -1,7 +1,8 @@
 //! The CPUs' thread from outside: pause, queued work, exact turns under counted time, sleep, and its end.
 
 use accel_tcg::{
-    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, TimeBase,
+    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, Threads,
+    TimeBase,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -61,7 +62,14 @@ fn rig(code: &[u8], sleep: Sleep) -> Rig {
         vcpu: bench.cpu,
         execution,
     };
-    let cpu = Cpus::spawn(vec![seat], Arc::clone(&lock), base, Arc::clone(&events) as _).expect("a thread");
+    let cpu = Cpus::spawn(
+        vec![seat],
+        Threads::Single,
+        Arc::clone(&lock),
+        base,
+        Arc::clone(&events) as _,
+    )
+    .expect("a thread");
     Rig {
         cpu,
         lock,

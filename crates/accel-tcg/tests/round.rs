@@ -192,8 +192,11 @@ impl Machine {
 
 const END: u64 = 12 * SLICE;
 
-fn reference() -> &'static (usize, Vec<(u64, u64, u64)>, [u64; 3]) {
-    static REFERENCE: OnceLock<(usize, Vec<(u64, u64, u64)>, [u64; 3])> = OnceLock::new();
+/// Whose turn it is, counts and registers of each CPU, and counters of the program.
+type Course = (usize, Vec<(u64, u64, u64)>, [u64; 3]);
+
+fn reference() -> &'static Course {
+    static REFERENCE: OnceLock<Course> = OnceLock::new();
     REFERENCE.get_or_init(|| {
         let mut machine = Machine::new(Engine::Interpreter);
         machine.run(END, &[END]);

@@ -111,6 +111,11 @@ pub trait Chardev: Send + Sync {
     /// Writes what waits, for as long as the host takes some at least every second. For the end of the process.
     fn flush(&self);
 
+    /// Bytes written that the host has not taken yet: a server with a peer that does not read works no further.
+    fn waiting(&self) -> usize {
+        0
+    }
+
     /// What the monitor calls it, such as `stdio` or `pty:/dev/pts/3`.
     fn describe(&self) -> String;
 }

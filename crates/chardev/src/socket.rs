@@ -224,6 +224,10 @@ impl Chardev for Socket {
         }
     }
 
+    fn waiting(&self) -> usize {
+        self.inner.writer().map_or(0, |writer| writer.waiting())
+    }
+
     fn describe(&self) -> String {
         self.name.clone()
     }

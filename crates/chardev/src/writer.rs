@@ -98,6 +98,11 @@ impl Writer {
         }
     }
 
+    /// Bytes that the host has not taken yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
     /// Writes as much as the host takes now.
     fn push(&self, state: &mut State) {
         while !state.waiting.is_empty() {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Options: `--engine NAME`, `--memory MIB`, `--every N` instructions (default 50,000,000), `--number N` snapshots,
-//! `--shift N`. Without a kernel it boots the guest that is built in. Ends without success on the first difference.
+//! `--shift N`, `--smp N`. Without a kernel it boots the guest that is built in. Ends without success on the first difference.
 
 use accel_tcg::{Engine, ExecutionConfig, InstructionTime, Sleep};
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, MemoryDigest, Moment, Stepper, Time};
 use migration::Snapshot;
 use std::sync::Arc;
+use target_i386::cpuid::Wanted;
 use util_mainloop::clock::{ClockSource, MonotonicClock};
 
 struct Options {
@@ -25,6 +26,7 @@ struct Options {
     every: u64,
     number: usize,
     shift: u32,
+    cpus: u32,
 }
 
 fn options() -> Result<Options> {
@@ -37,6 +39,7 @@ fn options() -> Result<Options> {
         every: 50_000_000,
         number: 8,
         shift: 1,
+        cpus: 1,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(option) = arguments.next() {
@@ -51,6 +54,7 @@ fn options() -> Result<Options> {
             "--memory" => options.memory = value.parse()?,
             "--every" => options.every = value.parse()?,
             "--number" => options.number = value.parse()?,
+            "--smp" => options.cpus = value.parse()?,
             "--shift" => options.shift = value.parse()?,
             _ => bail!("unknown option {option}"),
         }
@@ -69,6 +73,11 @@ fn stepper(options: &Options) -> Result<Stepper> {
     };
     Stepper::new(Config {
         memory: options.memory << 20,
+        layout: Wanted {
+            cpus: Some(options.cpus),
+            ..Wanted::default()
+        }
+        .layout()?,
         boot: Some(boot),
         serials: vec![Backend::Opened(Arc::new(Ringbuf::new(1 << 16)) as _)],
         time: Time::Counted(

@@ -7,6 +7,7 @@ use crate::backends::{Backends, Described, MAX_SERIALS};
 use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
+use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
@@ -14,7 +15,7 @@ use crate::serial::SerialLine;
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
-use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
 use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -22,6 +23,7 @@ use hw_i386::MachineRequests;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
+use parking_lot::Mutex;
 use replay::{Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::path::PathBuf;
@@ -78,6 +80,7 @@ pub struct Parts {
     pub main_loop: MainLoop,
     pub monitors: Vec<MonitorConsole>,
     pub gdb: Option<Line>,
+    pub qmp: Vec<Line>,
     pub chardevs: Vec<Arc<dyn Chardev>>,
     pub on_stdio: bool,
     pub signals: Option<FdToken>,
@@ -92,6 +95,7 @@ pub struct Parts {
 /// What of the configuration concerns running.
 pub struct Remaining {
     pub name: Option<String>,
+    pub threads: Threads,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub ends: EndPolicy,
@@ -112,20 +116,33 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
-    let past = Past::new(&parts.pc, &parts.vcpus[0].model, parts.vcpus.len(), &parts.time);
+    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
+    let past = Arc::new(Mutex::new(past));
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
-    let outsides = Outsides::new(Arc::clone(&parts.pc), Arc::clone(&requests), parts.inputs.clone());
+    let outsides = Outsides::new(
+        Arc::clone(&parts.pc),
+        Arc::clone(&requests),
+        parts.inputs.clone(),
+        Arc::clone(&past),
+        parts.digest_every,
+    );
     let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
         replay: Arc::clone(&parts.replay),
         outside: Arc::clone(&outsides) as _,
         digest_every: parts.digest_every,
     });
     let events = Arc::clone(&requests) as _;
-    let cpus = Cpus::spawn(seats, Arc::clone(&parts.lock), parts.time.base(journal), events)
-        .context("starting the CPUs' thread")?;
+    let cpus = Cpus::spawn(
+        seats,
+        parts.config.threads,
+        Arc::clone(&parts.lock),
+        parts.time.base(journal),
+        events,
+    )
+    .context("starting the CPUs' threads")?;
     let cpus = Arc::new(cpus);
     let weak = Arc::downgrade(&cpus);
     requests.set_stop(move || {
@@ -146,6 +163,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     });
     let machine = Machine {
         gdb,
+        qmp: parts.qmp.into_iter().map(QmpServer::new).collect(),
+        events: Vec::new(),
+        told_running: false,
         history: None,
         history_bytes: parts.config.history_bytes,
         keeps_history: parts.config.keeps_history,
@@ -195,6 +215,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         config.monitor.as_deref(),
         debug_backend,
         config.gdb.as_deref(),
+        &config.qmp,
     )?;
     let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
 
@@ -276,6 +297,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_console,
         monitors,
         gdb,
+        qmp,
         stdio,
     } = described.open(&context, &requests)?;
     let terminal = stdio.filter(|_| hints::somebody_is_there());
@@ -304,6 +326,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
         chardevs.push(backend);
     }
+    let threads = config.threads();
     let wide = config.cpu.has(Features::LM);
     let model = Arc::new(config.cpu);
     let vcpu = |(n, signals)| {
@@ -313,7 +336,11 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             io: Arc::clone(&pc.io),
             signals,
             platform: Arc::clone(&pc.platforms[place]),
-            count: Arc::clone(&time.count),
+            // No clock reads the counts of CPUs that execute at the same time.
+            count: match threads {
+                Threads::Single => Arc::clone(&time.count),
+                Threads::Multi => Arc::default(),
+            },
             model: Arc::clone(&model),
             topology: layout.topology(place as u32),
         })
@@ -322,6 +349,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     Ok(Parts {
         config: Remaining {
             name: config.name,
+            threads,
             execution: config.execution,
             look: config.look,
             start_stopped: config.start_stopped,
@@ -344,6 +372,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         main_loop,
         monitors,
         gdb: gdb.map(Line::new).transpose()?,
+        qmp: qmp.into_iter().map(Line::new).collect::<Result<_, _>>()?,
         chardevs,
         on_stdio,
         signals: signal_token,

@@ -20,6 +20,7 @@ pub struct Described {
     monitor: Option<(String, Spec)>,
     debug_console: Option<(String, Spec)>,
     gdb: Option<(String, Spec)>,
+    qmp: Vec<(String, Spec)>,
 }
 
 /// A backend of a serial port that makes sense.
@@ -47,6 +48,8 @@ pub struct Backends {
     pub monitors: Vec<MonitorConsole>,
     /// The debugger's line.
     pub gdb: Option<Arc<dyn Chardev>>,
+    /// Those of QMP clients.
+    pub qmp: Vec<Arc<dyn Chardev>>,
     /// What serves standard input and output, if the first serial port is on them.
     pub stdio: Option<OnTerminal>,
 }
@@ -61,6 +64,7 @@ impl Described {
         monitor: Option<&str>,
         debug_console: Option<&str>,
         gdb: Option<&str>,
+        qmp: &[String],
     ) -> Result<Self> {
         if serials.len() > MAX_SERIALS {
             bail!(
@@ -85,6 +89,10 @@ impl Described {
             monitor: monitor.map(|value| parse("-monitor", value)).transpose()?,
             debug_console: debug_console.map(|value| parse("-debugcon", value)).transpose()?,
             gdb: gdb.map(|value| server("-gdb", value)).transpose()?,
+            qmp: qmp
+                .iter()
+                .map(|value| server("-qmp", value))
+                .collect::<Result<_>>()?,
         };
         let stdio = described
             .all()
@@ -106,6 +114,7 @@ impl Described {
             .iter()
             .chain(&self.debug_console)
             .chain(&self.gdb)
+            .chain(&self.qmp)
             .map(|(_, spec)| spec);
         self.serials.iter().filter_map(Wanted::described).chain(others)
     }
@@ -157,14 +166,15 @@ impl Described {
             let backend = open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?;
             monitors.push(MonitorConsole::new(backend, Event::Opened)?);
         }
-        let gdb = match &self.gdb {
-            Some((option, spec)) if spec.kind != Kind::None => {
-                Some(open(spec, context).map_err(|error| anyhow!("{option}: {error}"))?)
-            }
-            _ => None,
+        let served = |server: &&(String, Spec)| server.1.kind != Kind::None;
+        let line = |(option, spec): &(String, Spec)| {
+            open(spec, context).map_err(|error| anyhow!("{option}: {error}"))
         };
+        let gdb = self.gdb.iter().find(served).map(line).transpose()?;
+        let qmp = self.qmp.iter().filter(served).map(line).collect::<Result<_>>()?;
         Ok(Backends {
             gdb,
+            qmp,
             serials,
             debug_console,
             monitors,

@@ -1,7 +1,7 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::{BootFiles, Log};
-use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
 use std::fmt;
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub struct Config {
     pub time: Time,
     /// Whether the run is recorded, or follows a recording; both take counted time.
     pub log: Log,
+    /// On how many host threads the CPUs run, where that is a choice: none means one each if there are several and time is
+    /// the host's.
+    pub threads: Option<Threads>,
     /// What runs guest code.
     pub execution: ExecutionConfig,
     /// What is shown of it.
@@ -54,6 +57,8 @@ pub struct Config {
     /// In a replay: be able to go back to the beginning, with snapshots that hold so many bytes at most. A debugger can
     /// always, with [`Config::HISTORY`] unless said otherwise.
     pub history: Option<u64>,
+    /// Where QMP clients connect, as `-qmp` takes it.
+    pub qmp: Vec<String>,
     /// Wait for a debugger or the monitor before the first instruction (`-S`).
     pub start_stopped: bool,
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
@@ -81,6 +86,7 @@ impl Default for Config {
             debug_exit: None,
             time: Time::Host,
             log: Log::None,
+            threads: None,
             execution: ExecutionConfig::default(),
             look: Look::default(),
             hpet: true,
@@ -91,8 +97,21 @@ impl Default for Config {
             load_snapshot: None,
             gdb: None,
             history: None,
+            qmp: Vec::new(),
             start_stopped: false,
             signals: false,
+        }
+    }
+}
+
+impl Config {
+    /// On how many host threads the CPUs run.
+    pub fn threads(&self) -> Threads {
+        match (self.threads, self.time) {
+            (_, Time::Counted(..)) => Threads::Single,
+            (Some(threads), Time::Host) => threads,
+            (None, Time::Host) if self.layout.cpus > 1 => Threads::Multi,
+            (None, Time::Host) => Threads::Single,
         }
     }
 }

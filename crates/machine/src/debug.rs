@@ -64,7 +64,7 @@ impl Machine {
         };
         self.debugging = server.session.is_open();
         server.session.debuggee().set_replays(self.history.is_some());
-        for news in server.line.take() {
+        while let Some(news) = server.line.next() {
             match news {
                 News::Opened => {
                     if self.state == RunState::Running {

@@ -31,6 +31,7 @@ mod files;
 mod hints;
 mod lockstep;
 mod mappings;
+mod qmp_server;
 mod requests;
 mod rr;
 mod running;

@@ -100,7 +100,7 @@ impl Stepper {
             time,
             ..
         } = parts;
-        let past = Past::new(&pc, &vcpus[0].model, vcpus.len(), &time);
+        let past = Past::new(&pc, &vcpus, &time);
         let seats = assemble::seats(vcpus, config.execution, &config.look);
         let turns = Turns::new(seats, Arc::clone(&lock), base);
         let mut stepper = Self {

@@ -7,6 +7,7 @@ use crate::console::MonitorConsole;
 use crate::debug::GdbServer;
 use crate::digest::{self, Digest};
 use crate::hints;
+use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
 use crate::rr::travel::Halt;
@@ -18,6 +19,7 @@ use accel_tcg::{Cpus, Report};
 use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
 use migration::Store;
+use parking_lot::Mutex;
 use replay::{Control, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -78,7 +80,7 @@ pub struct Machine {
     pub(crate) replay: Arc<Replay>,
     pub(crate) outsides: Arc<Outsides>,
     /// What snapshots are made of beside the parts above.
-    pub(crate) past: Past,
+    pub(crate) past: Arc<Mutex<Past>>,
     /// Where snapshots with names are.
     pub(crate) snapshots: Store,
     /// The snapshot to begin with (`-loadvm`).
@@ -101,6 +103,12 @@ pub struct Machine {
     pub(crate) debugging: bool,
     /// On the way to another moment: nobody is told of stops.
     pub(crate) travelling: bool,
+    /// Connections of QMP clients.
+    pub(crate) qmp: Vec<QmpServer>,
+    /// What they have not been told yet.
+    pub(crate) events: Vec<qmp::Event>,
+    /// What they have been told last.
+    pub(crate) told_running: bool,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -147,7 +155,8 @@ impl Machine {
             }
             // The guest holds still while the monitor looks at it, so that an answer is one moment of its life.
             let debugger = self.gdb.as_ref().is_some_and(GdbServer::has_news);
-            let asked = debugger || monitors.iter().any(MonitorConsole::has_news);
+            let clients = self.qmp.iter().any(QmpServer::has_news);
+            let asked = debugger || clients || monitors.iter().any(MonitorConsole::has_news);
             if asked {
                 period.without_gate(|big| self.cpus.pause(big));
             }
@@ -161,6 +170,9 @@ impl Machine {
             if debugger {
                 self.debugger_turn(&mut period, main_loop);
             }
+            if clients {
+                self.qmp_turn(&mut period, main_loop);
+            }
             if let Some(end) = self.carry_out(&mut period) {
                 break end;
             }
@@ -170,15 +182,19 @@ impl Machine {
                 self.start();
             }
             self.debugger_report();
+            self.tell_events();
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
             }
         };
+        self.tell(qmp::Event::Shutdown(qmp_server::cause(cause)));
+        self.tell_events();
         self.stop(&mut period, RunState::Shutdown);
         let status = self.finish(&mut period, status, cause);
         if let Some(server) = &mut self.gdb {
             server.end(status);
         }
+        self.qmp.iter().for_each(QmpServer::end);
         let logged = tracing::enabled!(target: "machine::digest", tracing::Level::INFO);
         let digest = (digest || logged).then(|| self.digest(&mut period));
         if let Some(digest) = digest {
@@ -341,10 +357,15 @@ impl Machine {
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
-        } else if reset.is_some() {
+            self.tell(qmp::Event::Shutdown(qmp::Cause::GuestShutdown));
+        } else if let Some(cause) = reset {
             let before = self.state;
             self.stop(period, RunState::Paused);
             self.reset(period);
+            self.tell(qmp::Event::Reset(match cause {
+                ResetCause::Guest => qmp::Cause::GuestReset,
+                ResetCause::Monitor => qmp::Cause::HostReset,
+            }));
             // A machine that was switched off comes back with a reset; one that was paused stays so.
             if matches!(before, RunState::Running | RunState::Shutdown) {
                 self.start();

@@ -27,8 +27,8 @@ use crate::virtual_time::VirtualTime;
 use accel_tcg::Schedule;
 use hw_i386::pc::Pc;
 use migration::{Head, Identity, PageStore, Snapshot, SnapshotError, Summary};
-use target_i386::cpuid::Model;
-use target_i386::{Features, VcpuImage};
+use target_i386::cpuid::{Model, Topology};
+use target_i386::{Features, Vcpu, VcpuImage};
 use util_mainloop::clock::{ClockSource, WallClock};
 
 /// The vCPUs of a stopped machine, however they are reached.
@@ -56,14 +56,25 @@ pub(crate) struct Whole<'a> {
 }
 
 /// What a guest could tell its machine by.
-fn identity(pc: &Pc, model: &Model, cpus: usize, time: &VirtualTime) -> Identity {
+fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime) -> Identity {
+    let (model, place): (&Model, Topology) = vcpus
+        .last()
+        .map(|vcpu| (&*vcpu.model, vcpu.topology))
+        .expect("a machine has a CPU");
     let features = Features::WORDS.iter().filter(|row| model.has(row.0));
     let features: Vec<_> = features.map(|row| row.1).collect();
     let blocks = pc.ram_blocks();
     let mut identity = Identity::default()
         .with("machine", concat!("pc-", env!("CARGO_PKG_VERSION")))
         .with("memory", format!("{} KiB", blocks[0].size() >> 10))
-        .with("number of CPUs", cpus.to_string())
+        .with("number of CPUs", vcpus.len().to_string())
+        .with(
+            "places for CPUs",
+            format!(
+                "{} dies of {} cores of {} threads, APIC ids to {}",
+                place.dies, place.cores, place.threads, place.apic_id
+            ),
+        )
         .with(
             "CPU",
             format!(
@@ -132,9 +143,9 @@ pub(crate) struct Past {
 
 impl Past {
     /// Of a new machine.
-    pub fn new(pc: &Pc, model: &Model, cpus: usize, time: &VirtualTime) -> Self {
+    pub fn new(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime) -> Self {
         Self {
-            identity: identity(pc, model, cpus, time),
+            identity: identity(pc, vcpus, time),
             memory: Memory::new(pc.ram_blocks(), PageStore::new()),
         }
     }

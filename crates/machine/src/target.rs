@@ -94,6 +94,7 @@ impl Target for MonitorTarget<'_, '_> {
 
     fn system_powerdown(&mut self) {
         self.machine.control(Control::PowerButton);
+        self.machine.tell(qmp::Event::Powerdown);
     }
 
     fn nmi(&mut self) {
@@ -109,6 +110,9 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
+        if action == SnapshotAction::Load && self.machine.replay.mode() != Mode::None {
+            return Err("the run has a log, in which this would not be".into());
+        }
         match action {
             SnapshotAction::Save => self.machine.save_named(self.period, name),
             SnapshotAction::Load => self.machine.load_named(self.period, name),

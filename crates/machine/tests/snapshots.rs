@@ -42,6 +42,11 @@ fn machine(engine: &str) -> Machine {
     machine_with(engine, |_| ())
 }
 
+/// The guest starts one only; the other waits to be started, and has a state, too.
+fn two_cpus(config: &mut Config) {
+    (config.layout.cpus, config.layout.sockets) = (2, 2);
+}
+
 impl Machine {
     /// Runs on by `count` instructions, or to the guest's end: what it is then, and what it printed meanwhile.
     fn run(&mut self, count: u64) -> (Moment, Vec<u8>) {
@@ -68,7 +73,12 @@ fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
 fn continues_as_if_nothing_had_happened() {
     let mut number = numbers(7);
     for (round, engine) in ENGINES.iter().cycle().take(9).enumerate() {
-        let mut first = machine(engine);
+        let change = |config: &mut Config| {
+            if round % 2 == 1 {
+                two_cpus(config);
+            }
+        };
+        let mut first = machine_with(engine, change);
         // Not all pages of the loader's are reached in the guest's first steps: some rounds begin late.
         let at = number([3_000, 400_000, 12_000_000][round % 3]);
         first.run(at);
@@ -85,7 +95,7 @@ fn continues_as_if_nothing_had_happened() {
             "{engine} at {at}, the same machine"
         );
 
-        let mut fresh = machine(ENGINES[(round + 1) % 3]);
+        let mut fresh = machine_with(ENGINES[(round + 1) % 3], change);
         fresh.run(number(100_000));
         fresh.stepper.load_snapshot(&snapshot).unwrap();
         assert_eq!(fresh.stepper.moment(), before, "{engine} at {at}");
@@ -216,7 +226,9 @@ fn what_is_not_its_own_is_refused() {
     let good = machine.stepper.save_snapshot();
     let moment = machine.run(123_456).0;
 
-    let others: [(&str, fn(&mut Config)); 3] = [
+    type Otherwise = fn(&mut Config);
+    let others: [(&str, Otherwise); 4] = [
+        ("number of CPUs is '2' there and '1' here", two_cpus),
         ("memory is '16384 KiB' there and '32768 KiB' here", |c| {
             c.memory = 16 << 20
         }),

@@ -27,10 +27,11 @@ impl Target for Toy {
         n < 2
     }
     fn snapshot(&mut self, action: SnapshotAction, name: &str) -> Result<(), String> {
-        match name {
-            "bad" => Err(format!("{action:?} fails")),
-            _ => Ok(self.0.push("snapshot")),
+        if name == "bad" {
+            return Err(format!("{action:?} fails"));
         }
+        self.0.push("snapshot");
+        Ok(())
     }
     fn info(&mut self, topic: InfoTopic) -> String {
         format!("{topic:?}\n")
@@ -137,7 +138,7 @@ fn completion() {
         let mut monitor = Monitor::new();
         String::from_utf8(monitor.feed(typed.as_bytes(), &mut Toy(Vec::new()))).unwrap()
     };
-    assert!(shown("info reg\t").contains("info registers "));
+    assert!(shown("info reg\t").contains("info registers"));
     assert!(shown("syst\t").contains("system_"));
     assert!(shown("system_\t").contains("system_reset  system_powerdown"));
 }

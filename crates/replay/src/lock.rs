@@ -73,7 +73,8 @@ impl ReplayLock {
         self.tickets.as_ref().is_some_and(TicketLock::held)
     }
 
-    /// Whether a thread waits for the lock: for its holder, which then should hand it over.
+    /// Whether a thread waits for the lock: for its holder, which then should hand it over. A vCPU that was kicked
+    /// forgets the kick first and looks here then: the other way round it could sleep over a waiter.
     pub fn contended(&self) -> bool {
         self.tickets.as_ref().is_some_and(TicketLock::contended)
     }

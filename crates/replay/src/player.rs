@@ -112,6 +112,18 @@ impl Player {
         self.history.iter().cloned().collect()
     }
 
+    /// Looks whether the log has grown: see [`LogReader::refresh`].
+    ///
+    /// # Errors
+    /// The host said so.
+    pub fn refresh(&mut self) -> Result<bool, LogError> {
+        let grown = self.log.refresh()?;
+        if grown && self.next.is_none() && self.broken.is_none() {
+            self.enter(self.frame);
+        }
+        Ok(grown)
+    }
+
     /// Passes over remarks, then shows the next event.
     pub(crate) fn next_event(&mut self) -> Option<(Instant, &Event)> {
         while matches!(&self.next, Some((_, event, _)) if event.is_remark()) {

@@ -322,3 +322,10 @@ impl Recorder {
         self.ring.as_mut().map(Ring::take_dropped).unwrap_or_default()
     }
 }
+
+/// A machine that ends out of order (a host error, a panic) leaves all that was recorded, without END.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.flush(self.last);
+    }
+}

@@ -45,7 +45,7 @@ pub struct Replay {
     strict: bool,
     lock: ReplayLock,
     blockers: Mutex<Vec<Blocker>>,
-    /// Touched by the holder of the replay lock only, so nobody ever waits for it.
+    /// Changed by the holder of the replay lock only; others look for a moment.
     session: Mutex<Session>,
     queue: Mutex<Queue>,
     /// Length of the queue, to be looked at without its lock.
@@ -247,6 +247,17 @@ impl Replay {
         };
         self.arrived.lock().clear();
         player.seek(position)
+    }
+
+    /// In a replay beside the recording: looks whether the log has grown. True if there are more events.
+    ///
+    /// # Errors
+    /// The host said so.
+    pub fn refresh(&self) -> Result<bool, LogError> {
+        match &mut *self.session() {
+            Session::Play(player) => player.refresh(),
+            _ => Ok(false),
+        }
     }
 
     /// Whether a snapshot taken now would be complete: nothing waits in the queue.

@@ -15,6 +15,16 @@
 //! The decoder sets the watch bit, fences, then reads the bytes; the writer stores the bytes, fences, then reads
 //! the watch bit. With both fences sequentially consistent at least one of them sees the other: either the
 //! decoder reads the new bytes, or the writer sees the watch and queues the range. `tests/loom.rs` checks it.
+//! What of a page each holder holds changes under one mutex, together with the bits that writers look at; a writer that
+//! saw the watch queues under the same mutex, so it finds the holder for whom the watch was set.
+//!
+//! # Why a store through another vCPU's TLB is not lost
+//!
+//! That vCPU's TLB may let stores to a newly watched page through unseen. [`CodeWatch::watch`] therefore asks all other
+//! holders to look ([`CodeWatch::take_news`]) and to protect the page before they execute anything more. vCPUs that
+//! take turns on one thread look when their turn begins, before their first store. vCPUs on threads of their own may be
+//! executing: who decodes stops them once ([`DirtyMemory::secure`]) and reads the bytes after that, also where it was
+//! another one who began to watch the page. A store made before the stop is in the bytes; one made after it is seen.
 
 mod code;
 
@@ -106,6 +116,8 @@ pub struct DirtyMemory {
     code: Mutex<Code>,
     /// How often a page that nobody watched became watched.
     watched: AtomicU64,
+    /// Up to which value of `watched` no vCPU can write to watched pages unseen.
+    secured: AtomicU64,
     cleaned: AtomicU64,
 }
 
@@ -122,6 +134,7 @@ impl DirtyMemory {
             chunks: (0..CHUNKS).map(|_| OnceBox::new()).collect(),
             code: Mutex::new(Code::default()),
             watched: AtomicU64::new(0),
+            secured: AtomicU64::new(0),
             cleaned: AtomicU64::new(0),
         }
     }
@@ -206,9 +219,21 @@ impl DirtyMemory {
         CodeWatch::new(self)
     }
 
-    /// Counts pages that became watched: what [`CodeWatch::looked`] is compared with.
+    /// Counts pages that became watched.
     pub fn watched(&self) -> u64 {
         self.watched.load(Ordering::SeqCst)
+    }
+
+    /// All holders were stopped after the count of watched pages was `watched`, and look at their news before they go on:
+    /// none will write to those pages unseen any more.
+    pub fn secure(&self, watched: u64) {
+        self.secured.fetch_max(watched, Ordering::SeqCst);
+    }
+
+    /// As last [secured](Self::secure): a holder on a thread of its own reads what it watches when this has reached
+    /// [`watched`](Self::watched).
+    pub fn secured(&self) -> u64 {
+        self.secured.load(Ordering::SeqCst)
     }
 
     /// How many of `len` bytes from `addr` on, on one page, come before the first granule with code.

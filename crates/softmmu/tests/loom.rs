@@ -152,42 +152,55 @@ fn narrowing_against_another_holders_watch() {
     });
 }
 
-/// A holder that watches a page waits for the other's look, and then relies on it: a store of the other comes before its
-/// look, so that the decoder reads it, or is seen.
+/// A holder that watches a page stops the other before it reads: a store that the other's TLB let through unseen came
+/// before the stop, so the decoder reads it; after the stop the other has looked, and its stores are seen. That also
+/// holds for a third holder that finds the page watched already.
 #[test]
-fn a_look_separates_unseen_stores_from_seen_ones() {
+fn a_stop_separates_unseen_stores_from_seen_ones() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
         let byte = Arc::new(AtomicU64::new(0));
-        let (a, b) = (dirty.code_watch(), dirty.code_watch());
+        let (a, b, c) = (dirty.code_watch(), dirty.code_watch(), dirty.code_watch());
         a.watch_page(RamAddr(0x1000));
+        dirty.secure(dirty.watched());
         let _ = b.take_news(&mut Vec::new());
+        // Held by who executes: taking it is stopping him.
+        let execution = Arc::new(loom::sync::Mutex::new(()));
         let stores = {
-            let (dirty, byte) = (dirty.clone(), byte.clone());
+            let (dirty, byte, execution) = (dirty.clone(), byte.clone(), execution.clone());
             thread::spawn(move || {
-                // Its TLB lets stores through unseen until it has looked.
-                let mut protected = false;
-                let watched = dirty.watched();
-                if b.take_news(&mut Vec::new()) {
-                    protected = dirty.is_code(RamAddr(0));
-                    b.set_looked(watched);
-                }
+                let _executes = execution.lock().unwrap();
+                let protected = b.take_news(&mut Vec::new()) && dirty.is_code(RamAddr(0));
                 byte.store(1, Ordering::Release);
                 if protected {
                     dirty.mark(RamAddr(8), 1);
                 }
-                // It ends its turn: from now on it executes nothing.
-                b.set_looked(u64::MAX);
+                drop(_executes);
                 b
             })
         };
-        a.watch(RamAddr(0), 64);
+        let first = {
+            let (dirty, execution) = (dirty.clone(), execution.clone());
+            thread::spawn(move || {
+                a.watch(RamAddr(0), 64);
+                let watched = dirty.watched();
+                if dirty.secured() < watched {
+                    let _stopped = execution.lock().unwrap();
+                    dirty.secure(watched);
+                }
+                a
+            })
+        };
+        c.watch(RamAddr(0), 64);
         let watched = dirty.watched();
-        let looker = stores.join().unwrap();
-        assert!(looker.looked() >= watched);
+        if dirty.secured() < watched {
+            let _stopped = execution.lock().unwrap();
+            dirty.secure(watched);
+        }
         let decoded = byte.load(Ordering::Acquire);
+        let (_a, _b) = (first.join().unwrap(), stores.join().unwrap());
         let mut seen = Vec::new();
-        let _ = a.take_news(&mut seen);
+        let _ = c.take_news(&mut seen);
         assert!(decoded == 1 || !seen.is_empty(), "stale code would run for ever");
     });
 }

@@ -426,6 +426,7 @@ fn watch(cpu: &mut Vcpu, ram: RamAddr, len: usize) {
     if cpu.code.watch(ram, len as u64) {
         cpu.tlb.protect_code(ram.page());
     }
+    cpu.secure_code();
 }
 
 enum Place {

@@ -67,7 +67,7 @@ pub const MAX_WATCH: u64 = 16 * PAGE_SIZE;
 /// Most stop addresses, and most watched ranges.
 pub const MAX_POINTS: usize = 4096;
 
-/// Why a run ended with [`StopReason::Debug`].
+/// Why a run ended with [`StopReason::Debug`](crate::StopReason::Debug).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebugStop {
     /// Before the instruction at this linear address, which is a stop address.
@@ -164,7 +164,7 @@ impl Debugger {
         (self.stops.clone(), self.watches.clone())
     }
 
-    /// Why the last run ended with [`StopReason::Debug`], once.
+    /// Why the last run ended with [`StopReason::Debug`](crate::StopReason::Debug), once.
     pub fn take_stop(&mut self) -> Option<DebugStop> {
         self.stopped.take()
     }

@@ -124,7 +124,7 @@ fn encode(entry: &TlbEntry) -> EntryImage {
 }
 
 fn decode(&(idx, place, vaddr, paddr, rights, asid, size): &EntryImage) -> Option<TlbEntry> {
-    let address = |page: u64| (page <= PAGE_MASK >> PAGE_SHIFT).then(|| page << PAGE_SHIFT);
+    let address = |page: u64| (page <= PAGE_MASK >> PAGE_SHIFT).then_some(page << PAGE_SHIFT);
     Some(TlbEntry {
         idx: (usize::from(idx) < MMU_INDEXES).then(|| MmuIndex::new(idx))?,
         part: match place {

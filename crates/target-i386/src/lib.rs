@@ -55,4 +55,4 @@ pub use platform::Platform;
 pub use run::{Boundary, CodeHolder, Interpreter};
 pub use signals::CpuSignals;
 pub use state::CpuState;
-pub use vcpu::{InstructionCount, StopReason, Vcpu, VcpuParts};
+pub use vcpu::{InstructionCount, Others, StopReason, Vcpu, VcpuParts};

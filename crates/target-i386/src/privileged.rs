@@ -155,6 +155,8 @@ pub(crate) fn cpuid(cpu: &mut Vcpu, _: &Insn) -> Exec {
         xcr0: cpu.state.fpu.xcr0,
         xss: 0,
     };
+    // It serialises: code that another vCPU wrote, and told this one of, is seen behind it.
+    cpu.leave |= cpu.code.has_news();
     let [eax, ebx, ecx, edx] = cpuid::leaf(&cpu.model, &cpu.topology, &dynamic, leaf, subleaf);
     for (register, value) in [(gpr::RAX, eax), (gpr::RBX, ebx), (gpr::RCX, ecx), (gpr::RDX, edx)] {
         cpu.state.gpr[register] = u64::from(value);

@@ -305,10 +305,8 @@ impl Vcpu {
         if !self.code.has_news() {
             return;
         }
-        let watched = self.dirty.watched();
         if cache.invalidate_written(&self.code, holder) {
             self.tlb.protect_watched();
-            self.code.set_looked(watched);
         }
     }
 
@@ -366,6 +364,8 @@ impl Vcpu {
             && (self.state.shadow == Shadow::None || self.state.activity != Activity::Running)
         {
             interrupt::service(self);
+            // A request may come with a write to code that it is about (Linux patches code, then interrupts everybody).
+            self.hear_of_code(cache, holder);
         }
         match self.state.activity {
             Activity::Running => {}

@@ -47,6 +47,13 @@ impl InstructionCount {
     }
 }
 
+/// The other vCPUs of a machine, which execute on threads of their own while this one does.
+pub trait Others: Send + Sync {
+    /// Calls `f` while none of them executes anything. They look at everything new before they execute again. Called
+    /// by the vCPU that these are the others of, within its run; never under the big lock.
+    fn stop_while(&self, f: &mut dyn FnMut());
+}
+
 /// Boundaries that the run loop looks at closely (bits of `Vcpu::attention`).
 pub(crate) mod attention {
     /// Not running.
@@ -103,6 +110,8 @@ pub struct Vcpu {
     /// Instructions that those vCPUs completed which take turns with this one: part of what is published. To be set
     /// before a run.
     pub others: u64,
+    /// Those who execute at the same time, if any do.
+    pub parallel: Option<Arc<dyn Others>>,
     /// Whether PAUSE ends a run ([`StopReason::GaveWay`]): others take turns with this vCPU.
     pub gives_way: bool,
     /// PAUSE was the last instruction of the last run, and gave way.
@@ -167,6 +176,7 @@ impl Vcpu {
             state: CpuState::default(),
             icount: 0,
             others: 0,
+            parallel: None,
             gives_way: false,
             gave_way: false,
             mode: Mode::default(),
@@ -209,6 +219,44 @@ impl Vcpu {
     #[inline]
     pub fn has(&self, features: Features) -> bool {
         self.features.contains(features)
+    }
+
+    /// Calls `f` while no other vCPU executes. Between two instructions, or in one: the block is left behind it.
+    pub(crate) fn alone<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+        let Some(others) = self.parallel.clone() else {
+            return f(self);
+        };
+        let (mut f, mut result) = (Some(f), None);
+        others.stop_while(&mut || {
+            self.protect_news();
+            if let Some(f) = f.take() {
+                result = Some(f(self));
+            }
+        });
+        // They may have stopped this one meanwhile, which relies on that it looks before it writes on.
+        self.protect_news();
+        self.leave = true;
+        result.expect("`stop_while` calls what it is given")
+    }
+
+    /// Stores to pages that others made code of are seen from now on; the news stay for the next boundary.
+    fn protect_news(&mut self) {
+        if self.code.has_news() {
+            self.tlb.protect_watched();
+        }
+    }
+
+    /// Comes back when no other vCPU can write to a watched page unseen: what was watched so far can be read, and what is
+    /// made of it relied on. (vCPUs that take turns protect pages before they execute again anyway.)
+    #[inline]
+    pub(crate) fn secure_code(&mut self) {
+        if self.parallel.is_none() {
+            return;
+        }
+        let watched = self.dirty.watched();
+        if self.dirty.secured() < watched {
+            self.alone(|cpu| cpu.dirty.secure(watched));
+        }
     }
 
     /// Publishes the exact count, for whoever reads the clock next.

@@ -45,6 +45,7 @@ struct Readme;
 
 pub mod bh;
 pub mod clock;
+mod exclusive;
 mod fd;
 pub mod lock;
 mod main_loop;
@@ -57,6 +58,7 @@ pub mod timer;
 pub mod wake;
 
 pub use bh::BottomHalf;
+pub use exclusive::Exclusive;
 pub use fd::{FdToken, Interest, LoopFd, Ready};
 pub use lock::{BigCondvar, BigLock, BigLockGuard, Gate, Period};
 pub use main_loop::{LoopHandle, MainLoop};

@@ -12,5 +12,6 @@ mod ticket;
 
 pub use big::{BigCondvar, BigLock, BigLockGuard};
 pub use order::{Gate, Held, Period};
+pub(crate) use owner::Owner;
 pub use owner::Witness;
 pub use ticket::TicketLock;

@@ -6,6 +6,7 @@
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 use std::sync::Arc;
+use util_mainloop::Exclusive;
 use util_mainloop::bh::BottomHalves;
 use util_mainloop::clock::{ClockSource, HostClock};
 use util_mainloop::lock::{BigCondvar, BigLock, Gate, TicketLock, Witness};
@@ -194,6 +195,73 @@ fn tickets_alternate() {
     });
 }
 
+/// M2: first come, first served, whatever the others do meanwhile.
+#[test]
+fn tickets_are_served_in_order() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let lock = Arc::new(TicketLock::new());
+        let served = Arc::new(AtomicUsize::new(0));
+        let stand_in_line = |place: usize| {
+            let in_line = Arc::new(Level::new());
+            let thread = thread::spawn({
+                let (lock, served, in_line) = (lock.clone(), served.clone(), in_line.clone());
+                move || {
+                    lock.lock_or(|| in_line.ring());
+                    assert_eq!(served.fetch_add(1, Ordering::Relaxed), place, "overtook");
+                    lock.unlock();
+                }
+            });
+            in_line.wait();
+            thread
+        };
+        lock.lock();
+        let first = stand_in_line(0);
+        let second = stand_in_line(1);
+        lock.unlock();
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}
+
+/// M2: a vCPU that runs until it is kicked hands the lock over to whoever waits, and gets it back: the kick of a waiter
+/// is not lost between the vCPU's turns. It forgets the kick first and looks at the line then. A lost kick is a
+/// deadlock.
+#[test]
+fn a_waiter_kicks_the_vcpu_out() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model.check(|| {
+        let lock = Arc::new(TicketLock::new());
+        let kick = Arc::new(Level::new());
+        let done = Arc::new(AtomicBool::new(false));
+        let vcpu = thread::spawn({
+            let (lock, kick, done) = (lock.clone(), kick.clone(), done.clone());
+            move || {
+                lock.lock();
+                while !done.load(Ordering::Relaxed) {
+                    kick.silence();
+                    if lock.contended() {
+                        lock.unlock();
+                        lock.lock();
+                    } else {
+                        // Guest code, which leaves for a kick only.
+                        kick.wait();
+                    }
+                }
+                lock.unlock();
+            }
+        });
+        lock.lock_or(|| kick.ring());
+        // The vCPU is not in its turn now, and sees this when it is again.
+        done.store(true, Ordering::Relaxed);
+        lock.unlock();
+        vcpu.join().unwrap();
+        assert!(!lock.contended() && lock.queue_len() == 0);
+    });
+}
+
 struct Ticket {
     lock: TicketLock,
     big: Witness,
@@ -370,5 +438,42 @@ fn armed_during_a_run() {
             (1, 1)
         );
         assert!(!timer.is_pending());
+    });
+}
+
+/// Two workers, one of which wants to be alone in the middle of its run, and a third thread that wants to be: nobody runs
+/// while somebody is alone, no wake-up is lost, and all come to an end.
+#[test]
+fn exclusive_sections() {
+    loom::model(|| {
+        let group = Arc::new(Exclusive::new());
+        let (running, alone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let check = |running: &AtomicUsize, alone: &AtomicUsize| {
+            assert_eq!(alone.fetch_add(1, Ordering::SeqCst), 0, "two are alone");
+            assert_eq!(running.load(Ordering::SeqCst), 0, "somebody runs");
+            alone.fetch_sub(1, Ordering::SeqCst);
+        };
+        let work = |within: bool| {
+            let (group, running, alone) = (group.clone(), running.clone(), alone.clone());
+            thread::spawn(move || {
+                group.run(|| {
+                    running.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
+                    running.fetch_sub(1, Ordering::SeqCst);
+                    if within {
+                        group.alone_within(|| (), || check(&running, &alone));
+                        running.fetch_add(1, Ordering::SeqCst);
+                        assert_eq!(alone.load(Ordering::SeqCst), 0, "somebody is alone");
+                        running.fetch_sub(1, Ordering::SeqCst);
+                    }
+                });
+            })
+        };
+        let workers = [work(true), work(false)];
+        // Nested: the inner one is part of the outer.
+        group.alone(|| (), || group.alone(|| (), || check(&running, &alone)));
+        for worker in workers {
+            worker.join().unwrap();
+        }
     });
 }

@@ -3,7 +3,7 @@
 use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
-use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Log, Recording, Replaying, Time};
 use std::path::PathBuf;
 use target_i386::cpuid;
@@ -38,6 +38,7 @@ pub struct Draft {
     pub memory: Option<u64>,
     pub cpu: Option<cpuid::Model>,
     pub layout: Option<cpuid::Layout>,
+    pub threads: Option<Threads>,
     pub kernel: Option<String>,
     pub initrd: Option<String>,
     pub append: Option<String>,
@@ -60,6 +61,7 @@ pub struct Draft {
     pub load_snapshot: Option<String>,
     pub snapshots: Option<PathBuf>,
     pub gdb: Option<String>,
+    pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
 }
@@ -153,7 +155,8 @@ Accelerators:
         engine=interp            interprets: slower, on any host
         tb-size=MiB              memory for translated code, 1 to 2047 (default 64); the oldest goes when it is full
         one-insn-per-tb=on|off   translates single instructions, for -d exec,cpu (default off)
-        thread=single            one host thread for all CPUs
+        thread=single|multi      one host thread for all CPUs, in turns, or one for each (default with several CPUs,
+                                 but not with -icount, which needs turns)
 ";
 
 /// Sizes of the memory for translated code, in MiB.
@@ -186,8 +189,13 @@ pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
                 draft.execution.code_size = (size as usize) << 20;
             }
             "one-insn-per-tb" => draft.look.one_insn = switch(key, value)?,
-            "thread" if value == "single" => {}
-            "thread" => return Err("only thread=single in this version".into()),
+            "thread" => {
+                draft.threads = Some(match value.as_str() {
+                    "single" => Threads::Single,
+                    "multi" => Threads::Multi,
+                    _ => return Err(format!("thread is single or multi, not '{value}'").into()),
+                });
+            }
             _ => {
                 let known = ["engine", "tb-size", "one-insn-per-tb", "thread"];
                 let hint = did_you_mean(key, known.into_iter());
@@ -361,6 +369,11 @@ impl Draft {
                 _ => "mon:stdio".into(),
             });
         }
+        if self.icount.is_some() && self.threads == Some(Threads::Multi) {
+            return Err(OptionError::Line(
+                "-accel thread=multi: CPUs on several threads have no common count; leave it out with -icount".into(),
+            ));
+        }
         let config = Config {
             name: self.name,
             memory: self.memory.unwrap_or(512 << 20),
@@ -379,6 +392,7 @@ impl Draft {
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
             log,
+            threads: self.threads,
             execution: self.execution,
             look: self.look,
             hpet: !self.no_hpet,
@@ -389,6 +403,7 @@ impl Draft {
             load_snapshot: self.load_snapshot,
             gdb: self.gdb,
             history: None,
+            qmp: self.qmp,
             start_stopped: self.start_stopped,
             signals: true,
         };

@@ -37,8 +37,8 @@ const fn row(
 const MACHINE: &[CommandOption] = &[
     row("machine", &["M"], Some("TYPE[,prop=value]"), "machine type (pc) and its properties: accel=, hpet=on|off, acpi=on|off; 'help' lists", draft::machine),
     row("cpu", &[], Some("MODEL[,+feat][,-feat]"), "CPU model, default max; 'help' lists them", draft::cpu),
-    row("accel", &[], Some("tcg[,prop=value]"), "how guest code is run: engine=, tb-size=, one-insn-per-tb=; 'help' explains them", draft::accel),
-    row("smp", &[], Some("N[,sockets=][,dies=][,cores=][,threads=][,maxcpus=]"), "number of CPUs (up to 64) and how they are grouped; they take turns on one host thread", draft::smp),
+    row("accel", &[], Some("tcg[,prop=value]"), "how guest code is run: engine=, thread=, tb-size=, one-insn-per-tb=; 'help' explains them", draft::accel),
+    row("smp", &[], Some("N[,sockets=][,dies=][,cores=][,threads=][,maxcpus=]"), "number of CPUs (up to 64) and how they are grouped", draft::smp),
     row("m", &[], Some("SIZE"), "guest memory, default 512M", draft::memory),
     row("icount", &[], Some("shift=N[,sleep=on|off]"), "time is counted in instructions of 2^N ns: every run is the same; rr=record|replay,rrfile=LOG[,rrstrict=on] writes or follows a log", draft::icount),
     row("device", &[], Some("NAME[,prop=value]"), "adds a device; 'help' lists them, 'NAME,help' its properties", device::add),
@@ -65,6 +65,7 @@ const CONSOLE: &[CommandOption] = &[
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
+    row("qmp", &[], Some("DEVICE"), "QMP, the monitor for programs: unix:PATH,server=on,wait=off, tcp:…, stdio", |d, v| { d.qmp.push(v.to_owned()); Ok(()) }),
     row("debugcon", &[], Some("DEVICE"), "port E9h writes to DEVICE: as for -serial", |d, v| { d.debugcon = Some((0xe9, 0xe9, v.to_owned())); Ok(()) }),
 ];
 

@@ -13,6 +13,8 @@ mod lists;
 mod looking;
 mod monitor;
 mod process;
+mod protocols;
 mod pty;
+mod replay_log;
 mod snapshots;
 mod terminal;

@@ -1,13 +1,19 @@
-//! The character device of a protocol server: what arrives is kept for the main loop's next turn.
+//! The character device of a protocol server: what arrives is kept for the main loop's next turn, and taken in pieces
+//! only as fast as the peer takes the answers.
 
 use chardev::{Chardev, Event, Frontend};
 use parking_lot::Mutex;
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-/// Bytes kept until the next turn; more stay with the host.
-const ROOM: usize = 64 << 10;
+/// Bytes kept until they are worked on; more stay with the host.
+const ROOM: usize = 16 << 10;
+/// Bytes worked on before somebody looks whether the peer still reads.
+const PIECE: usize = 512;
+/// With so many bytes waiting for the peer nothing more is worked on. What one piece asks for comes on top.
+const CLOGGED: usize = 1 << 20;
 
-/// What happened since the last turn, in order.
+/// What happened.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {
     /// Somebody connected.
@@ -20,41 +26,37 @@ pub enum News {
 
 #[derive(Default)]
 struct Inbox {
-    news: Mutex<Vec<News>>,
-}
-
-impl Inbox {
-    fn waiting(news: &[News]) -> usize {
-        let len = |news: &News| match news {
-            News::Bytes(bytes) => bytes.len(),
-            _ => 0,
-        };
-        news.iter().map(len).sum()
-    }
+    news: Mutex<VecDeque<News>>,
 }
 
 impl Frontend for Inbox {
     fn can_receive(&self) -> usize {
-        ROOM - Self::waiting(&self.news.lock()).min(ROOM)
+        let len = |news: &News| match news {
+            News::Bytes(bytes) => bytes.len(),
+            News::Opened | News::Closed => 0,
+        };
+        ROOM - self.news.lock().iter().map(len).sum::<usize>().min(ROOM)
     }
 
     fn receive(&self, data: &[u8]) {
         let mut news = self.news.lock();
-        if let Some(News::Bytes(bytes)) = news.last_mut() {
+        if let Some(News::Bytes(bytes)) = news.back_mut() {
             bytes.extend_from_slice(data);
         } else {
-            news.push(News::Bytes(data.to_vec()));
+            news.push_back(News::Bytes(data.to_vec()));
         }
     }
 
     fn event(&self, event: Event) {
         let mut news = self.news.lock();
         match event {
-            Event::Opened => news.push(News::Opened),
-            Event::Closed => {
-                // What it sent before it went is still worth an answer to nobody; what it asked for is done.
-                news.push(News::Closed);
+            // What is left of an earlier connection has nobody to be answered to; and a peer that comes and goes fills
+            // nothing.
+            Event::Opened => {
+                news.clear();
+                news.extend([News::Closed, News::Opened]);
             }
+            Event::Closed => news.push_back(News::Closed),
             Event::Break | Event::FocusIn | Event::FocusOut => {}
         }
     }
@@ -78,16 +80,36 @@ impl Line {
         Ok(Self { backend, inbox })
     }
 
-    /// Whether something has happened.
-    pub fn has_news(&self) -> bool {
-        !self.inbox.news.lock().is_empty()
+    /// Whether the peer does not read: nothing is worked on until it does.
+    pub fn is_clogged(&self) -> bool {
+        self.backend.waiting() > CLOGGED
     }
 
-    /// What has happened; there is room for more now.
-    pub fn take(&self) -> Vec<News> {
-        let news = std::mem::take(&mut *self.inbox.news.lock());
+    /// Whether [`Line::next`] has something.
+    pub fn has_news(&self) -> bool {
+        match self.inbox.news.lock().front() {
+            None => false,
+            Some(News::Bytes(_)) => !self.is_clogged(),
+            Some(News::Opened | News::Closed) => true,
+        }
+    }
+
+    /// The next thing that happened, if it can be worked on.
+    pub fn next(&self) -> Option<News> {
+        if !self.has_news() {
+            return None;
+        }
+        let mut inbox = self.inbox.news.lock();
+        let mut news = inbox.pop_front()?;
+        if let News::Bytes(bytes) = &mut news
+            && bytes.len() > PIECE
+        {
+            let rest = bytes.split_off(PIECE);
+            inbox.push_front(News::Bytes(rest));
+        }
+        drop(inbox);
         self.backend.accept_input();
-        news
+        Some(news)
     }
 
     /// Sends.
@@ -97,8 +119,91 @@ impl Line {
         }
     }
 
-    /// Waits until the host has taken everything. For the end.
+    /// Waits until the host has taken everything, as long as it takes some. For the end.
     pub fn flush(&self) {
         self.backend.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A peer that does not read.
+    #[derive(Default)]
+    struct Wall {
+        frontend: Mutex<Option<Weak<dyn Frontend>>>,
+        waiting: AtomicUsize,
+    }
+
+    impl Chardev for Wall {
+        fn write(&self, data: &[u8]) {
+            self.waiting.fetch_add(data.len(), Ordering::Relaxed);
+        }
+        fn attach(&self, frontend: Weak<dyn Frontend>) -> Result<(), chardev::InUse> {
+            *self.frontend.lock() = Some(frontend);
+            Ok(())
+        }
+        fn accept_input(&self) {}
+        fn flush(&self) {}
+        fn describe(&self) -> String {
+            "wall".into()
+        }
+        fn waiting(&self) -> usize {
+            self.waiting.load(Ordering::Relaxed)
+        }
+    }
+
+    fn line() -> (Line, Arc<Wall>, Arc<dyn Frontend>) {
+        let wall = Arc::new(Wall::default());
+        let line = Line::new(Arc::clone(&wall) as _).expect("nobody else");
+        let frontend = wall.frontend.lock().as_ref().and_then(Weak::upgrade);
+        (line, wall, frontend.expect("it is alive"))
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_is_not_worked_for() {
+        let (line, wall, frontend) = line();
+        frontend.event(Event::Opened);
+        let mut sent = 0;
+        for _ in 0..100 {
+            let room = frontend.can_receive();
+            if room > 0 {
+                frontend.receive(&vec![b'x'; room]);
+                sent += room;
+            }
+            while let Some(news) = line.next() {
+                if let News::Bytes(bytes) = news {
+                    assert!(bytes.len() <= PIECE);
+                    line.send(&vec![0; 100 * bytes.len()]);
+                }
+            }
+        }
+        assert!(line.is_clogged() && !line.has_news());
+        assert!(wall.waiting() <= CLOGGED + 100 * PIECE, "{}", wall.waiting());
+        assert!(sent <= CLOGGED / 100 + ROOM + PIECE, "{sent}");
+        wall.waiting.store(0, Ordering::Relaxed);
+        assert!(line.has_news());
+    }
+
+    #[test]
+    fn peers_that_come_and_go_fill_nothing() {
+        let (line, _, frontend) = line();
+        for _ in 0..1000 {
+            frontend.event(Event::Opened);
+            frontend.receive(b"hello");
+            frontend.event(Event::Closed);
+        }
+        let news: Vec<_> = std::iter::from_fn(|| line.next()).collect();
+        assert_eq!(
+            news,
+            [
+                News::Closed,
+                News::Opened,
+                News::Bytes(b"hello".to_vec()),
+                News::Closed
+            ]
+        );
     }
 }

@@ -110,7 +110,7 @@ impl Machine {
                     text += &format!(
                         "{} snapshots from instruction {first} on, {} MiB\n",
                         history.len(),
-                        self.past.memory.store().bytes() >> 20
+                        self.past.lock().memory.store().bytes() >> 20
                     );
                     if let Some(at) = history.break_at {
                         text += &format!("stops at instruction {at}\n");

@@ -3,12 +3,16 @@
 use super::SerialInput;
 use crate::digest;
 use crate::requests::{Requests, ResetCause};
+use crate::snapshot::{MemoryDigest, Past};
 use accel_tcg::Outside;
 use hw_i386::pc::Pc;
 use parking_lot::Mutex;
 use replay::{Control, Divergence, Ending, Event, Shutdown};
 use std::sync::Arc;
 use target_i386::Vcpu;
+
+/// One digest in so many covers memory: to find what was written costs more than to look at CPUs and devices.
+const MEMORY_EVERY: u64 = 8;
 
 /// How a replay came out.
 #[derive(Debug)]
@@ -26,17 +30,38 @@ pub struct Outsides {
     /// By driver number; none where a port has no backend.
     serials: Vec<Option<Arc<SerialInput>>>,
     verdict: Mutex<Option<Verdict>>,
+    /// What memory's digest is made of, and with.
+    past: Arc<Mutex<Past>>,
+    memory: Mutex<MemoryDigest>,
+    /// Instructions between digests.
+    digest_every: u64,
     /// The last digest that was the recording's: behind it everything was the same.
     last_digest: Mutex<Option<u64>>,
 }
 
 impl Outsides {
     /// The ways into `pc`, through `serials` by their numbers.
-    pub fn new(pc: Arc<Pc>, requests: Arc<Requests>, serials: Vec<Option<Arc<SerialInput>>>) -> Arc<Self> {
+    pub fn new(
+        pc: Arc<Pc>,
+        requests: Arc<Requests>,
+        serials: Vec<Option<Arc<SerialInput>>>,
+        past: Arc<Mutex<Past>>,
+        digest_every: u64,
+    ) -> Arc<Self> {
+        let memory = if digest_every == 0 {
+            MemoryDigest::default()
+        } else {
+            let mut past = past.lock();
+            let (log, blocks) = past.memory.log_and_blocks();
+            MemoryDigest::of_new(log, blocks)
+        };
         Arc::new(Self {
             pc,
             requests,
             serials,
+            past,
+            memory: Mutex::new(memory),
+            digest_every,
             verdict: Mutex::default(),
             last_digest: Mutex::default(),
         })
@@ -55,6 +80,13 @@ impl Outsides {
     /// Instructions at the last digest.
     pub fn last_digest(&self) -> Option<u64> {
         *self.last_digest.lock()
+    }
+
+    /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
+    fn memory_digest(&self) -> u64 {
+        let mut past = self.past.lock();
+        let (log, blocks) = past.memory.log_and_blocks();
+        self.memory.lock().update(log, blocks)
     }
 
     fn serial(&self, driver: u32) -> Option<&SerialInput> {
@@ -104,11 +136,13 @@ impl Outside for Outsides {
     }
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
-        *self.last_digest.lock() = Some(vcpus.iter().map(|vcpu| vcpu.icount).sum());
+        let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
+        *self.last_digest.lock() = Some(count);
+        let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
             devices: hw_core::digest(&self.pc.devices),
-            memory: 0,
+            memory: if with_memory { self.memory_digest() } else { 0 },
         }
     }
 

@@ -18,7 +18,6 @@
 use super::Verdict;
 use super::history::{EVERY, HeldEnd, History, Kept};
 use crate::running::{Machine, RunState};
-use crate::snapshot::Past;
 use gdb_server::{Motion, Stop, WatchKind};
 use replay::{Mode, Shutdown};
 use std::sync::Arc;
@@ -130,9 +129,9 @@ impl Machine {
             return;
         }
         let kept = self.capture(period);
-        let Past { memory, .. } = &self.past;
+        let pages = self.past.lock().memory.store().clone();
         if let (Some(history), Some(kept)) = (&mut self.history, kept) {
-            history.keep(kept, || memory.store().bytes());
+            history.keep(kept, || pages.bytes());
         }
     }
 

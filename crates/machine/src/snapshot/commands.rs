@@ -2,7 +2,7 @@
 //!
 //! The guest and its clock stand still meanwhile, and go on afterwards as they were.
 
-use super::{Cpus, Memory, Whole};
+use super::{Cpus, Memory, Past, Whole};
 use crate::running::{Machine, RunState};
 use accel_tcg::Schedule;
 use migration::{Saved, Snapshot, SnapshotError};
@@ -125,13 +125,15 @@ impl Machine {
         let before = self.state;
         self.stop(period, before);
         let cpus = Arc::clone(&self.cpus);
+        let past = Arc::clone(&self.past);
+        let Past { identity, memory } = &mut *past.lock();
         let mut whole = Whole {
             pc: &self.pc,
             time: &self.time,
-            identity: &self.past.identity,
+            identity,
             cpus: &mut OnThreads { cpus: &cpus, period },
         };
-        let result = work(&mut whole, &mut self.past.memory);
+        let result = work(&mut whole, memory);
         if before == RunState::Running {
             self.start();
         }

@@ -23,6 +23,29 @@ impl MemoryDigest {
         }
     }
 
+    /// A digest of a machine that was just made: its RAM, the first of `blocks`, holds nothing, and nobody has to look.
+    pub fn of_new(log: &mut PageLog, blocks: &[RamBlock]) -> Self {
+        let mut digest = Self::new();
+        digest.mark = log.now();
+        for block in blocks.iter().skip(1) {
+            for number in 0..block.size() / PAGE_SIZE {
+                let page = block.base().page_number() + number;
+                digest.note(page, page_hash(page, &memory::read(block, number)));
+            }
+        }
+        digest
+    }
+
+    /// A page has this hash now.
+    fn note(&mut self, page: u64, hash: u64) {
+        let index = page as usize;
+        if index >= self.hashes.len() {
+            self.hashes.resize(index + 1, 0);
+        }
+        let old = std::mem::replace(&mut self.hashes[index], hash);
+        self.sum = self.sum.wrapping_sub(old).wrapping_add(hash);
+    }
+
     /// The digest of memory as it is. Looks at the pages that changed since the last call. The CPUs are stopped: as
     /// for [`PageLog::now`].
     pub fn update(&mut self, log: &mut PageLog, blocks: &[RamBlock]) -> u64 {
@@ -34,12 +57,7 @@ impl MemoryDigest {
                 return;
             };
             let hash = page_hash(page, &memory::read(block, (at - block.base().0) / PAGE_SIZE));
-            let index = page as usize;
-            if index >= self.hashes.len() {
-                self.hashes.resize(index + 1, 0);
-            }
-            let old = std::mem::replace(&mut self.hashes[index], hash);
-            self.sum = self.sum.wrapping_sub(old).wrapping_add(hash);
+            self.note(page, hash);
         });
         self.mark = now;
         self.sum

@@ -276,6 +276,25 @@ impl LogReader {
         Ok(())
     }
 
+    /// Looks whether a log that was not finished has grown since: for following a recorder that still writes it, into
+    /// a file. True if there are more frames.
+    ///
+    /// # Errors
+    /// The host said so.
+    pub fn refresh(&mut self) -> Result<bool, LogError> {
+        let frames = self.frames.len();
+        if self.is_finished() {
+            return Ok(false);
+        }
+        let segment = self.segments.last_mut().ok_or(LogError::Empty)?;
+        let len = segment.source.seek(SeekFrom::End(0))?;
+        if len > segment.len {
+            segment.len = len;
+            self.scan(self.good_len);
+        }
+        Ok(self.frames.len() > frames)
+    }
+
     /// The header of the first segment.
     pub fn header(&self) -> &Header {
         &self.header

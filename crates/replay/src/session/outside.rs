@@ -13,7 +13,9 @@ pub struct Stop {
     pub count: Option<u64>,
     /// An idle machine may warp until this; no limit if none.
     pub warp_ns: Option<i64>,
-    /// The log's next event is a completion of this instant that has not come: see [`Replay::awaited`].
+    /// The log's next event is due at this very instant: begin the boundary again. That is so after a
+    /// [`note`](Replay::note) at the boundary (a digest) if an event from outside came behind it, and as long as a
+    /// completion is [awaited](Replay::awaited).
     pub waiting: bool,
 }
 
@@ -143,7 +145,7 @@ impl Replay {
     /// An event of the log that the machine makes itself is not stopped at but after: it belongs to what happens
     /// from its instant on, and if that does not come, the next boundary finds the event too late.
     ///
-    /// A vCPU that could run but gets no instruction (`count` is the present one and nothing is waited for) has not
+    /// A vCPU that could run but gets no instruction (`count` is the present one, and it is not `waiting`) has not
     /// been running in the recording: that is [`Difference::NotIdle`].
     ///
     /// # Errors

@@ -147,7 +147,7 @@ fn large_events_and_many_small_ones() {
     let packet = |length: usize| Event::Net {
         filter: 0,
         flags: 0,
-        bytes: (0..length).map(|i| (i * i >> 3) as u8).collect(),
+        bytes: (0..length).map(|i| (i * i / 8) as u8).collect(),
     };
     let mut run = Vec::new();
     for index in 0..20_000u64 {

@@ -309,13 +309,30 @@ fn the_log_is_touched_under_the_replay_lock_only() {
             ("note", &|| drop(replay.note(at(0), digest(0)))),
             ("clock", &|| drop(replay.clock(at(0), ClockKind::Host, || 0))),
             ("flush", &|| replay.flush(at(0))),
-            ("position", &|| drop(replay.position())),
+            ("position", &|| _ = replay.position()),
             ("finish", &|| drop(replay.finish(at(0), Shutdown::None, 0))),
         ];
         for (name, touch) in touches {
             assert!(panics(touch), "{name} in {mode:?}");
         }
     }
+}
+
+#[test]
+fn the_end_from_outside_is_written_once() {
+    let (recorder, memory) = Recorder::memory(header());
+    let replay = Replay::recorder(&BigLock::new(), recorder);
+    let cause = Shutdown::HostUi;
+    replay.submit(Event::Shutdown { cause });
+    let _period = replay.lock();
+    assert_eq!(replay.due(at(5)).unwrap(), Some(Event::Shutdown { cause }));
+    replay.finish(at(5), cause, 1).unwrap();
+    let (events, ending) = read(memory.bytes()).unwrap();
+    let expected = [
+        (at(5), Event::Shutdown { cause }),
+        (at(5), Event::End { digest: 1 }),
+    ];
+    assert_eq!((&events[..], ending), (&expected[..], Ending::End));
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_file_that_is_cut_off_is_read_up_to_the_cut() {
     }
     recorder.record(at(10), &noise(10));
     // Killed: nothing is closed, the last event was in memory.
-    drop(recorder);
+    std::mem::forget(recorder);
     let whole = std::fs::read(&path).unwrap();
     for (cut, events, until) in [(0, 10, 907), (1, 9, 807), (500, 9, 807), (1100, 8, 707)] {
         std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
@@ -72,6 +72,46 @@ fn a_file_that_is_cut_off_is_read_up_to_the_cut() {
             "a killed recorder is no damage"
         );
     }
+}
+
+#[test]
+fn what_was_recorded_is_written_when_the_recorder_is_dropped() {
+    let (mut recorder, memory) = Recorder::memory(header());
+    recorder.record(at(1), &noise(1));
+    drop(recorder);
+    let (events, ending) = read(memory.bytes()).unwrap();
+    assert_eq!(events, [(at(1), noise(1))]);
+    assert!(matches!(ending, Ending::Torn { .. }));
+}
+
+#[test]
+fn a_log_is_followed_while_it_is_written() {
+    let scratch = Scratch::new("follow");
+    let path = scratch.join("log");
+    let mut recorder = Recorder::file(&path, header(), None).unwrap();
+    let mut player = Player::open(&path).unwrap();
+    let mut next = 0;
+    for index in 0..100 {
+        recorder.record(at(index), &noise(index));
+        if index % 7 == 0 {
+            recorder.flush(at(index));
+        }
+        if index % 5 == 0 {
+            player.refresh().unwrap();
+            while let Some(stamped) = player.take() {
+                assert_eq!((stamped.index, &stamped.event), (next, &noise(next)));
+                next += 1;
+            }
+            assert_eq!(next, index / 7 * 7 + 1, "all that was flushed by event {index}");
+        }
+    }
+    assert!(!player.refresh().unwrap() || player.take().is_some());
+    recorder.record(at(100), &Event::End { digest: 1 });
+    recorder.close();
+    assert!(player.refresh().unwrap());
+    assert_eq!(std::iter::from_fn(|| player.take()).last().unwrap().index, 100);
+    assert_eq!(*player.ending(), Ending::End);
+    assert!(!player.refresh().unwrap());
 }
 
 #[test]
@@ -228,7 +268,6 @@ fn a_ring_with_a_segment_missing_or_torn_is_read_up_to_there() {
     let path = scratch.join("log");
     let mut recorder = Recorder::ring(&path, header(), 400_000).unwrap();
     fly(&mut recorder, 0..350, 0);
-    recorder.flush(at(350));
     drop(recorder);
     let files = log::output::segments(&path).unwrap();
     assert!(files.len() >= 3, "{}", files.len());

@@ -6,7 +6,7 @@
 
 use super::{DirtyClient, DirtyMemory, granules};
 use crate::addr::{PAGE_SIZE, RamAddr};
-use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU32, Ordering, fence};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -23,8 +23,6 @@ const WATCHED: u32 = 2;
 /// What a holder looks at between two instructions.
 struct News {
     bits: AtomicU32,
-    /// [`DirtyMemory::watched`] as of the last look.
-    looked: AtomicU64,
 }
 
 /// Pages are numbered, not chosen by an enemy of the table.
@@ -180,7 +178,6 @@ impl CodeWatch {
     pub(super) fn new(dirty: &Arc<DirtyMemory>) -> Self {
         let news = Arc::new(News {
             bits: AtomicU32::new(0),
-            looked: AtomicU64::new(dirty.watched()),
         });
         let id = dirty.code.lock().add(&news);
         Self {
@@ -254,8 +251,7 @@ impl CodeWatch {
     }
 
     /// Moves the writes queued for this holder, in order, to the end of `out`; no entry crosses a page. True if others
-    /// began to watch pages: call [`Tlb::protect_watched`](crate::Tlb::protect_watched), then
-    /// [`CodeWatch::set_looked`] with the count this holder has protected up to.
+    /// began to watch pages: call [`Tlb::protect_watched`](crate::Tlb::protect_watched).
     #[must_use]
     pub fn take_news(&self, out: &mut Vec<(RamAddr, u32)>) -> bool {
         let bits = self.news.bits.load(Ordering::Acquire);
@@ -269,17 +265,6 @@ impl CodeWatch {
             }
         }
         bits & WATCHED != 0 && self.news.bits.fetch_and(!WATCHED, Ordering::SeqCst) & WATCHED != 0
-    }
-
-    /// This holder's TLB lets no store through unseen to pages that were watched up to `watched`, a value of
-    /// [`DirtyMemory::watched`] from before it was protected.
-    pub fn set_looked(&self, watched: u64) {
-        self.news.looked.store(watched, Ordering::SeqCst);
-    }
-
-    /// As last set.
-    pub fn looked(&self) -> u64 {
-        self.news.looked.load(Ordering::SeqCst)
     }
 }
 

@@ -51,7 +51,8 @@ fn impossible_images() {
     let mut good = bench(Mode::Long);
     good.run(100);
     let good = good.cpu.image();
-    let wrong: [(&str, fn(&mut VcpuImage)); 7] = [
+    type Change = fn(&mut VcpuImage);
+    let wrong: [(&str, Change); 7] = [
         ("registers that do not exist", |i| i.state.gpr[20] = 1),
         ("privilege level", |i| i.state.cpl = 4),
         ("top of the x87 stack", |i| i.state.fpu.top = 8),

@@ -126,11 +126,23 @@ impl Vcpu {
     ) -> Result<R, Fault> {
         self.probe_linear(addr, T::SIZE, Access::Write, privilege)?;
         let mmu = self.mmu_index(privilege);
+        // What the host has no atomic operation for is done while nobody else executes.
+        if lock
+            && (crosses(addr, T::SIZE)
+                || T::SIZE >= 16 && !addr.is_multiple_of(16)
+                || matches!(self.tlb.probe(mmu, GuestVirt(addr), Access::Write), Probe::Io(_)))
+        {
+            return self.alone(|cpu| {
+                let old = cpu.read_linear::<T>(addr, privilege)?;
+                let (new, result) = f(old);
+                cpu.write_linear(addr, privilege, new)?;
+                Ok(result)
+            });
+        }
         loop {
             let old = self.read_linear::<T>(addr, privilege)?;
             let (new, result) = f(old);
-            // A lock that spans two pages, or reaches a device, is as atomic as one vCPU thread makes it.
-            if lock && !crosses(addr, T::SIZE) && addr.is_multiple_of(T::SIZE.min(16)) | (T::SIZE < 16) {
+            if lock {
                 match self.tlb.slow_cas(mmu, GuestVirt(addr), old, new) {
                     Slow::Done(Ok(_)) => {
                         self.after_slow_store();

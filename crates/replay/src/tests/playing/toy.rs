@@ -136,7 +136,10 @@ impl Toy {
                 return Ok(());
             }
             // A timer may ask the host, and may arm itself again.
-            self.deadline = (self.state % 3 == 0).then(|| self.time() + (self.state >> 30) as i64 % 50);
+            self.deadline = self
+                .state
+                .is_multiple_of(3)
+                .then(|| self.time() + (self.state >> 30) as i64 % 50);
             let (now, host) = (self.now, self.host as i64);
             let clock = self.replay.clock(now, ClockKind::VirtualRt, || host)?;
             self.idle = false;
@@ -184,6 +187,9 @@ impl Toy {
                 break;
             }
             let stop = replay.next_stop(self.now)?;
+            if stop.waiting {
+                continue;
+            }
             let target = |limit: u64| stop.count.unwrap_or(u64::MAX).min(limit);
             if !self.idle {
                 let mut end = target(
