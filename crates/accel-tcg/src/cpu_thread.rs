@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use replay::Instant;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use target_i386::{CpuSignals, Others, StopReason, Vcpu};
 use util_mainloop::Exclusive;
@@ -31,6 +31,9 @@ pub trait CpuEvents: Send + Sync {
 
     /// The CPU has stopped for a debugger ([`Vcpu::debugger`] says why). Under the big lock.
     fn debug_stop(&self) {}
+
+    /// The CPUs have come to [`Cpus::set_stop_at`]; the machine must be stopped before this returns. Under the big lock.
+    fn reached(&self) {}
 
     /// The thread ends: it was told to, or it panicked. Without the big lock.
     fn ended(&self) {}
@@ -104,6 +107,8 @@ struct Shared {
     group: Option<Arc<Exclusive>>,
     /// Whose turn it is, if they take turns.
     current: AtomicUsize,
+    /// The count at whose first boundary the machine stops; none if it is the greatest.
+    stop_at: AtomicU64,
     /// As of the last time the locks were put down for others.
     instant: Mutex<Instant>,
     /// As of the last stop.
@@ -199,6 +204,7 @@ impl Cpus {
             signals,
             group,
             current: AtomicUsize::new(0),
+            stop_at: AtomicU64::new(u64::MAX),
             instant: Mutex::new(Instant::START),
             schedule: Mutex::default(),
         });
@@ -287,6 +293,14 @@ impl Cpus {
         orders.stopped.fill(false);
         drop(orders);
         self.shared.notify_threads();
+    }
+
+    /// Has the stopped CPUs stop again when so many instructions are completed by all, before anything else of that
+    /// instant happens: once, with [`CpuEvents::reached`]. At once if they are there or beyond. Under counted time only.
+    pub fn set_stop_at(&self, count: Option<u64>) {
+        self.shared
+            .stop_at
+            .store(count.unwrap_or(u64::MAX), Ordering::Release);
     }
 
     /// Where the CPUs stand in their run: exact for who holds the locks in a recording or replay, and while they are
@@ -455,8 +469,11 @@ impl Runner {
         loop {
             match self.boundary(&mut period) {
                 Step::Run(budget) => {
+                    let before = self.round.instructions();
                     let reason = self.round.run(&mut period, budget);
-                    self.settled = !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
+                    // A debugger's stop behind the last instruction of a budget is one by the budget, too.
+                    let used_up = self.round.instructions().wrapping_sub(before) >= budget;
+                    self.settled = used_up || !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
                     match reason {
                         StopReason::Shutdown => self.events.triple_fault(),
                         StopReason::Debug => self.events.debug_stop(),
@@ -502,6 +519,12 @@ impl Runner {
                 }
             };
         };
+        let stop_at = self.shared.stop_at.load(Ordering::Acquire);
+        if stop_at != u64::MAX && timeline.now().count >= stop_at {
+            self.shared.stop_at.store(u64::MAX, Ordering::Release);
+            self.events.reached();
+            return Step::Again;
+        }
         let settled = self.settled || self.round.is_idle();
         if timeline.come_to(settled, || self.round.vcpus().collect()) == Standing::Again {
             return Step::Again;
@@ -515,6 +538,10 @@ impl Runner {
             // A replay waits for a completion, or is over.
             self.wait_for_kick(period);
             return Step::Again;
+        };
+        let limit = match stop_at {
+            u64::MAX => limit,
+            _ => limit.min(stop_at - timeline.now().count),
         };
         match self.round.next(limit) {
             Next::Run(budget) => self.turn(budget),

@@ -102,6 +102,9 @@ pub struct Remaining {
     pub snapshots: PathBuf,
     pub load_snapshot: Option<String>,
     pub start_stopped: bool,
+    pub history_bytes: u64,
+    pub keeps_history: bool,
+    pub automatic_history: bool,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
 }
@@ -153,6 +156,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
             Arc::clone(&cpus),
             Arc::clone(&parts.pc),
             Arc::clone(&parts.lock),
+            Arc::clone(&parts.replay),
             wide,
         );
         GdbServer::new(line, attached)
@@ -163,6 +167,12 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         events: Vec::new(),
         told_running: false,
         history: None,
+        history_bytes: parts.config.history_bytes,
+        keeps_history: parts.config.keeps_history,
+        automatic_history: parts.config.automatic_history,
+        halt: None,
+        debugging: false,
+        travelling: false,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
@@ -343,6 +353,9 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             execution: config.execution,
             look: config.look,
             start_stopped: config.start_stopped,
+            history_bytes: config.history.unwrap_or(Config::HISTORY),
+            keeps_history: config.history.is_some() || gdb.is_some(),
+            automatic_history: config.history.is_some(),
             wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,

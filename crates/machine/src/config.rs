@@ -54,6 +54,9 @@ pub struct Config {
     pub load_snapshot: Option<String>,
     /// Where a debugger connects, as `-gdb` takes it.
     pub gdb: Option<String>,
+    /// In a replay: be able to go back to the beginning, with snapshots that hold so many bytes at most. A debugger can
+    /// always, with [`Config::HISTORY`] unless said otherwise.
+    pub history: Option<u64>,
     /// Where QMP clients connect, as `-qmp` takes it.
     pub qmp: Vec<String>,
     /// Wait for a debugger or the monitor before the first instruction (`-S`).
@@ -61,6 +64,11 @@ pub struct Config {
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
+}
+
+impl Config {
+    /// Bytes of snapshots that a replay keeps in memory: 512 MiB.
+    pub const HISTORY: u64 = 512 << 20;
 }
 
 impl Default for Config {
@@ -88,6 +96,7 @@ impl Default for Config {
             snapshots: ".".into(),
             load_snapshot: None,
             gdb: None,
+            history: None,
             qmp: Vec::new(),
             start_stopped: false,
             signals: false,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Everything is on the main thread, between two turns of its loop; the CPUs stand still while a debugger's packet is
-//! worked on. Backwards goes through [`History`], which a machine has that replays.
+//! worked on. Backwards is for machines that replay ([`travel`](crate::rr::travel)); whatever the debugger sends on the way
+//! ends the journey.
 
 mod attached;
 mod line;
@@ -16,43 +17,14 @@ mod registers;
 pub use attached::Attached;
 pub use line::{Line, News};
 
+use crate::rr::travel::{Halt, Trip, as_told};
 use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
-use gdb_server::{Motion, Order, Session, Stop, WatchKind};
+use gdb_server::{Motion, Order, Session, Stop};
 use monitor::Monitor;
 use replay::Shutdown;
-use target_i386::debugger::{DebugStop, WatchKind as CpuWatchKind};
-use util_mainloop::Period;
 use util_mainloop::lock::Held;
-
-/// A machine's past: who replays it from a recording can go there.
-///
-/// Motions are begun here and end later, by [`Machine::debugger_stopped`]; meanwhile the machine is
-/// [`RunState::Running`] to everybody.
-pub trait History {
-    /// Goes back: [`Motion::StepBack`] or [`Motion::Back`].
-    fn go_back(&mut self, machine: &mut Machine, period: &mut Period<'_>, motion: &Motion);
-
-    /// Stops wherever the machine is.
-    fn interrupt(&mut self, machine: &mut Machine, period: &mut Period<'_>);
-
-    /// Has the replay stop before the instruction with this number (`replay-break`), or at none.
-    ///
-    /// # Errors
-    /// It cannot, in words.
-    fn set_break(
-        &mut self,
-        machine: &mut Machine,
-        period: &mut Period<'_>,
-        icount: Option<u64>,
-    ) -> Result<(), String>;
-
-    /// Goes to the instruction with this number (`replay-seek`).
-    ///
-    /// # Errors
-    /// It cannot, in words.
-    fn seek(&mut self, machine: &mut Machine, period: &mut Period<'_>, icount: u64) -> Result<(), String>;
-}
+use util_mainloop::{MainLoop, Period};
 
 /// A debugger's connection to the machine.
 pub struct GdbServer {
@@ -86,10 +58,11 @@ impl GdbServer {
 
 impl Machine {
     /// Works on what the debugger sent. The CPUs are stopped.
-    pub(crate) fn debugger_turn(&mut self, period: &mut Period<'_>) {
+    pub(crate) fn debugger_turn(&mut self, period: &mut Period<'_>, main_loop: &mut MainLoop) {
         let Some(mut server) = self.gdb.take() else {
             return;
         };
+        self.debugging = server.session.is_open();
         server.session.debuggee().set_replays(self.history.is_some());
         while let Some(news) = server.line.next() {
             match news {
@@ -97,15 +70,24 @@ impl Machine {
                     if self.state == RunState::Running {
                         self.stop(period, RunState::Debug);
                     }
+                    self.begin_history(period);
+                    if let Some(history) = &mut self.history {
+                        history.automatic = true;
+                        server.session.debuggee().set_replays(true);
+                    }
+                    self.debugging = true;
                     period.unlocked(&mut || server.session.begin());
                 }
                 // The machine stays as it is: another debugger may come.
-                News::Closed => period.unlocked(&mut || server.session.end()),
+                News::Closed => {
+                    self.debugging = false;
+                    period.unlocked(&mut || server.session.end());
+                }
                 News::Bytes(bytes) => {
                     let mut orders = Vec::new();
                     period.unlocked(&mut || orders = server.session.feed(&bytes));
                     for order in orders {
-                        self.obey(&mut server, period, order);
+                        self.obey(&mut server, period, main_loop, order);
                     }
                 }
             }
@@ -114,7 +96,13 @@ impl Machine {
         self.gdb = Some(server);
     }
 
-    fn obey(&mut self, server: &mut GdbServer, period: &mut Period<'_>, order: Order) {
+    fn obey(
+        &mut self,
+        server: &mut GdbServer,
+        period: &mut Period<'_>,
+        main_loop: &mut MainLoop,
+        order: Order,
+    ) {
         match order {
             Order::Resume(Motion::Forward { steps, held }) => {
                 for n in 0..self.cpus.count() {
@@ -128,24 +116,27 @@ impl Machine {
                 }
                 // CPUs that take turns cannot be held alone: the others wait for them with locks in their hands.
                 let _ = held;
-                if self.state == RunState::Shutdown {
+                if self.is_at_end() {
+                    server.session.stopped(Stop::End { cpu: 0 });
+                } else if self.state == RunState::Shutdown {
                     server.session.stopped(Stop::Interrupted { cpu: 0 });
                 } else {
                     self.start();
                 }
             }
-            Order::Resume(motion) => match self.history.take() {
-                Some(mut history) => {
-                    history.go_back(self, period, &motion);
-                    self.history = Some(history);
-                }
-                None => server.session.stopped(Stop::Begin { cpu: 0 }),
-            },
+            Order::Resume(motion) if self.history.is_some() => {
+                let line = &server.line;
+                let interrupted = || line.has_news();
+                let mut trip = Trip {
+                    period,
+                    main_loop,
+                    interrupted: &interrupted,
+                };
+                let told = self.go_back(&mut trip, &motion);
+                server.session.stopped(told);
+            }
+            Order::Resume(_) => server.session.stopped(Stop::Begin { cpu: 0 }),
             Order::Interrupt => {
-                if let Some(mut history) = self.history.take() {
-                    history.interrupt(self, period);
-                    self.history = Some(history);
-                }
                 if self.state == RunState::Running {
                     self.stop(period, RunState::Debug);
                 }
@@ -157,12 +148,16 @@ impl Machine {
                     &mut MonitorTarget {
                         machine: self,
                         period,
+                        main_loop,
                     },
                 );
                 server.session.answer(&text);
             }
             Order::Detach => {
-                if matches!(
+                self.debugging = false;
+                if self.let_end() {
+                    // What was held comes.
+                } else if matches!(
                     self.state,
                     RunState::Debug | RunState::Paused | RunState::Prelaunch
                 ) {
@@ -177,7 +172,7 @@ impl Machine {
     }
 
     /// If the machine has stopped while the debugger waits for that, tells it why.
-    pub(crate) fn debugger_report(&mut self, period: &mut Period<'_>) {
+    pub(crate) fn debugger_report(&mut self) {
         let waits = self
             .gdb
             .as_ref()
@@ -185,24 +180,11 @@ impl Machine {
         if !waits || self.state == RunState::Running {
             return;
         }
-        let stops =
-            (0..self.cpus.count()).map(|n| (n, self.on_cpu(period, n, |vcpu| vcpu.debugger.take_stop())));
-        let stop = stops.fold(None, |first, (n, stop)| first.or(stop.map(|stop| (n, stop))));
-        self.debugger_stopped(
-            stop.map_or(Stop::Interrupted { cpu: 0 }, |(cpu, stop)| match stop {
-                DebugStop::Stop(addr) => Stop::Breakpoint { cpu, addr },
-                DebugStop::Step => Stop::Step { cpu },
-                DebugStop::Watch(addr, watch) => Stop::Watch {
-                    cpu,
-                    addr,
-                    kind: match watch.kind {
-                        CpuWatchKind::Write => WatchKind::Write,
-                        CpuWatchKind::Read => WatchKind::Read,
-                        CpuWatchKind::Access => WatchKind::Access,
-                    },
-                },
-            }),
-        );
+        self.debugger_stopped(match self.halt {
+            Some(Halt::Debug(cpu, stop, _)) => as_told(cpu, stop),
+            Some(Halt::End) => Stop::End { cpu: 0 },
+            Some(Halt::Reached) | None => Stop::Interrupted { cpu: 0 },
+        });
     }
 
     /// Tells a waiting debugger that the machine has stopped, and why.

@@ -28,6 +28,10 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "reprise: {line}");
 }
 
+/// What somebody is told who would change the machine of a replay.
+pub const NO_CHANGES: &str =
+    "a replay is what was recorded; 'replay_live' in the monitor goes on without the recording";
+
 /// The line at the start.
 pub fn leaving(how: OnTerminal) -> &'static str {
     match how {

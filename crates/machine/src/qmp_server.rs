@@ -10,11 +10,11 @@
 use crate::debug::{Line, News};
 use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
-use monitor::Monitor;
+use monitor::{Monitor, ReplayAction};
 use qmp::{Cause, Cpu, Error, Event, ReplayInfo, ReplayMode, Session, Status, Timestamp};
 use replay::{Mode, Shutdown};
-use util_mainloop::Period;
 use util_mainloop::clock::{ClockSource, WallClock};
+use util_mainloop::{MainLoop, Period};
 
 /// One client's connection.
 pub struct QmpServer {
@@ -87,7 +87,7 @@ pub fn cause(shutdown: Shutdown) -> Cause {
 
 impl Machine {
     /// Works on what QMP clients sent. The CPUs are stopped.
-    pub(crate) fn qmp_turn(&mut self, period: &mut Period<'_>) {
+    pub(crate) fn qmp_turn(&mut self, period: &mut Period<'_>, main_loop: &mut MainLoop) {
         for n in 0..self.qmp.len() {
             while let Some(news) = self.qmp[n].line.next() {
                 match news {
@@ -107,6 +107,7 @@ impl Machine {
                             &mut MonitorTarget {
                                 machine: self,
                                 period,
+                                main_loop,
                             },
                         );
                         self.qmp[n].line.send(&session.take_output());
@@ -219,38 +220,26 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
     }
 
     fn replay_break(&mut self, icount: u64) -> Result<(), Error> {
-        self.in_history(
-            "setting the breakpoint is allowed only in play mode",
-            |history, machine, period| history.set_break(machine, period, Some(icount)),
-        )
+        self.must_replay("setting the breakpoint is allowed only in play mode")?;
+        monitor::Target::replay(self, ReplayAction::Break(icount)).map_err(Error::generic)
     }
 
     fn replay_delete_break(&mut self) -> Result<(), Error> {
-        self.in_history(
-            "replay breakpoints are allowed only in play mode",
-            |history, machine, period| history.set_break(machine, period, None),
-        )
+        self.must_replay("replay breakpoints are allowed only in play mode")?;
+        monitor::Target::replay(self, ReplayAction::DeleteBreak).map_err(Error::generic)
     }
 
     fn replay_seek(&mut self, icount: u64) -> Result<(), Error> {
-        self.in_history("replay must be enabled to seek", |history, machine, period| {
-            history.seek(machine, period, icount)
-        })
+        self.must_replay("replay must be enabled to seek")?;
+        monitor::Target::replay(self, ReplayAction::Seek(icount)).map_err(Error::generic)
     }
 }
 
 impl MonitorTarget<'_, '_> {
-    /// Does something with the machine's history, if it has one.
-    fn in_history(
-        &mut self,
-        without: &str,
-        act: impl FnOnce(&mut dyn crate::debug::History, &mut Machine, &mut Period<'_>) -> Result<(), String>,
-    ) -> Result<(), Error> {
-        let Some(mut history) = self.machine.history.take() else {
-            return Err(Error::generic(without));
-        };
-        let done = act(&mut *history, self.machine, self.period);
-        self.machine.history = Some(history);
-        done.map_err(Error::generic)
+    fn must_replay(&self, otherwise: &str) -> Result<(), Error> {
+        match self.machine.replay.mode() {
+            Mode::Play => Ok(()),
+            _ => Err(Error::generic(otherwise)),
+        }
     }
 }

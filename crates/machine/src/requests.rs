@@ -19,6 +19,10 @@ pub struct Pending {
     pub reset: Option<ResetCause>,
     /// A CPU stopped for the debugger.
     pub debug: bool,
+    /// The CPUs came to the count at which they were to stop.
+    pub reached: bool,
+    /// `exit` is what the log has.
+    pub is_recorded: bool,
 }
 
 /// Who asked for a reset.
@@ -92,7 +96,10 @@ impl Requests {
     /// The instant has come for which the log has an end from outside.
     pub fn leave_now(&self, cause: Shutdown) {
         let status = self.leaving.lock().unwrap_or(0);
-        self.end(status, cause);
+        self.ask(|pending| {
+            pending.is_recorded |= pending.exit.is_none();
+            pending.exit.get_or_insert((status, cause));
+        });
     }
 
     /// The emulator ends.
@@ -145,6 +152,10 @@ impl accel_tcg::CpuEvents for Requests {
 
     fn debug_stop(&self) {
         self.ask(|pending| pending.debug = true);
+    }
+
+    fn reached(&self) {
+        self.ask(|pending| pending.reached = true);
     }
 
     fn ended(&self) {

@@ -4,11 +4,13 @@
 //! and put them down while polling. Mirrors QEMU's `system/runstate.c`.
 
 use crate::console::MonitorConsole;
-use crate::debug::{GdbServer, History};
+use crate::debug::GdbServer;
 use crate::digest::{self, Digest};
 use crate::hints;
 use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
+use crate::rr::history::History;
+use crate::rr::travel::Halt;
 use crate::rr::{self, Outsides, Verdict};
 use crate::snapshot::Past;
 use crate::target::MonitorTarget;
@@ -87,8 +89,20 @@ pub struct Machine {
     pub(crate) start_stopped: bool,
     /// The debugger's connection.
     pub(crate) gdb: Option<GdbServer>,
-    /// Where the debugger goes back to.
-    pub(crate) history: Option<Box<dyn History>>,
+    /// A replay's past, from when somebody wanted to be able to go back.
+    pub(crate) history: Option<Box<History>>,
+    /// Memory that it may take, in bytes.
+    pub(crate) history_bytes: u64,
+    /// It begins with the replay.
+    pub(crate) keeps_history: bool,
+    /// Nobody needs to ask for snapshots on the way.
+    pub(crate) automatic_history: bool,
+    /// Why the machine stopped, if it did by itself.
+    pub(crate) halt: Option<Halt>,
+    /// A debugger is connected.
+    pub(crate) debugging: bool,
+    /// On the way to another moment: nobody is told of stops.
+    pub(crate) travelling: bool,
     /// Connections of QMP clients.
     pub(crate) qmp: Vec<QmpServer>,
     /// What they have not been told yet.
@@ -122,6 +136,12 @@ impl Machine {
                 return Err(error).with_context(|| format!("-loadvm {name}"));
             }
         }
+        if self.keeps_history {
+            self.begin_history(&mut period);
+        }
+        if let Some(history) = &mut self.history {
+            history.automatic = self.automatic_history;
+        }
         if self.start_stopped {
             self.state = RunState::Prelaunch;
         } else {
@@ -144,13 +164,14 @@ impl Machine {
                 monitor.turn(&mut MonitorTarget {
                     machine: self,
                     period: &mut period,
+                    main_loop,
                 });
             }
             if debugger {
-                self.debugger_turn(&mut period);
+                self.debugger_turn(&mut period, main_loop);
             }
             if clients {
-                self.qmp_turn(&mut period);
+                self.qmp_turn(&mut period, main_loop);
             }
             if let Some(end) = self.carry_out(&mut period) {
                 break end;
@@ -160,7 +181,7 @@ impl Machine {
                 // The log's end is at a boundary, and only a CPU that runs comes to one.
                 self.start();
             }
-            self.debugger_report(&mut period);
+            self.debugger_report();
             self.tell_events();
             if asked && self.state == RunState::Running {
                 self.cpus.resume();
@@ -194,6 +215,8 @@ impl Machine {
     /// Lets the guest and its clock run.
     pub fn start(&mut self) {
         self.state = RunState::Running;
+        self.halt = None;
+        self.plan_stop();
         self.time.start();
         self.cpus.resume();
     }
@@ -221,7 +244,7 @@ impl Machine {
     }
 
     /// Puts everything into its first state and loads the kernel again. The CPU must be stopped.
-    fn reset(&mut self, period: &mut Period<'_>) {
+    pub(crate) fn reset(&mut self, period: &mut Period<'_>) {
         self.pc.reset();
         for n in 0..self.cpus.count() {
             let pc = Arc::clone(&self.pc);
@@ -233,7 +256,7 @@ impl Machine {
         }
     }
 
-    fn digest(&self, period: &mut Period<'_>) -> Digest {
+    pub(crate) fn digest(&self, period: &mut Period<'_>) -> Digest {
         let each = |n| self.on_cpu(period, n, |vcpu| (vcpu.icount, digest::cpu(vcpu)));
         let each: Vec<(u64, u64)> = (0..self.cpus.count()).map(each).collect();
         let instructions = each.iter().map(|&(count, _)| count).sum();
@@ -310,12 +333,14 @@ impl Machine {
     }
 
     /// Does what was asked since the last turn; exit status and cause, if that ends the emulator.
-    fn carry_out(&mut self, period: &mut Period<'_>) -> Option<(u8, Shutdown)> {
+    pub(crate) fn carry_out(&mut self, period: &mut Period<'_>) -> Option<(u8, Shutdown)> {
         let Pending {
             exit,
             power_off,
             reset,
             debug,
+            reached,
+            is_recorded,
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
         let reset_ends = reset == Some(ResetCause::Guest) && self.ends.exit_on_reset;
@@ -324,8 +349,11 @@ impl Machine {
             (_, true) => Some((0, Shutdown::GuestReset)),
             _ => None,
         };
-        if let Some(end) = exit.or(guests) {
-            return Some(end);
+        if let Some((status, cause)) = exit.or(guests) {
+            if self.holds_at_end(period, status, cause, is_recorded) {
+                return None;
+            }
+            return Some((status, cause));
         }
         if power_off {
             self.stop(period, RunState::Shutdown);
@@ -344,8 +372,13 @@ impl Machine {
             } else {
                 self.state = before;
             }
-        } else if debug {
+        }
+        // An instruction can ask for a reset and be what the debugger waited for.
+        if debug {
             self.stop(period, RunState::Debug);
+            self.note_debug_stop(period);
+        } else if reached {
+            self.came_to_stop(period);
         }
         None
     }

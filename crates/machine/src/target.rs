@@ -3,20 +3,22 @@
 //! Commands arrive between two turns of the main loop, with its period at hand: reading CPU state runs on the CPU's
 //! thread, between two instructions.
 
+use crate::hints;
 use crate::mappings;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use monitor::{InfoTopic, SnapshotAction, Target, Unreadable};
+use monitor::{InfoTopic, ReplayAction, SnapshotAction, Target, Unreadable};
 use replay::{Control, Mode, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
 use std::fmt::Write;
 use target_i386::{Vcpu, paging, registers};
-use util_mainloop::Period;
+use util_mainloop::{MainLoop, Period};
 
 /// A machine and the period its monitor acts in.
 pub struct MonitorTarget<'a, 'p> {
     pub(crate) machine: &'a mut Machine,
     pub(crate) period: &'a mut Period<'p>,
+    pub(crate) main_loop: &'a mut MainLoop,
 }
 
 impl MonitorTarget<'_, '_> {
@@ -72,7 +74,9 @@ impl Target for MonitorTarget<'_, '_> {
     }
 
     fn cont(&mut self) {
-        if matches!(
+        if self.machine.let_end() {
+            // What was held comes.
+        } else if matches!(
             self.machine.state,
             RunState::Paused | RunState::Debug | RunState::Prelaunch
         ) {
@@ -117,6 +121,24 @@ impl Target for MonitorTarget<'_, '_> {
         .map_err(|error| error.to_string())
     }
 
+    fn replay(&mut self, action: ReplayAction) -> Result<(), String> {
+        let Self {
+            machine,
+            period,
+            main_loop,
+        } = self;
+        match action {
+            ReplayAction::Seek(count) => machine.replay_seek(period, main_loop, count),
+            ReplayAction::Break(count) => machine.replay_break(period, Some(count)),
+            ReplayAction::DeleteBreak => machine.replay_break(period, None),
+            ReplayAction::GoLive => machine.replay_live(period),
+        }
+    }
+
+    fn refuses_changes(&self) -> Option<&'static str> {
+        (self.machine.replay.mode() == Mode::Play).then_some(hints::NO_CHANGES)
+    }
+
     fn info(&mut self, topic: InfoTopic) -> String {
         match topic {
             InfoTopic::Status => format!("VM status: {}\n", self.machine.state.describe()),
@@ -139,6 +161,7 @@ impl Target for MonitorTarget<'_, '_> {
                 .machine
                 .report(self.period, self.machine.monitored)
                 .to_string(),
+            InfoTopic::Replay => self.machine.describe_replay(),
             InfoTopic::Snapshots => self.machine.describe_snapshots(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),

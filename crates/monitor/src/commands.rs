@@ -2,7 +2,7 @@
 
 use crate::examine::{Format, Space, examine};
 use crate::expression::evaluate;
-use crate::{InfoTopic, SnapshotAction, Target};
+use crate::{InfoTopic, ReplayAction, SnapshotAction, Target};
 use std::fmt::Write;
 
 struct Command {
@@ -19,13 +19,17 @@ const COMMANDS: &[Command] = &[
     Command { name: "info", short: "", arguments: "TOPIC", help: "shows the machine's state; 'info' alone lists the topics", run: info },
     Command { name: "stop", short: "s", arguments: "", help: "stops the guest", run: |_, _, t| quiet(t, |t| t.stop()) },
     Command { name: "cont", short: "c", arguments: "", help: "lets it run on", run: |_, _, t| quiet(t, |t| t.cont()) },
-    Command { name: "system_reset", short: "", arguments: "", help: "presses the reset button", run: |_, _, t| quiet(t, |t| t.system_reset()) },
-    Command { name: "system_powerdown", short: "", arguments: "", help: "presses the power button", run: |_, _, t| quiet(t, |t| t.system_powerdown()) },
-    Command { name: "nmi", short: "", arguments: "", help: "sends a non-maskable interrupt", run: |_, _, t| quiet(t, |t| t.nmi()) },
+    Command { name: "system_reset", short: "", arguments: "", help: "presses the reset button", run: |_, _, t| change(t, |t| t.system_reset()) },
+    Command { name: "system_powerdown", short: "", arguments: "", help: "presses the power button", run: |_, _, t| change(t, |t| t.system_powerdown()) },
+    Command { name: "nmi", short: "", arguments: "", help: "sends a non-maskable interrupt", run: |_, _, t| change(t, |t| t.nmi()) },
     Command { name: "cpu", short: "", arguments: "N", help: "selects the CPU that registers and memory are shown of", run: cpu },
     Command { name: "savevm", short: "", arguments: "NAME", help: "saves the whole machine as a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Save, t) },
     Command { name: "loadvm", short: "", arguments: "NAME", help: "makes the machine what it was in a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Load, t) },
     Command { name: "delvm", short: "", arguments: "NAME", help: "deletes a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Delete, t) },
+    Command { name: "replay_seek", short: "", arguments: "COUNT", help: "goes to where COUNT instructions of the replay are complete", run: |a, _, t| replay(a, ReplayAction::Seek, t) },
+    Command { name: "replay_break", short: "", arguments: "COUNT", help: "stops the replay there", run: |a, _, t| replay(a, ReplayAction::Break, t) },
+    Command { name: "replay_delete_break", short: "", arguments: "", help: "does not", run: |_, _, t| done(t.replay(ReplayAction::DeleteBreak)) },
+    Command { name: "replay_live", short: "", arguments: "", help: "leaves the recording: the guest goes on as an ordinary run", run: |_, _, t| done(t.replay(ReplayAction::GoLive)) },
     Command { name: "x", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a virtual address; FORMAT is COUNT, x d u o c i, b h w g", run: |a, f, t| memory(a, f, Space::Virtual, t) },
     Command { name: "xp", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a physical address", run: |a, f, t| memory(a, f, Space::Physical, t) },
     Command { name: "print", short: "p", arguments: "EXPRESSION", help: "evaluates numbers, $registers, + - * ()", run: print },
@@ -46,6 +50,7 @@ const TOPICS: &[(&str, InfoTopic, &str)] = &[
     ("pci", InfoTopic::Pci, "PCI functions"),
     ("cpus", InfoTopic::Cpus, "virtual CPUs"),
     ("jit", InfoTopic::Jit, "execution statistics"),
+    ("replay", InfoTopic::Replay, "where a replay stands"),
     ("snapshots", InfoTopic::Snapshots, "snapshots that savevm made"),
     ("name", InfoTopic::Name, "the machine's name"),
     ("version", InfoTopic::Version, "version of the emulator"),
@@ -81,6 +86,25 @@ pub fn completions(start: &str) -> Vec<&'static str> {
 fn quiet(target: &mut dyn Target, action: impl FnOnce(&mut dyn Target)) -> String {
     action(target);
     String::new()
+}
+
+/// An action that a replay refuses.
+fn change(target: &mut dyn Target, action: impl FnOnce(&mut dyn Target)) -> String {
+    match target.refuses_changes() {
+        Some(reason) => format!("{reason}\n"),
+        None => quiet(target, action),
+    }
+}
+
+fn done(result: Result<(), String>) -> String {
+    result.map_or_else(|reason| format!("{reason}\n"), |()| String::new())
+}
+
+fn replay(count: &str, action: fn(u64) -> ReplayAction, target: &mut dyn Target) -> String {
+    match evaluate(count, target) {
+        Ok(count) => done(target.replay(action(count))),
+        Err(error) => format!("{error}\n"),
+    }
 }
 
 fn help(name: &str, _: &mut Format, _: &mut dyn Target) -> String {
@@ -147,6 +171,11 @@ fn memory(arguments: &str, last: &mut Format, space: Space, target: &mut dyn Tar
 fn snapshot(name: &str, action: SnapshotAction, target: &mut dyn Target) -> String {
     if name.is_empty() {
         return "a snapshot's name is missing\n".to_owned();
+    }
+    if action == SnapshotAction::Load
+        && let Some(reason) = target.refuses_changes()
+    {
+        return format!("{reason}\n");
     }
     match target.snapshot(action, name) {
         Ok(()) => String::new(),

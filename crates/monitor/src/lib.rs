@@ -20,7 +20,7 @@ mod line_editor;
 mod target;
 
 pub use line_editor::{Event, LineEditor};
-pub use target::{InfoTopic, SnapshotAction, Target, Unreadable};
+pub use target::{InfoTopic, ReplayAction, SnapshotAction, Target, Unreadable};
 
 /// Printed in front of each command.
 pub const PROMPT: &str = "(reprise) ";

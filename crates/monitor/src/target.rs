@@ -27,6 +27,8 @@ pub enum InfoTopic {
     Cpus,
     /// Instructions executed and translator statistics.
     Jit,
+    /// Where a replay stands, and what of its past can be reached.
+    Replay,
     /// Snapshots with names.
     Snapshots,
     /// The machine's name.
@@ -44,6 +46,19 @@ pub enum SnapshotAction {
     Load,
     /// The snapshot goes.
     Delete,
+}
+
+/// What is done with a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplayAction {
+    /// Goes to the moment when so many instructions are complete, and stops there.
+    Seek(u64),
+    /// Stops when so many instructions are complete.
+    Break(u64),
+    /// Does not.
+    DeleteBreak,
+    /// Follows the log no further: from here on it is an ordinary run.
+    GoLive,
 }
 
 /// The address that could not be read.
@@ -72,6 +87,17 @@ pub trait Target {
     /// Why not, in one line.
     fn snapshot(&mut self, _action: SnapshotAction, _name: &str) -> Result<(), String> {
         Err("this machine has no snapshots".to_owned())
+    }
+    /// Does something with the machine's replay.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn replay(&mut self, _action: ReplayAction) -> Result<(), String> {
+        Err("this is not a replay".to_owned())
+    }
+    /// Why nobody may change what the machine does, in one line, if so: it is a replay.
+    fn refuses_changes(&self) -> Option<&'static str> {
+        None
     }
     /// The text of an `info` topic, lines ended by `\n`.
     fn info(&mut self, topic: InfoTopic) -> String;

@@ -159,6 +159,11 @@ impl Debugger {
         !self.watches.is_empty()
     }
 
+    /// The stop addresses and watched ranges, as they were set.
+    pub fn points(&self) -> (Vec<u64>, Vec<Watch>) {
+        (self.stops.clone(), self.watches.clone())
+    }
+
     /// Why the last run ended with [`StopReason::Debug`](crate::StopReason::Debug), once.
     pub fn take_stop(&mut self) -> Option<DebugStop> {
         self.stopped.take()

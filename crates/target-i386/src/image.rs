@@ -185,6 +185,7 @@ impl Vcpu {
             entries: image.tlb.entries.iter().filter_map(decode).collect(),
         };
         self.tlb.restore(&tlb, |at| view.translate(at));
+        self.delivered = (u64::MAX, 0);
         self.look_closely();
     }
 

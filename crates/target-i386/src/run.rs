@@ -318,6 +318,12 @@ impl Vcpu {
         at != self.icount || times > MOST_DELIVERIES
     }
 
+    /// How many events were delivered since an instruction completed: where the CPU stands beyond its count.
+    pub fn deliveries(&self) -> u32 {
+        let (at, times) = self.delivered;
+        if at == self.icount { times } else { 0 }
+    }
+
     /// An event is delivered now.
     pub(crate) fn note_delivery(&mut self) {
         let times = if self.delivered.0 == self.icount {

@@ -9,11 +9,17 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-reprise replay LOG [OPTIONS]
+reprise replay LOG [--history MIB] [OPTIONS]
 
 Runs again what 'reprise record LOG' recorded, exact to the instruction, and says whether it was the same. The log
-holds the machine's options. OPTIONS may add what the guest does not see: -accel tcg,engine=NAME, -monitor, -d, and
+holds the machine's options. OPTIONS may add what the guest does not see: -accel tcg,engine=NAME, -monitor, -d, -gdb, -S, and
 -serial for other places for the output, in the order of the ports.
+
+With -gdb (or -s) a debugger can go back: reverse-stepi, reverse-continue to breakpoints and watchpoints. In the monitor,
+'info replay', 'replay_seek COUNT', 'replay_break COUNT', 'replay_delete_break', and 'replay_live', which leaves the
+recording: from there on it is an ordinary run.
+
+  --history MIB   be able to go back without a debugger, too; snapshots hold at most so much memory (512)
 ";
 
 /// Runs the command.
@@ -25,6 +31,19 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
+    let mut history = None;
+    let extra = match extra {
+        [name, rest @ ..] if name == "--history" => {
+            let (value, rest) = rest
+                .split_first()
+                .ok_or_else(|| anyhow!("replay: --history requires a number of MiB"))?;
+            let text = value.to_string_lossy();
+            let mib: Option<u64> = text.parse().ok().filter(|mib| (1..=1 << 24).contains(mib));
+            history = Some(mib.ok_or_else(|| anyhow!("replay: --history {text}: no number of MiB"))? << 20);
+            rest
+        }
+        extra => extra,
+    };
     let replaying = Replaying::open(path)?;
     let recorded: Vec<OsString> = replaying.options().iter().map(OsString::from).collect();
     let Request::Run(before, _) = options::parse(recorded.iter().cloned())? else {
@@ -66,6 +85,7 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
     if matches!(config.time, Time::Host) {
         config.time = default_time();
     }
+    config.history = history;
     config.log = Log::Replay(Box::new(replaying));
     crate::obey(Request::Run(config, log))
 }

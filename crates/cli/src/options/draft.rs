@@ -399,6 +399,7 @@ impl Draft {
             snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
             load_snapshot: self.load_snapshot,
             gdb: self.gdb,
+            history: None,
             qmp: self.qmp,
             start_stopped: self.start_stopped,
             signals: true,

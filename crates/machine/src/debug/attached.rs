@@ -3,9 +3,11 @@
 //! Called by the main loop between two of its periods, without the big lock, while the CPUs are stopped.
 
 use super::registers;
+use crate::hints;
 use accel_tcg::Cpus;
 use gdb_server::{Debuggee, Points, Refused, Registers, Space, WatchKind};
 use hw_i386::pc::Pc;
+use replay::{Mode, Replay};
 use softmmu::{GuestPhys, PAGE_SIZE, Translation};
 use std::sync::Arc;
 use target_i386::debugger::{Watch, WatchKind as CpuWatchKind};
@@ -17,17 +19,19 @@ pub struct Attached {
     cpus: Arc<Cpus>,
     pc: Arc<Pc>,
     lock: Arc<BigLock>,
+    replay: Arc<Replay>,
     wide: bool,
     replays: bool,
 }
 
 impl Attached {
     /// The machine of these `cpus`; `wide` if they know 64-bit mode.
-    pub fn new(cpus: Arc<Cpus>, pc: Arc<Pc>, lock: Arc<BigLock>, wide: bool) -> Self {
+    pub fn new(cpus: Arc<Cpus>, pc: Arc<Pc>, lock: Arc<BigLock>, replay: Arc<Replay>, wide: bool) -> Self {
         Self {
             cpus,
             pc,
             lock,
+            replay,
             wide,
             replays: false,
         }
@@ -42,6 +46,15 @@ impl Attached {
     fn on_cpu<R: Send + 'static>(&self, cpu: usize, work: impl FnOnce(&mut Vcpu) -> R + Send + 'static) -> R {
         let mut big = self.lock.lock();
         self.cpus.run_on_cpu(&mut big, cpu, work)
+    }
+
+    /// A replay is what was recorded: nobody changes it.
+    fn may_change(&self) -> Result<(), Refused> {
+        if self.replay.mode() != Mode::Play {
+            return Ok(());
+        }
+        hints::say(hints::NO_CHANGES);
+        Err(Refused)
     }
 
     /// Where `addr` lies in physical memory.
@@ -84,6 +97,7 @@ impl Debuggee for Attached {
     }
 
     fn set_registers(&mut self, cpu: usize, new: &Registers) -> Result<(), Refused> {
+        self.may_change()?;
         let new = new.clone();
         self.on_cpu(cpu, move |vcpu| registers::set(vcpu, &new))
     }
@@ -110,6 +124,7 @@ impl Debuggee for Attached {
     }
 
     fn write(&mut self, cpu: usize, space: Space, addr: u64, from: &[u8]) -> Result<(), Refused> {
+        self.may_change()?;
         let mut pieces = Vec::new();
         let mut done = 0;
         while done < from.len() {

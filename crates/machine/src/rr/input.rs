@@ -43,6 +43,11 @@ impl SerialInput {
         self.backend.accept_input();
     }
 
+    /// The backend may send.
+    pub fn accept(&self) {
+        self.backend.accept_input();
+    }
+
     /// The line changes, on the vCPU's thread.
     pub fn change(&self, what: CharChange) {
         if what == CharChange::Break {

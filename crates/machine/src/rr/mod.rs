@@ -3,10 +3,13 @@
 //! A recording: backends -> `replay`'s queue -> the vCPU thread, at a boundary -> log and [`outside`] -> devices. A
 //! replay: log -> vCPU thread -> the same [`outside`] -> the same devices. ARCHITECTURE.md derives why that suffices.
 
+mod commands;
 mod header;
+pub(crate) mod history;
 mod input;
 mod outside;
 mod report;
+pub(crate) mod travel;
 
 pub use header::{MACHINE_VERSION, Recorded, facts};
 pub use input::SerialInput;

@@ -72,6 +72,11 @@ impl Outsides {
         self.verdict.lock().take()
     }
 
+    /// Puts back what [`take_verdict`](Self::take_verdict) gave.
+    pub fn put_verdict(&self, verdict: Verdict) {
+        *self.verdict.lock() = Some(verdict);
+    }
+
     /// Instructions at the last digest.
     pub fn last_digest(&self) -> Option<u64> {
         *self.last_digest.lock()
@@ -86,6 +91,11 @@ impl Outsides {
 
     fn serial(&self, driver: u32) -> Option<&SerialInput> {
         self.serials.get(driver as usize)?.as_deref()
+    }
+
+    /// Backends may send again what was dropped before.
+    pub fn accept_input(&self) {
+        self.serials.iter().flatten().for_each(|serial| serial.accept());
     }
 
     fn end(&self, verdict: Verdict) {

@@ -76,7 +76,6 @@ impl Machine {
     }
 
     /// The machine as it is, in memory; see [`Stepper::save_snapshot`](crate::Stepper::save_snapshot).
-    #[allow(dead_code, reason = "for who goes back and forth in a run")]
     pub fn save_snapshot(&mut self, period: &mut Period<'_>) -> Snapshot {
         self.held_still(period, |whole, memory| whole.save(memory))
     }
@@ -85,7 +84,6 @@ impl Machine {
     ///
     /// # Errors
     /// A snapshot of another machine, or a damaged one; nothing has changed then.
-    #[allow(dead_code, reason = "for who goes back and forth in a run")]
     pub fn load_snapshot(
         &mut self,
         period: &mut Period<'_>,
