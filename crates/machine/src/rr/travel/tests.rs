@@ -258,7 +258,11 @@ fn p3_backwards_is_the_last_hit() {
         let (_, last) = traveller.seek(u64::MAX);
         let mut number = numbers(9);
         let mut far = 0;
-        for round in 0..8 {
+        // Some, and more until one was hit now and then: what is typed when is chance.
+        for round in 0..60 {
+            if round >= 8 && far > 0 {
+                break;
+            }
             let address = if round % 2 == 0 {
                 traveller.seek(number(last.instructions));
                 traveller.rip()
