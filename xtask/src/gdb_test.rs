@@ -86,6 +86,7 @@ pub fn run(workspace: &Path, reprise: &Path) -> Result<()> {
         progress::heading(&format!("gdb, engine {engine}: ok"));
         Ok(())
     });
+    let result = result.and_then(|()| crate::gdb_replay::run(reprise, &kernel, &initrd, &dir));
     std::fs::remove_dir_all(&dir)?;
     result
 }

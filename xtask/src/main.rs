@@ -10,6 +10,7 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
+mod gdb_replay;
 mod gdb_test;
 mod guests;
 mod lockstep;

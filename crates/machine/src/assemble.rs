@@ -11,7 +11,7 @@ use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
-use crate::serial::SerialLine;
+use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
@@ -86,6 +86,7 @@ pub struct Parts {
     pub signals: Option<FdToken>,
     /// By the port's number.
     pub inputs: Vec<Option<Arc<SerialInput>>>,
+    pub shown: Arc<Shown>,
     pub replay: Arc<Replay>,
     /// Instructions between digests.
     pub digest_every: u64,
@@ -173,6 +174,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         halt: None,
         debugging: false,
         travelling: false,
+        shown: parts.shown,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
@@ -304,6 +306,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     if let Some(how) = terminal {
         hints::say(hints::leaving(how));
     }
+    let shown = Shown::new(Arc::clone(&time.count));
     let mut inputs = Vec::new();
     let mut chardevs = Vec::new();
     let mut silence = None;
@@ -312,7 +315,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             inputs.push(None);
             continue;
         };
-        let line = SerialLine::new(Arc::clone(&backend));
+        let line = SerialLine::new(Arc::clone(&backend), &shown);
         lines[n].connect(Arc::clone(&line) as _);
         let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
@@ -323,7 +326,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         chardevs.push(backend);
     }
     if let Some(backend) = debug_console {
-        debug_line.connect(SerialLine::new(Arc::clone(&backend)) as _);
+        debug_line.connect(SerialLine::new(Arc::clone(&backend), &shown) as _);
         chardevs.push(backend);
     }
     let threads = config.threads();
@@ -377,6 +380,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         on_stdio,
         signals: signal_token,
         inputs,
+        shown,
         replay,
         digest_every,
         silence,

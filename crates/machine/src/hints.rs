@@ -73,6 +73,7 @@ pub fn watch_silence(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serial::Shown;
     use chardev::Null;
     use hw_core::CharSink;
     use std::cell::Cell;
@@ -87,7 +88,7 @@ mod tests {
         SAID.set(0);
         let clock = Arc::new(ManualClock::new(5));
         let timers = TimerList::new(clock.clone());
-        let line = SerialLine::new(Arc::new(Null::new()));
+        let line = SerialLine::new(Arc::new(Null::new()), &Shown::new(Arc::default()));
         let timer = watch_silence(&line, append, OnTerminal::Keys, &timers, |text| {
             assert!(text.contains("console=ttyS0") && !text.contains('\n'));
             SAID.set(SAID.get() + 1);

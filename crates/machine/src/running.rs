@@ -12,6 +12,7 @@ use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
 use crate::rr::travel::Halt;
 use crate::rr::{self, Outsides, Verdict};
+use crate::serial::Shown;
 use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
@@ -103,6 +104,8 @@ pub struct Machine {
     pub(crate) debugging: bool,
     /// On the way to another moment: nobody is told of stops.
     pub(crate) travelling: bool,
+    /// What of the guest's output was shown.
+    pub(crate) shown: Arc<Shown>,
     /// Connections of QMP clients.
     pub(crate) qmp: Vec<QmpServer>,
     /// What they have not been told yet.

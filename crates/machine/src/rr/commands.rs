@@ -88,6 +88,7 @@ impl Machine {
         self.stop(period, state);
         self.cpus.set_stop_at(None);
         self.replay.go_live();
+        self.shown.forget();
         self.history = None;
         self.halt = None;
         self.outsides.accept_input();

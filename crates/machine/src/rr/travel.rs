@@ -149,6 +149,7 @@ impl Machine {
             });
         }
         self.halt = None;
+        self.shown.went_back();
         if let Some(history) = &mut self.history {
             history.end = None;
         }
