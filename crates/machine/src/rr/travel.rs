@@ -381,10 +381,6 @@ impl Machine {
     }
 
     /// Runs to `end` and notes the last stop that was before `here`. None if it was interrupted.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two questions: did it get there, did it find something"
-    )]
     fn scan(
         &mut self,
         trip: &mut Trip<'_, '_>,
