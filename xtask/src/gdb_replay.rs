@@ -68,7 +68,11 @@ const EXPECTED: &[&str] = &[
 /// # Errors
 /// It cannot be recorded, gdb says something else, or the replay is not what was recorded.
 pub fn run(reprise: &Path, kernel: &Path, initrd: &Path, dir: &Path) -> Result<()> {
-    let (log, socket, script) = (dir.join("log"), dir.join("socket-replay"), dir.join("script-replay"));
+    let (log, socket, script) = (
+        dir.join("log"),
+        dir.join("socket-replay"),
+        dir.join("script-replay"),
+    );
     let limited = || {
         let mut command = Command::new("timeout");
         command.args(["-k", "2", LIMIT]);
