@@ -6,6 +6,8 @@
 use accel_tcg::{Engine, InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Digest, Log, Recording, Replaying, Time};
+use replay::inspect::Events;
+use replay::{Event, LogReader, Recorder, Replay, Shutdown, Stamped};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use util_mainloop::BigLock;
 
 const SCREEN: usize = 1 << 16;
 /// Instructions between digests: a run of these guests has dozens.
@@ -227,4 +230,85 @@ fn other_machines_are_refused() {
         let line = refused(change);
         assert!(line.contains(reason), "{line}");
     }
+}
+
+/// The log with each event changed by `change`.
+fn rewritten(log: &Path, to: &Path, change: impl Fn(Event) -> Event) {
+    let reader = LogReader::open(log).expect("a log");
+    let lock = BigLock::new();
+    let recorder = Recorder::file(to, reader.header().clone(), None).expect("room for a log");
+    let session = Replay::recorder(&lock, recorder);
+    let _held = session.lock();
+    for Stamped { at, event, .. } in Events::new(reader) {
+        match change(event) {
+            // Written by `finish`.
+            Event::Shutdown { .. } => {}
+            Event::End { digest } => session
+                .finish(at, Shutdown::GuestShutdown, digest)
+                .expect("recorded"),
+            event if event.is_asynchronous() => {
+                assert!(session.submit(event).is_none());
+                assert!(session.due(at).expect("recorded").is_some());
+            }
+            event => session.note(at, event).expect("recorded"),
+        }
+    }
+}
+
+/// Whatever of a log is changed, the replay finds out, says so and ends with status 1.
+#[test]
+fn changed_logs_are_found_out() {
+    let place = Place::new();
+    record(
+        &place,
+        config(0, Sleep::Off),
+        &["help", "echo abc", "poweroff"],
+        3,
+    );
+    let log = place.file("log");
+    let changed = place.file("changed");
+    let status = |change: fn(Event) -> Event| {
+        rewritten(&log, &changed, change);
+        let outcome = replay(&changed, config(0, Sleep::Off), Engine::default());
+        outcome.expect("the log is sound").status
+    };
+    assert_eq!(status(|event| event), 0, "copied as it is");
+    assert_eq!(
+        status(|event| match event {
+            Event::CharInput { driver, bytes } => Event::CharInput {
+                driver,
+                bytes: bytes
+                    .into_iter()
+                    .map(|byte| if byte == b'c' { b'd' } else { byte })
+                    .collect(),
+            },
+            other => other,
+        }),
+        1,
+        "another key"
+    );
+    assert_eq!(
+        status(|event| match event {
+            Event::Digest {
+                vcpus,
+                devices,
+                memory,
+            } => Event::Digest {
+                vcpus,
+                devices: devices ^ 1,
+                memory,
+            },
+            other => other,
+        }),
+        1,
+        "devices"
+    );
+    assert_eq!(
+        status(|event| match event {
+            Event::End { digest } => Event::End { digest: digest ^ 1 },
+            other => other,
+        }),
+        1,
+        "the end"
+    );
 }
