@@ -5,7 +5,7 @@
 
 use crate::guests::{Flavour, Guests};
 use crate::progress;
-use crate::test::check;
+use crate::test::install;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -173,5 +173,5 @@ fn install_gdb() -> Result<()> {
     if Command::new("gdb").arg("--version").output().is_ok() {
         return Ok(());
     }
-    check(Command::new("apt-get").args(["install", "-y", "gdb"])).context("installing gdb")
+    install(&["gdb"]).context("installing gdb")
 }

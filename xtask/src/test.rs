@@ -108,7 +108,16 @@ fn install_linker() -> Result<()> {
     if Command::new("cc").arg("--version").output().is_ok() {
         return Ok(());
     }
-    check(Command::new("apt-get").args(["install", "-y", "gcc", "libc6-dev"])).context("installing a linker")
+    install(&["gcc", "libc6-dev"]).context("installing a linker")
+}
+
+/// Installs Debian packages. A machine that was just made has no lists of them yet.
+///
+/// # Errors
+/// No permission, or no network.
+pub fn install(packages: &[&str]) -> Result<()> {
+    check(Command::new("apt-get").arg("update"))?;
+    check(Command::new("apt-get").args(["install", "-y"]).args(packages))
 }
 
 /// How much `fuzz-cpu` does.
