@@ -314,7 +314,7 @@ impl Machine {
                         format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
                     }));
                 }
-                let last_digest = self.outsides.last_digest();
+                let last_digest = self.outsides.last_digest(divergence.now().count);
                 for line in rr::describe(&divergence, last_digest, &registers).lines() {
                     hints::say(line);
                 }

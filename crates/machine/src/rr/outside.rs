@@ -35,8 +35,8 @@ pub struct Outsides {
     memory: Mutex<MemoryDigest>,
     /// Instructions between digests.
     digest_every: u64,
-    /// The last digest that was the recording's: behind it everything was the same.
-    last_digest: Mutex<Option<u64>>,
+    /// Instructions at the last digest and the one before it. The last may be the one that differs.
+    digests: Mutex<[Option<u64>; 2]>,
 }
 
 impl Outsides {
@@ -63,7 +63,7 @@ impl Outsides {
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
-            last_digest: Mutex::default(),
+            digests: Mutex::default(),
         })
     }
 
@@ -77,9 +77,14 @@ impl Outsides {
         *self.verdict.lock() = Some(verdict);
     }
 
-    /// Instructions at the last digest.
-    pub fn last_digest(&self) -> Option<u64> {
-        *self.last_digest.lock()
+    /// Instructions at the last digest before `count`: behind it everything was the same.
+    pub fn last_digest(&self, count: u64) -> Option<u64> {
+        self.digests
+            .lock()
+            .iter()
+            .flatten()
+            .copied()
+            .find(|&at| at < count)
     }
 
     /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
@@ -137,7 +142,9 @@ impl Outside for Outsides {
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
         let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
-        *self.last_digest.lock() = Some(count);
+        let mut digests = self.digests.lock();
+        *digests = [Some(count), digests[0]];
+        drop(digests);
         let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
