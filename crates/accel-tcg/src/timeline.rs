@@ -61,6 +61,11 @@ pub(crate) enum Idle {
     Over,
 }
 
+/// The first multiple of `every` behind `count`.
+fn following(count: u64, every: u64) -> u64 {
+    count - count % every + every
+}
+
 /// Counted time of one machine.
 pub(crate) struct Timeline {
     clock: Arc<CountedClock>,
@@ -125,7 +130,7 @@ impl Timeline {
         // A snapshot of a run without a log has none.
         self.next_digest = match (next_digest, every) {
             (_, 0) => 0,
-            (0, every) => self.last.count - self.last.count % every + every,
+            (0, every) => following(self.last.count, every),
             (next, _) => next,
         };
     }
@@ -164,7 +169,7 @@ impl Timeline {
             return None;
         }
         if *digest_every != 0 && now.count >= self.next_digest {
-            self.next_digest = now.count - now.count % digest_every + digest_every;
+            self.next_digest = following(now.count, *digest_every);
             if let Err(divergence) = replay.note(now, outside.digest(&vcpus())) {
                 outside.diverged(divergence);
             }

@@ -40,7 +40,7 @@ impl SerialInput {
     pub fn arrive(&self, bytes: &[u8]) {
         self.device.receive(bytes);
         // The queue has room again; the device itself says so only if it was full.
-        self.backend.accept_input();
+        self.accept();
     }
 
     /// The backend may send.

@@ -1,6 +1,6 @@
 //! Snapshots of a machine in its caller's hands.
 
-use super::{Cpus, MemoryDigest, Whole};
+use super::{Cpus, Memory, MemoryDigest, Past, Whole};
 use crate::lockstep::Stepper;
 use accel_tcg::{Schedule, Turns};
 use migration::{PageStore, Snapshot, SnapshotError};
@@ -42,16 +42,7 @@ impl Stepper {
     /// The machine as it is. Costs what changed in memory since the last snapshot that was taken or loaded; pages are
     /// shared with those.
     pub fn save_snapshot(&mut self) -> Snapshot {
-        let lock = Arc::clone(&self.lock);
-        let _big = lock.lock();
-        let mut cpus = Held(&mut self.turns);
-        let mut whole = Whole {
-            pc: &self.pc,
-            time: &self.time,
-            identity: &self.past.identity,
-            cpus: &mut cpus,
-        };
-        whole.save(&mut self.past.memory)
+        self.as_whole(|whole, memory| whole.save(memory))
     }
 
     /// The machine becomes what it was, in this machine or in another one of the same making. Costs what differs in
@@ -60,16 +51,21 @@ impl Stepper {
     /// # Errors
     /// A snapshot of another machine, or a damaged one; nothing has changed then.
     pub fn load_snapshot(&mut self, snapshot: &Snapshot) -> Result<(), SnapshotError> {
+        self.as_whole(|whole, memory| whole.load(memory, snapshot))
+    }
+
+    /// Calls `work` with the machine and what it keeps of its memory, under the big lock.
+    fn as_whole<R>(&mut self, work: impl FnOnce(&mut Whole<'_>, &mut Memory) -> R) -> R {
         let lock = Arc::clone(&self.lock);
         let _big = lock.lock();
-        let mut cpus = Held(&mut self.turns);
+        let Past { identity, memory } = &mut self.past;
         let mut whole = Whole {
             pc: &self.pc,
             time: &self.time,
-            identity: &self.past.identity,
-            cpus: &mut cpus,
+            identity,
+            cpus: &mut Held(&mut self.turns),
         };
-        whole.load(&mut self.past.memory, snapshot)
+        work(&mut whole, memory)
     }
 
     /// Where the pages of this machine's snapshots are counted.

@@ -173,12 +173,8 @@ impl Replay {
         Ok(Stop {
             count: Some(at.count.max(now.count).saturating_add(after as u64)),
             warp_ns: same.then(|| at.warp_ns.saturating_add(after)),
-            waiting: exactly && is_event && at == now && !self.stops_at(player, now),
+            waiting: exactly && is_event && at == now && !player.stops_here(now),
         })
-    }
-
-    fn stops_at(&self, player: &mut Player, now: Instant) -> bool {
-        player.stops_here(now)
     }
 
     /// In a replay: why there is nothing more to follow at `now`. None while there is.
