@@ -10,9 +10,9 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
-mod gdb_replay;
 mod gdb_test;
 mod guests;
+mod kernel_module;
 mod lockstep;
 mod multiboot;
 mod payload;
@@ -57,8 +57,9 @@ cargo xtask CHORE
   replay-bench [--runs N] [--reprise FILE] [--cpu-time]
               a boot as it is, with counted time, recorded and replayed, in reprise and in QEMU (where
               installed), alternately; what logs weigh, for the boot and for an idle second
-  gdb-test [--reprise FILE]
-              the real gdb, driven by a script, and a guest that does not notice
+  gdb-test [PART] [--long] [--reprise FILE]
+              the real gdb, driven by a script: a guest that does not notice, back and forth in recordings,
+              from an oops back to its cause; with --long how long the ways take with 20 G instructions
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -117,7 +118,7 @@ fn run() -> Result<()> {
                 Some(program) => program.clone(),
                 None => boot::build(workspace, true)?,
             };
-            gdb_test::run(workspace, &reprise)
+            gdb_test::run(workspace, &reprise, &options)
         }
         "replay-test" => {
             let options = replay_test_options(&mut args)?;
