@@ -53,6 +53,7 @@ pub struct Draft {
     pub rtc: RealTimeClock,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
+    pub accelerators: Accelerators,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub no_hpet: bool,
@@ -67,6 +68,14 @@ pub struct Draft {
     pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
+}
+
+/// Accelerators that were named; the first that can be had is taken.
+#[derive(Default)]
+pub struct Accelerators {
+    /// Those that cannot be had.
+    pub others: Vec<String>,
+    pub tcg: bool,
 }
 
 /// What `-icount rr=` does with the log.
@@ -132,7 +141,8 @@ pub fn machine(draft: &mut Draft, value: &str) -> Outcome {
     for (key, value) in &list.pairs {
         match key.as_str() {
             "type" => {}
-            "accel" => accel(draft, value)?,
+            // The first that can be had.
+            "accel" => value.split(':').try_for_each(|name| accel(draft, name))?,
             "hpet" => draft.no_hpet = !switch(key, value)?,
             "acpi" => draft.no_acpi = !switch(key, value)?,
             "smm" | "vmport" | "graphics" | "usb" => {
@@ -168,12 +178,14 @@ const TB_SIZES: std::ops::RangeInclusive<u64> = 1..=2047;
 pub fn accel(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
     match list.first.as_deref() {
-        Some("tcg") => {}
+        Some("tcg") => draft.accelerators.tcg = true,
         Some("help" | "?") => {
             return Err(Refusal::Help(ACCELERATORS.into()));
         }
         Some("kvm" | "hvf" | "hax" | "whpx" | "nvmm" | "xen") => {
-            return Err("reprise runs guests by itself; the accelerator is tcg".into());
+            // Not an error yet: another one may be named, too.
+            draft.accelerators.others.push(value.to_owned());
+            return Ok(());
         }
         other => return Err(format!("invalid accelerator {}", other.unwrap_or("(none given)")).into()),
     }
@@ -401,6 +413,17 @@ impl Draft {
                 (Some("none"), _) => "stdio".into(),
                 _ => "mon:stdio".into(),
             });
+        }
+        if let Some(other) = self.accelerators.others.into_iter().next() {
+            let reason = "reprise runs guests by itself; the accelerator is tcg";
+            if !self.accelerators.tcg {
+                return Err(OptionError::Value {
+                    option: "accel",
+                    value: other,
+                    reason: reason.into(),
+                });
+            }
+            eprintln!("reprise: warning: -accel {other}: {reason}");
         }
         if self.icount.is_some() && self.threads == Some(Threads::Multi) {
             return Err(OptionError::Line(

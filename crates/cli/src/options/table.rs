@@ -38,6 +38,7 @@ const MACHINE: &[CommandOption] = &[
     row("machine", &["M"], Some("TYPE[,prop=value]"), "machine type (pc) and its properties: accel=, hpet=on|off, acpi=on|off; 'help' lists", draft::machine),
     row("cpu", &[], Some("MODEL[,+feat][,-feat]"), "CPU model, default max; 'help' lists them", draft::cpu),
     row("accel", &[], Some("tcg[,prop=value]"), "how guest code is run: engine=, thread=, tb-size=, one-insn-per-tb=; 'help' explains them", draft::accel),
+    row("enable-kvm", &[], None, "not here: reprise runs guests by itself, the accelerator is tcg", |d, _| draft::accel(d, "kvm")),
     row("smp", &[], Some("N[,sockets=][,dies=][,cores=][,threads=][,maxcpus=]"), "number of CPUs (up to 64) and how they are grouped", draft::smp),
     row("m", &[], Some("SIZE"), "guest memory, default 512M", draft::memory),
     row("icount", &[], Some("shift=N[,sleep=on|off]"), "time is counted in instructions of 2^N ns: every run is the same; rr=record|replay,rrfile=LOG writes or follows a log", draft::icount),

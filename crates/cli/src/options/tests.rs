@@ -42,6 +42,9 @@ fn refusals() {
         ("-M pc,htep=on", "-machine pc,htep=on: Property 'pc.htep' not found (did you mean 'hpet'?)"),
         ("-M pc,hpet=maybe", "-machine pc,hpet=maybe: 'hpet' expects 'on' or 'off', not 'maybe'"),
         ("-accel kvm", "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
+        ("-machine accel=kvm", "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
+        ("-enable-kvm", "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
+        ("-machine accel=kvm:qtest", "-machine accel=kvm:qtest: invalid accelerator qtest"),
         ("-accel tcg,engine=warp", "-accel tcg,engine=warp: 'warp' is not an engine of this build; it has interp, baseline, optimizing, interp+optimizing and auto"),
         ("-accel tcg,tb-size=0", "-accel tcg,tb-size=0: tb-size is 1 to 2047 (MiB), not 0"),
         ("-accel tcg,tb-size=2048", "-accel tcg,tb-size=2048: tb-size is 1 to 2047 (MiB), not 2048"),
@@ -114,6 +117,8 @@ fn engines() {
         ("-accel tcg,engine=auto,tb-size=1", Engine::default(), 1, false),
         ("-accel tcg,engine=interp,tb-size=2047", Engine::Interpreter, 2047, false),
         ("-accel tcg,one-insn-per-tb=on,thread=single", Engine::default(), 64, true),
+        ("-machine accel=kvm:tcg", Engine::default(), 64, false),
+        ("-accel hvf -accel tcg,engine=interp", Engine::Interpreter, 64, false),
         ("-accel tcg,engine=interp -accel tcg,engine=auto", Engine::default(), 64, false),
     ] {
         let config = config(line);
