@@ -21,6 +21,9 @@ pub trait Outside: Send + Sync {
     /// The [`Event::Digest`] of this moment.
     fn digest(&self, vcpus: &[&Vcpu]) -> Event;
 
+    /// The [`Event::Trail`] of this moment.
+    fn trail(&self, vcpus: &[&Vcpu]) -> Event;
+
     /// The replay is not what was recorded. The machine must be stopped before this returns.
     fn diverged(&self, divergence: Divergence);
 
@@ -37,6 +40,8 @@ pub struct Journal {
     pub outside: Arc<dyn Outside>,
     /// Instructions between digests; 0 for none.
     pub digest_every: u64,
+    /// Instructions between marks of the trail that lies between digests: `digest_every`, or an even part of it.
+    pub trail_every: u64,
 }
 
 /// What a boundary found.
@@ -74,7 +79,7 @@ pub(crate) struct Timeline {
     journal: Option<Journal>,
     /// The last instant seen: its round counts as long as the rest is the same.
     last: Instant,
-    /// The count at which the next digest is due.
+    /// The count at which the next digest, or mark of the trail, is due.
     next_digest: u64,
 }
 
@@ -85,7 +90,7 @@ impl Timeline {
         sleep: Sleep,
         journal: Option<Journal>,
     ) -> Self {
-        let next_digest = journal.as_ref().map_or(0, |journal| journal.digest_every);
+        let next_digest = journal.as_ref().map_or(0, |journal| journal.trail_every);
         Self {
             clock,
             timers,
@@ -126,7 +131,7 @@ impl Timeline {
     /// Takes back what [`place`](Self::place) gave, when the clock has been set back.
     pub fn set_place(&mut self, round: u32, next_digest: u64) {
         self.last = Instant::new(self.clock.executed(), self.clock.warped_ns(), round);
-        let every = self.journal.as_ref().map_or(0, |journal| journal.digest_every);
+        let every = self.journal.as_ref().map_or(0, |journal| journal.trail_every);
         // A snapshot of a run without a log has none.
         self.next_digest = match (next_digest, every) {
             (_, 0) => 0,
@@ -164,13 +169,20 @@ impl Timeline {
             replay,
             outside,
             digest_every,
+            trail_every,
         } = self.journal.as_ref()?;
         if replay.mode() == Mode::None {
             return None;
         }
-        if *digest_every != 0 && now.count >= self.next_digest {
-            self.next_digest = following(now.count, *digest_every);
-            if let Err(divergence) = replay.note(now, outside.digest(&vcpus())) {
+        if *trail_every != 0 && now.count >= self.next_digest {
+            self.next_digest = following(now.count, *trail_every);
+            let vcpus = vcpus();
+            let check = if now.count.is_multiple_of(*digest_every) {
+                outside.digest(&vcpus)
+            } else {
+                outside.trail(&vcpus)
+            };
+            if let Err(divergence) = replay.note(now, check) {
                 outside.diverged(divergence);
             }
             return Some(Standing::Again);
@@ -212,7 +224,7 @@ impl Timeline {
             }
             return None;
         }
-        let digest = match journal.digest_every {
+        let digest = match journal.trail_every {
             0 => u64::MAX,
             _ => self.next_digest.saturating_sub(now.count).max(1),
         };

@@ -1,8 +1,9 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, Log};
+use crate::{BootFiles, Log, Symbols};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
+use parking_lot::Mutex;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,10 @@ pub struct Config {
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
+    /// Names for the addresses in the report on a replay that is not what was recorded.
+    pub symbols: Option<Arc<Symbols>>,
+    /// Where that report is kept, beside standard error.
+    pub report: Option<Arc<Mutex<String>>>,
 }
 
 impl Config {
@@ -100,6 +105,8 @@ impl Default for Config {
             qmp: Vec::new(),
             start_stopped: false,
             signals: false,
+            symbols: None,
+            report: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! They go to standard error, never into the guest's output.
 
 use crate::serial::SerialLine;
+use parking_lot::Mutex;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use util_mainloop::timer::{Timer, TimerList};
@@ -26,6 +27,16 @@ pub fn somebody_is_there() -> bool {
 /// Says one line. Nobody may be listening; that is no reason to end.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "reprise: {line}");
+}
+
+/// Says a line of a report that is kept elsewhere, too.
+pub fn report(line: &str, kept: Option<&Mutex<String>>) {
+    say(line);
+    if let Some(kept) = kept {
+        let mut kept = kept.lock();
+        kept.push_str(line);
+        kept.push('\n');
+    }
 }
 
 /// What somebody is told who would change the machine of a replay.

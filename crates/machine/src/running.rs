@@ -14,6 +14,7 @@ use crate::rr::travel::Halt;
 use crate::rr::{self, Outsides, Verdict};
 use crate::serial::Shown;
 use crate::snapshot::Past;
+use crate::symbols::Symbols;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Cpus, Report};
@@ -21,7 +22,7 @@ use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
 use migration::Store;
 use parking_lot::Mutex;
-use replay::{Control, Event, Mode, Replay, Shutdown};
+use replay::{Control, Difference, Divergence, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
 use target_i386::{Vcpu, registers};
@@ -112,6 +113,12 @@ pub struct Machine {
     pub(crate) events: Vec<qmp::Event>,
     /// What they have been told last.
     pub(crate) told_running: bool,
+    /// Names for the addresses in reports.
+    pub(crate) symbols: Option<Arc<Symbols>>,
+    /// Where the report on a replay that differs is kept.
+    pub(crate) report: Option<Arc<Mutex<String>>>,
+    /// The count at which the replay was found not to be what was recorded.
+    pub(crate) difference: Option<u64>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -308,16 +315,7 @@ impl Machine {
         };
         match verdict {
             Some(Verdict::Diverged(divergence)) => {
-                let mut registers = String::new();
-                for n in 0..self.cpus.count() {
-                    registers.push_str(&self.on_cpu(period, n, move |vcpu| {
-                        format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
-                    }));
-                }
-                let last_digest = self.outsides.last_digest(divergence.now().count);
-                for line in rr::describe(&divergence, last_digest, &registers).lines() {
-                    hints::say(line);
-                }
+                self.report_difference(period, &divergence);
                 1
             }
             Some(Verdict::Ended(ending)) => {
@@ -333,6 +331,29 @@ impl Machine {
                 status
             }
         }
+    }
+
+    /// Says in what the replay differs.
+    fn report_difference(&mut self, period: &mut Period<'_>, divergence: &Divergence) {
+        let mut registers = String::new();
+        for n in 0..self.cpus.count() {
+            let (text, address) = self.on_cpu(period, n, |vcpu| {
+                (registers::describe(&vcpu.state, vcpu.icount), vcpu.code_address())
+            });
+            let symbol = self.symbols.as_ref().and_then(|symbols| symbols.name(address));
+            let symbol = symbol.map_or(String::new(), |symbol| format!(" in {symbol}"));
+            registers.push_str(&format!("CPU#{n}{symbol}\n{text}"));
+        }
+        let checked = self.outsides.checked_before(divergence.now().count);
+        for line in rr::describe(divergence, checked, &registers).lines() {
+            hints::report(line, self.report.as_deref());
+        }
+        self.difference = (divergence.difference() != Difference::Stuck).then(|| divergence.now().count);
+    }
+
+    /// The count at which a replay was not what was recorded any more, if so.
+    pub fn take_difference(&mut self) -> Option<u64> {
+        self.difference.take()
     }
 
     /// Does what was asked since the last turn; exit status and cause, if that ends the emulator.

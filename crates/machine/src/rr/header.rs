@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
-pub const MACHINE_VERSION: u32 = 1;
+pub const MACHINE_VERSION: u32 = 2;
 
 /// The machine of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use target_i386::Vcpu;
 
 /// One digest in so many covers memory: to find what was written costs more than to look at CPUs and devices.
-const MEMORY_EVERY: u64 = 8;
+pub const MEMORY_EVERY: u64 = 8;
 
 /// How a replay came out.
 #[derive(Debug)]
@@ -21,6 +21,26 @@ pub enum Verdict {
     Diverged(Divergence),
     /// It came to where the log ends.
     Ended(Ending),
+}
+
+/// Where a run was last compared with its log, in instructions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// CPUs and devices, and memory now and then.
+    pub digest: Option<u64>,
+    /// Registers.
+    pub trail: Option<u64>,
+}
+
+/// The last of each kind and the one before it.
+#[derive(Default)]
+struct Checks {
+    digests: [Option<u64>; 2],
+    trail: [Option<u64>; 2],
+}
+
+fn note(pair: &mut [Option<u64>; 2], count: u64) {
+    *pair = [Some(count), pair[0]];
 }
 
 /// The ways into one machine.
@@ -35,8 +55,8 @@ pub struct Outsides {
     memory: Mutex<MemoryDigest>,
     /// Instructions between digests.
     digest_every: u64,
-    /// Instructions at the last digest and the one before it. The last may be the one that differs.
-    digests: Mutex<[Option<u64>; 2]>,
+    /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
+    checks: Mutex<Checks>,
 }
 
 impl Outsides {
@@ -63,7 +83,7 @@ impl Outsides {
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
-            digests: Mutex::default(),
+            checks: Mutex::default(),
         })
     }
 
@@ -77,14 +97,14 @@ impl Outsides {
         *self.verdict.lock() = Some(verdict);
     }
 
-    /// Instructions at the last digest before `count`: behind it everything was the same.
-    pub fn last_digest(&self, count: u64) -> Option<u64> {
-        self.digests
-            .lock()
-            .iter()
-            .flatten()
-            .copied()
-            .find(|&at| at < count)
+    /// Where the run was last compared before `count`.
+    pub fn checked_before(&self, count: u64) -> Checked {
+        let checks = self.checks.lock();
+        let before = |pair: &[Option<u64>; 2]| pair.iter().flatten().copied().find(|&at| at < count);
+        Checked {
+            digest: before(&checks.digests),
+            trail: before(&checks.trail),
+        }
     }
 
     /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
@@ -142,14 +162,20 @@ impl Outside for Outsides {
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
         let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
-        let mut digests = self.digests.lock();
-        *digests = [Some(count), digests[0]];
-        drop(digests);
+        note(&mut self.checks.lock().digests, count);
         let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
             devices: hw_core::digest(&self.pc.devices),
             memory: if with_memory { self.memory_digest() } else { 0 },
+        }
+    }
+
+    fn trail(&self, vcpus: &[&Vcpu]) -> Event {
+        let count = vcpus.iter().map(|vcpu| vcpu.icount).sum();
+        note(&mut self.checks.lock().trail, count);
+        Event::Trail {
+            registers: digest::registers(vcpus),
         }
     }
 
