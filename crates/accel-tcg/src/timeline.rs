@@ -15,8 +15,8 @@ use util_mainloop::timer::TimerList;
 /// What a recording or replay does to the machine, and asks of it. All calls come on the vCPU's thread, at a boundary, in
 /// a period of the locks.
 pub trait Outside: Send + Sync {
-    /// Something arrives.
-    fn apply(&self, event: Event);
+    /// Something arrives, for the devices or for one of all `vcpus`.
+    fn apply(&self, event: Event, vcpus: &mut [&mut Vcpu]);
 
     /// The [`Event::Digest`] of this moment.
     fn digest(&self, vcpus: &[&Vcpu]) -> Event;
@@ -151,7 +151,7 @@ impl Timeline {
     ///
     /// `settled` says that nothing of the next instruction (a fetch, a fault, an interrupt) has happened: a turn ended by
     /// its budget, or all vCPUs are idle. Only there events are taken, since a replay stops for them by its budget.
-    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Standing {
+    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>) -> Standing {
         let now = self.now();
         if settled && let Some(standing) = self.events(now, vcpus) {
             return standing;
@@ -164,7 +164,11 @@ impl Timeline {
         Standing::Clear
     }
 
-    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Option<Standing> {
+    fn events<'a>(
+        &mut self,
+        now: Instant,
+        vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>,
+    ) -> Option<Standing> {
         let Journal {
             replay,
             outside,
@@ -177,6 +181,7 @@ impl Timeline {
         if *trail_every != 0 && now.count >= self.next_digest {
             self.next_digest = following(now.count, *trail_every);
             let vcpus = vcpus();
+            let vcpus: Vec<&Vcpu> = vcpus.iter().map(|vcpu| &**vcpu).collect();
             let check = if now.count.is_multiple_of(*digest_every) {
                 outside.digest(&vcpus)
             } else {
@@ -188,7 +193,7 @@ impl Timeline {
             return Some(Standing::Again);
         }
         match replay.due(now) {
-            Ok(Some(event)) => outside.apply(event),
+            Ok(Some(event)) => outside.apply(event, &mut vcpus()),
             Err(divergence) => outside.diverged(divergence),
             Ok(None) => outside.ended(replay.ended(now)?),
         }

@@ -43,6 +43,9 @@ pub fn report(line: &str, kept: Option<&Mutex<String>>) {
 pub const NO_CHANGES: &str =
     "a replay is what was recorded; 'replay_live' in the monitor goes on without the recording";
 
+/// What a debugger's user is told who would change the machine where a recording cannot say when.
+pub const NOT_BEHIND: &str = "a recording takes changes right behind an instruction: 'stepi' first";
+
 /// The line at the start.
 pub fn leaving(how: OnTerminal) -> &'static str {
     match how {

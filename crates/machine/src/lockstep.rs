@@ -51,6 +51,8 @@ pub enum StepperEnd {
     Reset,
     /// Halted with no timer armed: nothing will happen any more.
     Idle,
+    /// A CPU delivers faults for ever, and completes no instruction.
+    Endless,
     /// It does not do what its log has.
     Diverged,
     /// Its log ends.
@@ -196,6 +198,7 @@ impl Stepper {
             Turn::Reached => None,
             Turn::Idle => Some(StepperEnd::Idle),
             Turn::Shutdown => Some(StepperEnd::Reset),
+            Turn::Endless => Some(StepperEnd::Endless),
             Turn::Interrupted => {
                 let Pending { reset, .. } = requests.take();
                 Some(if reset.is_some() {

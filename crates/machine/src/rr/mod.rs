@@ -11,6 +11,7 @@ mod outside;
 mod report;
 pub(crate) mod search;
 pub(crate) mod travel;
+pub(crate) mod watchdog;
 
 pub use header::{MACHINE_VERSION, Recorded, facts};
 pub use input::SerialInput;

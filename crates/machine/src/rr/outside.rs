@@ -1,6 +1,7 @@
 //! What comes from outside reaches the machine: one function for recordings and replays.
 
 use super::SerialInput;
+use crate::debug;
 use crate::digest;
 use crate::requests::{Requests, ResetCause};
 use crate::snapshot::{MemoryDigest, Past};
@@ -136,14 +137,31 @@ impl Outsides {
             Control::Reset => self.requests.reset(ResetCause::Monitor),
             Control::PowerButton => self.pc.power_button(),
             Control::Nmi => self.pc.nmi(),
+            Control::MemoryWrite {
+                address,
+                vcpu: None,
+                bytes,
+            } => {
+                // What is not there was not there in the recording.
+                let _ = debug::write_physical(&self.pc, *address, bytes);
+            }
             other => tracing::warn!("the log has {other:?}, which this machine cannot do"),
         }
     }
 }
 
 impl Outside for Outsides {
-    fn apply(&self, event: Event) {
+    fn apply(&self, event: Event, vcpus: &mut [&mut Vcpu]) {
         match event {
+            Event::Control(Control::RegisterWrite {
+                vcpu,
+                register: debug::ALL_REGISTERS,
+                bytes,
+            }) => {
+                if let Some(vcpu) = vcpus.get_mut(vcpu as usize) {
+                    let _ = debug::set_registers(vcpu, &bytes);
+                }
+            }
             Event::CharInput { driver, bytes } => {
                 if let Some(serial) = self.serial(driver) {
                     serial.arrive(&bytes);

@@ -68,7 +68,7 @@ impl Side {
                 None => return Came::There,
                 Some(StepperEnd::Diverged) => return Came::Wrong(self.stepper.instructions()),
                 Some(StepperEnd::Reset) => self.stepper.reset(),
-                Some(StepperEnd::Off | StepperEnd::Idle | StepperEnd::LogEnd) => {
+                Some(StepperEnd::Off | StepperEnd::Idle | StepperEnd::Endless | StepperEnd::LogEnd) => {
                     return Came::End(self.stepper.instructions());
                 }
             }
