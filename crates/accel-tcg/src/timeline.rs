@@ -164,11 +164,7 @@ impl Timeline {
         Standing::Clear
     }
 
-    fn events<'a>(
-        &mut self,
-        now: Instant,
-        vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>,
-    ) -> Option<Standing> {
+    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>) -> Option<Standing> {
         let Journal {
             replay,
             outside,
