@@ -63,6 +63,9 @@ cargo xtask CHORE
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
+  fuzz-readers [--times N] [--seed N]
+              logs and snapshots that nobody recorded, with checksums that are right, for their readers and
+              for a machine that loads them; N times as many as in test (default 10)
   bless [NAME]
               writes what the translator makes now into the filetests (those whose name contains
               NAME); look at the difference before you commit it
@@ -142,6 +145,7 @@ fn run() -> Result<()> {
             snapshots::snapshots(workspace, rest.collect::<Result<_, _>>()?)
         }
         "fuzz-cpu" => test::fuzz_cpu(workspace, fuzz_options(&mut args)?),
+        "fuzz-readers" => test::fuzz_readers(workspace, fuzz_options(&mut args)?),
         "help" => {
             print!("{HELP}");
             Ok(())

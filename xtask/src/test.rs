@@ -120,9 +120,9 @@ pub fn install(packages: &[&str]) -> Result<()> {
     check(Command::new("apt-get").args(["install", "-y"]).args(packages))
 }
 
-/// How much `fuzz-cpu` does.
+/// How much `fuzz-cpu` and `fuzz-readers` do.
 pub struct FuzzOptions {
-    /// How many times as many cases as in `test`, which has about 200,000.
+    /// How many times as many cases as in `test`.
     pub times: u64,
     /// First seed; the suite's own when not given.
     pub seed: Option<u64>,
@@ -151,4 +151,25 @@ pub fn fuzz_cpu(workspace: &Path, options: FuzzOptions) -> Result<()> {
     ]);
     command.args(suites.into_iter().flat_map(|name| ["--test", name]));
     check(command.args(["--", "--nocapture"]))
+}
+
+/// Feeds made-up logs and snapshots to their readers, and states to a machine: more of them than CI does.
+///
+/// # Errors
+/// A panic, or something that was read and makes no sense.
+pub fn fuzz_readers(workspace: &Path, options: FuzzOptions) -> Result<()> {
+    let run = |packages: &[&str], test: &str| {
+        let mut command = Command::new(env!("CARGO"));
+        command
+            .current_dir(workspace)
+            .env("REPRISE_FUZZ_TIMES", options.times.to_string())
+            .args(["test", "--release", "--test", test]);
+        if let Some(seed) = options.seed {
+            command.env("REPRISE_FUZZ_SEED", seed.to_string());
+        }
+        command.args(packages.iter().flat_map(|name| ["--package", name]));
+        check(command.args(["--", "--nocapture", "made_up"]))
+    };
+    run(&["replay", "migration"], "fuzz")?;
+    run(&["machine"], "snapshots")
 }

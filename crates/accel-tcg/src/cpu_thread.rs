@@ -473,7 +473,11 @@ impl Runner {
                     let reason = self.round.run(&mut period, budget);
                     // A debugger's stop behind the last instruction of a budget is one by the budget, too.
                     let used_up = self.round.instructions().wrapping_sub(before) >= budget;
-                    self.settled = used_up || !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
+                    // So is one right behind an instruction: of a step, of a watched access.
+                    let behind = reason == StopReason::Debug
+                        && self.round.vcpu(self.round.current()).has_stopped_behind();
+                    self.settled =
+                        used_up || behind || !matches!(reason, StopReason::ExitRequest | StopReason::Debug);
                     match reason {
                         StopReason::Shutdown => self.events.triple_fault(),
                         StopReason::Debug => self.events.debug_stop(),
@@ -526,7 +530,7 @@ impl Runner {
             return Step::Again;
         }
         let settled = self.settled || self.round.is_idle();
-        if timeline.come_to(settled, || self.round.vcpus().collect()) == Standing::Again {
+        if timeline.come_to(settled, || self.round.vcpus_mut().collect()) == Standing::Again {
             return Step::Again;
         }
         if self.round.is_idle() {

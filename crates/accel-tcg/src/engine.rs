@@ -68,6 +68,19 @@ impl FromStr for Engine {
     }
 }
 
+/// A bit that turns over by itself: what looks for faults is tested with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The only engine that has the fault.
+    pub engine: Engine,
+    /// Behind the instruction with this number, counted over all vCPUs.
+    pub count: u64,
+    /// In this general register of the vCPU that executed it.
+    pub register: usize,
+    /// This bit.
+    pub bit: u32,
+}
+
 /// How vCPUs are executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutionConfig {
@@ -78,6 +91,8 @@ pub struct ExecutionConfig {
     /// When loops are compiled, if the engine does that.
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub regions: RegionConfig,
+    /// What goes wrong on purpose.
+    pub fault: Option<Fault>,
 }
 
 impl Default for ExecutionConfig {
@@ -87,6 +102,7 @@ impl Default for ExecutionConfig {
             code_size: 64 << 20,
             #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
             regions: RegionConfig::default(),
+            fault: None,
         }
     }
 }
@@ -109,6 +125,7 @@ fn share(size: usize, cpus: usize) -> usize {
 pub struct Execution {
     runs: Runs,
     fallback: Option<String>,
+    fault: Option<Fault>,
 }
 
 enum Runs {
@@ -166,7 +183,12 @@ impl Execution {
             }
         };
         let _ = cpu;
-        Self { runs, fallback }
+        let fault = config.fault.filter(|fault| fault.engine == config.engine);
+        Self {
+            runs,
+            fallback,
+            fault,
+        }
     }
 
     /// Executions of all vCPUs of a machine: they share the memory for code, and the thread that compiles regions.
@@ -214,6 +236,7 @@ impl Execution {
             Some(Self {
                 runs: runs(cpu)?,
                 fallback: None,
+                fault: config.fault.filter(|fault| fault.engine == config.engine),
             })
         });
         executions.collect()
@@ -226,6 +249,31 @@ impl Execution {
 
     /// Executes as [`Vcpu::run`].
     pub fn run(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        match self.fault {
+            Some(fault) => self.run_with(fault, cpu, budget),
+            None => self.run_well(cpu, budget),
+        }
+    }
+
+    #[cold]
+    fn run_with(&mut self, fault: Fault, cpu: &mut Vcpu, budget: u64) -> StopReason {
+        let before = |cpu: &Vcpu| fault.count.saturating_sub(cpu.icount.wrapping_add(cpu.others));
+        let first = before(cpu);
+        if !(1..=budget).contains(&first) {
+            return self.run_well(cpu, budget);
+        }
+        let reason = self.run_well(cpu, first);
+        if before(cpu) > 0 {
+            return reason;
+        }
+        cpu.state.gpr[fault.register & 15] ^= 1 << (fault.bit & 63);
+        if reason == StopReason::Budget && budget > first {
+            return self.run_well(cpu, budget - first);
+        }
+        reason
+    }
+
+    fn run_well(&mut self, cpu: &mut Vcpu, budget: u64) -> StopReason {
         match &mut self.runs {
             Runs::Interpreter(interpreter) => interpreter.run(cpu, budget),
             #[cfg(target_arch = "x86_64")]

@@ -34,7 +34,7 @@ struct Readme;
 pub use counted::{CountedClock, InstructionTime, Sleep};
 pub use cpu_thread::{CpuEvents, Cpus, Threads, TimeBase};
 pub use dfilter::{AddressFilter, BadRange};
-pub use engine::{Engine, Execution, ExecutionConfig, UnknownEngine};
+pub use engine::{Engine, Execution, ExecutionConfig, Fault, UnknownEngine};
 pub use look::Look;
 pub use round::{SLICE, Seat};
 pub use schedule::Schedule;

@@ -98,6 +98,11 @@ impl Round {
         self.seats.iter().map(|seat| &*seat.vcpu)
     }
 
+    /// The same, to be changed.
+    pub fn vcpus_mut(&mut self) -> impl Iterator<Item = &mut Vcpu> {
+        self.seats.iter_mut().map(|seat| &mut *seat.vcpu)
+    }
+
     /// One of them.
     pub fn vcpu(&self, n: usize) -> &Vcpu {
         &self.seats[n].vcpu

@@ -15,11 +15,14 @@ use util_mainloop::timer::TimerList;
 /// What a recording or replay does to the machine, and asks of it. All calls come on the vCPU's thread, at a boundary, in
 /// a period of the locks.
 pub trait Outside: Send + Sync {
-    /// Something arrives.
-    fn apply(&self, event: Event);
+    /// Something arrives, for the devices or for one of all `vcpus`.
+    fn apply(&self, event: Event, vcpus: &mut [&mut Vcpu]);
 
     /// The [`Event::Digest`] of this moment.
     fn digest(&self, vcpus: &[&Vcpu]) -> Event;
+
+    /// The [`Event::Trail`] of this moment.
+    fn trail(&self, vcpus: &[&Vcpu]) -> Event;
 
     /// The replay is not what was recorded. The machine must be stopped before this returns.
     fn diverged(&self, divergence: Divergence);
@@ -37,6 +40,8 @@ pub struct Journal {
     pub outside: Arc<dyn Outside>,
     /// Instructions between digests; 0 for none.
     pub digest_every: u64,
+    /// Instructions between marks of the trail that lies between digests: `digest_every`, or an even part of it.
+    pub trail_every: u64,
 }
 
 /// What a boundary found.
@@ -74,7 +79,7 @@ pub(crate) struct Timeline {
     journal: Option<Journal>,
     /// The last instant seen: its round counts as long as the rest is the same.
     last: Instant,
-    /// The count at which the next digest is due.
+    /// The count at which the next digest, or mark of the trail, is due.
     next_digest: u64,
 }
 
@@ -85,7 +90,7 @@ impl Timeline {
         sleep: Sleep,
         journal: Option<Journal>,
     ) -> Self {
-        let next_digest = journal.as_ref().map_or(0, |journal| journal.digest_every);
+        let next_digest = journal.as_ref().map_or(0, |journal| journal.trail_every);
         Self {
             clock,
             timers,
@@ -126,7 +131,7 @@ impl Timeline {
     /// Takes back what [`place`](Self::place) gave, when the clock has been set back.
     pub fn set_place(&mut self, round: u32, next_digest: u64) {
         self.last = Instant::new(self.clock.executed(), self.clock.warped_ns(), round);
-        let every = self.journal.as_ref().map_or(0, |journal| journal.digest_every);
+        let every = self.journal.as_ref().map_or(0, |journal| journal.trail_every);
         // A snapshot of a run without a log has none.
         self.next_digest = match (next_digest, every) {
             (_, 0) => 0,
@@ -146,7 +151,7 @@ impl Timeline {
     ///
     /// `settled` says that nothing of the next instruction (a fetch, a fault, an interrupt) has happened: a turn ended by
     /// its budget, or all vCPUs are idle. Only there events are taken, since a replay stops for them by its budget.
-    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Standing {
+    pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>) -> Standing {
         let now = self.now();
         if settled && let Some(standing) = self.events(now, vcpus) {
             return standing;
@@ -159,24 +164,32 @@ impl Timeline {
         Standing::Clear
     }
 
-    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a Vcpu>) -> Option<Standing> {
+    fn events<'a>(&mut self, now: Instant, vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>) -> Option<Standing> {
         let Journal {
             replay,
             outside,
             digest_every,
+            trail_every,
         } = self.journal.as_ref()?;
         if replay.mode() == Mode::None {
             return None;
         }
-        if *digest_every != 0 && now.count >= self.next_digest {
-            self.next_digest = following(now.count, *digest_every);
-            if let Err(divergence) = replay.note(now, outside.digest(&vcpus())) {
+        if *trail_every != 0 && now.count >= self.next_digest {
+            self.next_digest = following(now.count, *trail_every);
+            let vcpus = vcpus();
+            let vcpus: Vec<&Vcpu> = vcpus.iter().map(|vcpu| &**vcpu).collect();
+            let check = if now.count.is_multiple_of(*digest_every) {
+                outside.digest(&vcpus)
+            } else {
+                outside.trail(&vcpus)
+            };
+            if let Err(divergence) = replay.note(now, check) {
                 outside.diverged(divergence);
             }
             return Some(Standing::Again);
         }
         match replay.due(now) {
-            Ok(Some(event)) => outside.apply(event),
+            Ok(Some(event)) => outside.apply(event, &mut vcpus()),
             Err(divergence) => outside.diverged(divergence),
             Ok(None) => outside.ended(replay.ended(now)?),
         }
@@ -212,7 +225,7 @@ impl Timeline {
             }
             return None;
         }
-        let digest = match journal.digest_every {
+        let digest = match journal.trail_every {
             0 => u64::MAX,
             _ => self.next_digest.saturating_sub(now.count).max(1),
         };

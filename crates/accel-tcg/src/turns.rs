@@ -23,6 +23,8 @@ pub enum Turn {
     Idle,
     /// Triple fault.
     Shutdown,
+    /// A CPU delivers faults for ever, and completes no instruction.
+    Endless,
     /// The caller's condition holds.
     Interrupted,
 }
@@ -111,9 +113,12 @@ impl Turns {
             if self.vcpus().any(|vcpu| vcpu.state.activity == Activity::Shutdown) {
                 return Turn::Shutdown;
             }
+            if self.vcpus().any(|vcpu| vcpu.is_endless()) {
+                return Turn::Endless;
+            }
             let mut limit = left;
             if let Some(timeline) = &mut self.timeline {
-                if timeline.come_to(true, || self.round.vcpus().collect()) == Standing::Again {
+                if timeline.come_to(true, || self.round.vcpus_mut().collect()) == Standing::Again {
                     continue;
                 }
                 if self.round.is_idle() {

@@ -132,31 +132,8 @@ impl Pair {
 
     fn describe(&self) -> String {
         let [a, b] = &self.0;
-        let mut text = String::new();
-        let mut lines = |what: &str, a: &str, b: &str| {
-            for (a, b) in a.lines().zip(b.lines()).filter(|(a, b)| a != b) {
-                text.push_str(&format!("  {what}: {a}\n  {:1$}  {b}\n", "", what.len()));
-            }
-        };
-        lines("registers", &a.stepper.registers(), &b.stepper.registers());
-        for ((name, a), (_, b)) in a.stepper.devices().iter().zip(b.stepper.devices()) {
-            lines(name, &format!("{a:016x}"), &format!("{b:016x}"));
-        }
-        let (s, t) = (a.stepper.state(), b.stepper.state());
-        if s != t {
-            let (s, t) = (format!("{s:x?}"), format!("{t:x?}"));
-            lines("state", &s.replace(", ", "\n"), &t.replace(", ", "\n"));
-        }
-        if let Some((at, x, y)) = a.stepper.memory_difference(&b.stepper) {
-            text.push_str(&format!("  memory at {at:#x}: {x:#04x} and {y:#04x}\n"));
-        }
-        let (s, t) = (a.stepper.tlb(), b.stepper.tlb());
-        for (who, only, other) in [("first", &s, &t), ("second", &t, &s)] {
-            for line in only.iter().filter(|line| !other.contains(line)).take(10) {
-                text.push_str(&format!("  TLB of the {who} only: {line}\n"));
-            }
-        }
-        text
+        let text = a.stepper.differences(&b.stepper, "the first", "the second");
+        text.lines().map(|line| format!("  {line}\n")).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
-use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
+use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, Symbols, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
 use anyhow::{Context, Result};
 use chardev::Chardev;
@@ -89,6 +89,29 @@ pub struct Parts {
     pub silence: Option<Timer>,
 }
 
+impl Parts {
+    /// The ways into the machine, whose past is `past`.
+    pub fn outsides(&self, past: &Arc<Mutex<Past>>) -> Arc<Outsides> {
+        Outsides::new(
+            Arc::clone(&self.pc),
+            Arc::clone(&self.requests),
+            self.inputs.clone(),
+            Arc::clone(past),
+            self.digest_every,
+        )
+    }
+
+    /// The log, if there is one.
+    pub fn journal(&self, outsides: &Arc<Outsides>) -> Option<Journal> {
+        (self.replay.mode() != Mode::None).then(|| Journal {
+            replay: Arc::clone(&self.replay),
+            outside: Arc::clone(outsides) as _,
+            digest_every: self.digest_every,
+            trail_every: trail_every(self.digest_every),
+        })
+    }
+}
+
 /// What of the configuration concerns running.
 pub struct Remaining {
     pub name: Option<String>,
@@ -104,6 +127,9 @@ pub struct Remaining {
     pub automatic_history: bool,
     /// Its real-time clock, for a snapshot's identity.
     pub rtc: String,
+    pub patience: u32,
+    pub symbols: Option<Arc<Symbols>>,
+    pub report: Option<Arc<Mutex<String>>>,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
 }
@@ -114,25 +140,15 @@ pub struct Remaining {
 /// The first thing that is wrong with the configuration, or that the host refuses, in words for the user.
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
-    let requests = parts.requests;
     let past = Past::new(&parts.pc, &parts.vcpus, &parts.time, &parts.config.rtc);
     let past = Arc::new(Mutex::new(past));
+    let outsides = parts.outsides(&past);
+    let journal = parts.journal(&outsides);
+    let requests = parts.requests;
     let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
-    let outsides = Outsides::new(
-        Arc::clone(&parts.pc),
-        Arc::clone(&requests),
-        parts.inputs.clone(),
-        Arc::clone(&past),
-        parts.digest_every,
-    );
-    let journal = (parts.replay.mode() != Mode::None).then(|| Journal {
-        replay: Arc::clone(&parts.replay),
-        outside: Arc::clone(&outsides) as _,
-        digest_every: parts.digest_every,
-    });
     let events = Arc::clone(&requests) as _;
     let cpus = Cpus::spawn(
         seats,
@@ -173,6 +189,11 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         debugging: false,
         travelling: false,
         shown: parts.shown,
+        patience: parts.config.patience,
+        ends_unsaid: false,
+        symbols: parts.config.symbols,
+        report: parts.config.report,
+        difference: None,
         start_stopped: parts.config.start_stopped,
         name: parts.config.name,
         pc: parts.pc,
@@ -360,6 +381,9 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             keeps_history: config.history.is_some() || gdb.is_some(),
             automatic_history: config.history.is_some(),
             rtc: rtc.describe(config.time),
+            patience: config.patience,
+            symbols: config.symbols,
+            report: config.report,
             wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
@@ -465,6 +489,16 @@ fn blockers(config: &Config) -> Vec<Blocker> {
         );
     }
     all
+}
+
+/// Instructions between marks of the trail, where there are so many between digests.
+pub fn trail_every(digest_every: u64) -> u64 {
+    const MARKS: u64 = 16;
+    if digest_every.is_multiple_of(MARKS) {
+        digest_every / MARKS
+    } else {
+        digest_every
+    }
 }
 
 /// The CPUs, each with its engine.

@@ -1,8 +1,9 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, Log, RealTimeClock};
+use crate::{BootFiles, Log, RealTimeClock, Symbols};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
+use parking_lot::Mutex;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -66,11 +67,19 @@ pub struct Config {
     /// Whether the process's signals are the machine's: SIGTERM, SIGINT and SIGHUP end it. For one machine of a
     /// process that is nothing but an emulator.
     pub signals: bool,
+    /// Seconds of the host after which a replay that does not get on ends with the report that it is stuck.
+    pub patience: u32,
+    /// Names for the addresses in the report on a replay that is not what was recorded.
+    pub symbols: Option<Arc<Symbols>>,
+    /// Where that report is kept, beside standard error.
+    pub report: Option<Arc<Mutex<String>>>,
 }
 
 impl Config {
     /// Bytes of snapshots that a replay keeps in memory: 512 MiB.
     pub const HISTORY: u64 = 512 << 20;
+    /// Seconds without progress after which a replay is stuck: half a minute. The slowest host gets on in that time.
+    pub const PATIENCE: u32 = 30;
 }
 
 impl Default for Config {
@@ -103,6 +112,9 @@ impl Default for Config {
             qmp: Vec::new(),
             start_stopped: false,
             signals: false,
+            patience: Self::PATIENCE,
+            symbols: None,
+            report: None,
         }
     }
 }

@@ -14,7 +14,7 @@ mod attached;
 mod line;
 mod registers;
 
-pub use attached::Attached;
+pub use attached::{ALL_REGISTERS, Attached, set_registers, write_physical};
 pub use line::{Line, News};
 
 use crate::rr::travel::{Halt, Trip, as_told};

@@ -54,6 +54,18 @@ pub fn vcpus(vcpus: &[&Vcpu]) -> u64 {
     hash.finish()
 }
 
+/// General registers, RIP and RFLAGS of all vCPUs: costs nothing, and shows most of what goes wrong soon after.
+pub fn registers(vcpus: &[&Vcpu]) -> u16 {
+    let mut hash = Xxh3::new();
+    for Vcpu { state, .. } in vcpus {
+        let steering = [state.rip, state.flags.get()];
+        for word in state.gpr.iter().chain(&steering) {
+            hash.update(&word.to_le_bytes());
+        }
+    }
+    hash.digest() as u16
+}
+
 /// XXH3 as the standard library wants it.
 pub struct Hashed(pub Xxh3);
 

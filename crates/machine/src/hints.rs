@@ -3,6 +3,7 @@
 //! They go to standard error, never into the guest's output.
 
 use crate::serial::SerialLine;
+use parking_lot::Mutex;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use util_mainloop::timer::{Timer, TimerList};
@@ -28,9 +29,22 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "reprise: {line}");
 }
 
+/// Says a line of a report that is kept elsewhere, too.
+pub fn report(line: &str, kept: Option<&Mutex<String>>) {
+    say(line);
+    if let Some(kept) = kept {
+        let mut kept = kept.lock();
+        kept.push_str(line);
+        kept.push('\n');
+    }
+}
+
 /// What somebody is told who would change the machine of a replay.
 pub const NO_CHANGES: &str =
     "a replay is what was recorded; 'replay_live' in the monitor goes on without the recording";
+
+/// What a debugger's user is told who would change the machine where a recording cannot say when.
+pub const NOT_BEHIND: &str = "a recording takes changes right behind an instruction: 'stepi' first";
 
 /// The line at the start.
 pub fn leaving(how: OnTerminal) -> &'static str {

@@ -38,6 +38,7 @@ mod running;
 mod serial;
 mod signals;
 mod snapshot;
+mod symbols;
 mod target;
 mod time_of_day;
 mod virtual_time;
@@ -49,9 +50,11 @@ pub use hw_i386::rtc::RtcTime;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
 pub use snapshot::{Mark, MemoryDigest, PageLog};
+pub use symbols::Symbols;
 pub use time_of_day::{RealTimeClock, RtcBase};
 
 use anyhow::Result;
+use rr::search::Search;
 
 /// Makes the machine that `config` describes and runs it to its end; returns the exit status.
 ///
@@ -73,6 +76,8 @@ pub fn run_and_digest(config: Config) -> Result<(u8, Digest)> {
 }
 
 fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
+    let search = Search::prepare(&config);
+    let report = config.report.clone();
     let mut assembled = assemble::assemble(config)?;
     let ended = assembled
         .machine
@@ -85,6 +90,15 @@ fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
     }
     if assembled.on_stdio {
         chardev::restore_terminal();
+    }
+    let differed = assembled.machine.take_difference();
+    // From here on signals end the process as they do any other, and the memory is free for those that are compared.
+    drop(assembled);
+    if let (Some(search), Some(count)) = (search, differed) {
+        let mut say = |line: &str| hints::report(line, report.as_deref());
+        if let Err(error) = search.run(count, &mut say) {
+            say(&format!("the search ends: {error:#}"));
+        }
     }
     ended
 }

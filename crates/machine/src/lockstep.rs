@@ -2,14 +2,14 @@
 //! at the same moment: "the same guest from every engine".
 //!
 //! Runs on its caller's thread and under counted time with nobody waiting (`sleep=off`), where a guest's whole life
-//! is determined by its configuration. There is no main loop: nothing comes from outside, and resets and power-off end
-//! it.
+//! is determined by its configuration, or by the log that it follows. There is no main loop: nothing else comes from
+//! outside, and resets and power-off end it.
 
 use crate::assemble::{self, Parts};
 use crate::config::{Config, Time};
 use crate::digest::{self, Digest, Hashed};
 use crate::requests::{Pending, Requests};
-use crate::rr::SerialInput;
+use crate::rr::{Outsides, SerialInput, Verdict};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Sleep, Turn, Turns};
@@ -17,7 +17,8 @@ use anyhow::{Result, bail};
 use chardev::Chardev;
 use hw_i386::pc::Pc;
 use iced_x86::{Decoder, DecoderOptions, FastFormatter};
-use replay::Replay;
+use parking_lot::Mutex;
+use replay::{LogError, Mode, Position, Replay};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -50,6 +51,12 @@ pub enum StepperEnd {
     Reset,
     /// Halted with no timer armed: nothing will happen any more.
     Idle,
+    /// A CPU delivers faults for ever, and completes no instruction.
+    Endless,
+    /// It does not do what its log has.
+    Diverged,
+    /// Its log ends.
+    LogEnd,
 }
 
 /// The instruction that comes next.
@@ -73,12 +80,13 @@ pub struct Stepper {
     pub(crate) pc: Arc<Pc>,
     pub(crate) lock: Arc<BigLock>,
     pub(crate) time: VirtualTime,
-    pub(crate) past: Past,
+    pub(crate) past: Arc<Mutex<Past>>,
     chardevs: Vec<Arc<dyn Chardev>>,
     requests: Arc<Requests>,
     /// Frontends are held weakly by their backends.
     _inputs: Vec<Option<Arc<SerialInput>>>,
-    _replay: Arc<Replay>,
+    replay: Arc<Replay>,
+    outsides: Arc<Outsides>,
 }
 
 impl Stepper {
@@ -91,7 +99,9 @@ impl Stepper {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;
-        let base = parts.time.base(None);
+        let past = Arc::new(Mutex::new(Past::new(&parts.pc, &parts.vcpus, &parts.time, &parts.config.rtc)));
+        let outsides = parts.outsides(&past);
+        let base = parts.time.base(parts.journal(&outsides));
         let Parts {
             config,
             vcpus,
@@ -100,7 +110,6 @@ impl Stepper {
             time,
             ..
         } = parts;
-        let past = Past::new(&pc, &vcpus, &time, &config.rtc);
         let seats = assemble::seats(vcpus, config.execution, &config.look);
         let turns = Turns::new(seats, Arc::clone(&lock), base);
         let mut stepper = Self {
@@ -112,7 +121,8 @@ impl Stepper {
             chardevs: parts.chardevs,
             requests: parts.requests,
             _inputs: parts.inputs,
-            _replay: parts.replay,
+            replay: parts.replay,
+            outsides,
         };
         // The turn ends behind the instruction that asked.
         let signals: Vec<_> = stepper
@@ -123,17 +133,55 @@ impl Stepper {
         stepper
             .requests
             .set_stop(move || signals.iter().for_each(|signals| signals.kick()));
-        let lock = Arc::clone(&stepper.lock);
-        let big = lock.lock();
-        stepper.pc.reset();
-        for n in 0..stepper.cpus() {
-            let vcpu = stepper.turns.vcpu_mut(n);
+        stepper.reset();
+        Ok(stepper)
+    }
+
+    /// Puts everything into its first state and loads the kernel again.
+    pub fn reset(&mut self) {
+        let lock = Arc::clone(&self.lock);
+        let _big = lock.lock();
+        self.pc.reset();
+        for n in 0..self.cpus() {
+            let vcpu = self.turns.vcpu_mut(n);
             target_i386::reset::reset(vcpu);
-            stepper.pc.reset_cpu(n, &mut vcpu.state);
+            self.pc.reset_cpu(n, &mut vcpu.state);
             vcpu.refresh_mode();
         }
-        drop(big);
-        Ok(stepper)
+    }
+
+    /// Where it stands in its log, if it follows one.
+    pub fn position(&self) -> Option<Position> {
+        let _period = self.lock.period();
+        self.replay.position()
+    }
+
+    /// Goes on at another place of its log: a snapshot of that moment was loaded.
+    ///
+    /// # Errors
+    /// Not a place of its log.
+    pub fn seek(&mut self, position: &Position) -> Result<(), LogError> {
+        let _period = self.lock.period();
+        // What the former way was about is over.
+        self.requests.take();
+        self.outsides.take_verdict();
+        self.replay.seek(position)
+    }
+
+    /// What the log says to this run, if it has said so.
+    fn verdict(&self) -> Option<StepperEnd> {
+        let verdict = self
+            .outsides
+            .take_verdict()
+            .filter(|_| self.replay.mode() == Mode::Play)?;
+        self.requests.take();
+        Some(match verdict {
+            Verdict::Diverged(divergence) => {
+                tracing::debug!("{divergence}");
+                StepperEnd::Diverged
+            }
+            Verdict::Ended(_) => StepperEnd::LogEnd,
+        })
     }
 
     /// Runs until exactly `count` instructions are complete; an end that came before.
@@ -143,10 +191,14 @@ impl Stepper {
         for chardev in &self.chardevs {
             chardev.flush();
         }
+        if let Some(end) = self.verdict() {
+            return Some(end);
+        }
         match turn {
             Turn::Reached => None,
             Turn::Idle => Some(StepperEnd::Idle),
             Turn::Shutdown => Some(StepperEnd::Reset),
+            Turn::Endless => Some(StepperEnd::Endless),
             Turn::Interrupted => {
                 let Pending { reset, .. } = requests.take();
                 Some(if reset.is_some() {
@@ -173,8 +225,18 @@ impl Stepper {
         self.turns.current()
     }
 
+    /// Instructions that each CPU has completed.
+    pub fn counts(&self) -> Vec<u64> {
+        self.turns.vcpus().map(|vcpu| vcpu.icount).collect()
+    }
+
     /// Digests of everything.
     pub fn moment(&self) -> Moment {
+        self.moment_with(digest::memory(self.pc.ram()))
+    }
+
+    /// The same, of which that of memory is known.
+    pub fn moment_with(&self, memory: u64) -> Moment {
         let lock = Arc::clone(&self.lock);
         let _big = lock.lock();
         let mut tlb = Hashed(Xxh3::new());
@@ -185,7 +247,7 @@ impl Stepper {
             digest: Digest {
                 instructions: self.turns.instructions(),
                 cpu: digest::of_cpus(self.turns.vcpus().map(digest::cpu)),
-                memory: digest::memory(self.pc.ram()),
+                memory,
                 devices: hw_core::digest(&self.pc.devices),
             },
             tlb: tlb.finish(),
@@ -245,9 +307,50 @@ impl Stepper {
         None
     }
 
+    /// In what this machine and another differ, for people: a line each for `this` and `that`.
+    pub fn differences(&self, other: &Self, this: &str, that: &str) -> String {
+        let mut text = String::new();
+        let width = this.len().max(that.len());
+        let mut lines = |what: &str, a: &str, b: &str| {
+            for (a, b) in a.lines().zip(b.lines()).filter(|(a, b)| a != b) {
+                text.push_str(&format!(
+                    "{what}, {this:width$}: {a}\n{what}, {that:width$}: {b}\n"
+                ));
+            }
+        };
+        lines("registers", &self.registers(), &other.registers());
+        for ((name, a), (_, b)) in self.devices().iter().zip(other.devices()) {
+            lines(name, &format!("{a:016x}"), &format!("{b:016x}"));
+        }
+        let (s, t) = (self.state(), other.state());
+        if s != t {
+            let (s, t) = (format!("{s:x?}"), format!("{t:x?}"));
+            lines("state", &s.replace(", ", "\n"), &t.replace(", ", "\n"));
+        }
+        if let Some((at, x, y)) = self.memory_difference(other) {
+            lines(
+                &format!("memory at {at:#x}"),
+                &format!("{x:#04x}"),
+                &format!("{y:#04x}"),
+            );
+        }
+        let (s, t) = (self.tlb(), other.tlb());
+        for (who, only, other) in [(this, &s, &t), (that, &t, &s)] {
+            for line in only.iter().filter(|line| !other.contains(line)).take(10) {
+                text.push_str(&format!("TLB, {who} only: {line}\n"));
+            }
+        }
+        text
+    }
+
     /// The instruction that comes next, as far as it can be read without a page fault.
     pub fn next_instruction(&mut self) -> Next {
-        let vcpu = self.turns.vcpu(self.turns.current());
+        self.next_instruction_of(self.turns.current())
+    }
+
+    /// The instruction that CPU `n` executes next.
+    pub fn next_instruction_of(&self, n: usize) -> Next {
+        let vcpu = self.turns.vcpu(n);
         let address = vcpu.code_address();
         let mut bytes = [0u8; 15];
         let readable = vcpu.mode.fetch_mmu;

@@ -203,6 +203,10 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
         monitor::Target::nmi(self);
     }
 
+    fn refuses_changes(&mut self) -> Option<String> {
+        monitor::Target::refuses_changes(self).map(str::to_owned)
+    }
+
     fn monitor_command(&mut self, line: &str) -> String {
         Monitor::new().command(line, self)
     }

@@ -11,17 +11,19 @@ use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
 use crate::rr::travel::Halt;
+use crate::rr::watchdog::Watchdog;
 use crate::rr::{self, Outsides, Verdict};
 use crate::serial::Shown;
 use crate::snapshot::Past;
+use crate::symbols::Symbols;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::{Cpus, Report};
+use accel_tcg::{Cpus, Outside, Report};
 use anyhow::{Context, Result};
 use hw_i386::pc::Pc;
 use migration::Store;
 use parking_lot::Mutex;
-use replay::{Control, Event, Mode, Replay, Shutdown};
+use replay::{Control, Difference, Divergence, Event, Instant, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
 use target_i386::{Vcpu, registers};
@@ -112,6 +114,16 @@ pub struct Machine {
     pub(crate) events: Vec<qmp::Event>,
     /// What they have been told last.
     pub(crate) told_running: bool,
+    /// Names for the addresses in reports.
+    pub(crate) symbols: Option<Arc<Symbols>>,
+    /// Where the report on a replay that differs is kept.
+    pub(crate) report: Option<Arc<Mutex<String>>>,
+    /// Looks, about a second apart, at which a replay may be found where it was.
+    pub(crate) patience: u32,
+    /// A recording ends where its log cannot say so.
+    pub(crate) ends_unsaid: bool,
+    /// The count at which the replay was found not to be what was recorded.
+    pub(crate) difference: Option<u64>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -150,7 +162,7 @@ impl Machine {
         } else {
             self.start();
         }
-        let mut log = LogCare::new(self.replay.mode());
+        let mut log = LogCare::new(self);
         let (status, cause) = loop {
             main_loop.run_once(&mut period, log.timeout())?;
             if self.cpus.is_finished() {
@@ -286,6 +298,10 @@ impl Machine {
         if self.replay.mode() == Mode::None {
             return status;
         }
+        if self.ends_unsaid {
+            self.replay.flush(self.cpus.instant());
+            return status;
+        }
         let cpus: Vec<u64> = (0..self.cpus.count())
             .map(|n| self.on_cpu(period, n, |vcpu| digest::cpu(vcpu)))
             .collect();
@@ -308,16 +324,7 @@ impl Machine {
         };
         match verdict {
             Some(Verdict::Diverged(divergence)) => {
-                let mut registers = String::new();
-                for n in 0..self.cpus.count() {
-                    registers.push_str(&self.on_cpu(period, n, move |vcpu| {
-                        format!("CPU#{n}\n{}", registers::describe(&vcpu.state, vcpu.icount))
-                    }));
-                }
-                let last_digest = self.outsides.last_digest(divergence.now().count);
-                for line in rr::describe(&divergence, last_digest, &registers).lines() {
-                    hints::say(line);
-                }
+                self.report_difference(period, &divergence);
                 1
             }
             Some(Verdict::Ended(ending)) => {
@@ -333,6 +340,29 @@ impl Machine {
                 status
             }
         }
+    }
+
+    /// Says in what the replay differs.
+    fn report_difference(&mut self, period: &mut Period<'_>, divergence: &Divergence) {
+        let mut registers = String::new();
+        for n in 0..self.cpus.count() {
+            let (text, address) = self.on_cpu(period, n, |vcpu| {
+                (registers::describe(&vcpu.state, vcpu.icount), vcpu.code_address())
+            });
+            let symbol = self.symbols.as_ref().and_then(|symbols| symbols.name(address));
+            let symbol = symbol.map_or(String::new(), |symbol| format!(" in {symbol}"));
+            registers.push_str(&format!("CPU#{n}{symbol}\n{text}"));
+        }
+        let checked = self.outsides.checked_before(divergence.now().count);
+        for line in rr::describe(divergence, checked, &registers).lines() {
+            hints::report(line, self.report.as_deref());
+        }
+        self.difference = (divergence.difference() != Difference::Stuck).then(|| divergence.now().count);
+    }
+
+    /// The count at which a replay was not what was recorded any more, if so.
+    pub fn take_difference(&mut self) -> Option<u64> {
+        self.difference.take()
     }
 
     /// Does what was asked since the last turn; exit status and cause, if that ends the emulator.
@@ -387,43 +417,82 @@ impl Machine {
     }
 }
 
-/// What the main loop does for a log: a recording is written out every second, so that little is lost with the process; a
-/// replay has to make progress.
-struct LogCare {
+/// What the main loop does for a log, about once a second: a recording is written out, so that little is lost with the
+/// process, and whoever wants to leave it does; a replay has to make progress.
+pub(crate) struct LogCare {
     mode: Mode,
     /// Host time of the last look.
     looked_ns: i64,
+    /// Of a replay: instant and events. Of a recording that is to end: the same.
+    progress: Watchdog<(Instant, u64)>,
 }
 
 impl LogCare {
     const EVERY_NS: i64 = 1_000_000_000;
+    /// Looks until somebody who wants to leave a recording may, although the guest comes to no boundary.
+    const LEAVING: u32 = 2;
 
-    fn new(mode: Mode) -> Self {
+    pub(crate) fn new(machine: &Machine) -> Self {
+        let mode = machine.replay.mode();
+        let patience = match mode {
+            Mode::Play => machine.patience,
+            Mode::None | Mode::Record => Self::LEAVING,
+        };
         Self {
             mode,
             looked_ns: MonotonicClock.now_ns(),
+            progress: Watchdog::new(patience),
         }
     }
 
     /// How long the main loop may sleep.
-    fn timeout(&self) -> Timeout {
+    pub(crate) fn timeout(&self) -> Timeout {
         match self.mode {
-            Mode::Record => Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns()),
-            Mode::None | Mode::Play => Timeout::NEVER,
+            Mode::Record | Mode::Play => {
+                Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns())
+            }
+            Mode::None => Timeout::NEVER,
         }
     }
 
     /// After a turn of the main loop, in a period.
-    fn turn(&mut self, machine: &Machine) {
+    pub(crate) fn turn(&mut self, machine: &mut Machine) {
         let now = MonotonicClock.now_ns();
-        if self.mode != Mode::Record || now - self.looked_ns < Self::EVERY_NS {
+        if self.mode == Mode::None || now - self.looked_ns < Self::EVERY_NS {
             return;
         }
         self.looked_ns = now;
-        machine.replay.flush(machine.cpus.instant());
-        if let Some(reason) = machine.replay.stopped() {
+        if machine.replay.mode() == Mode::None {
+            // A replay that went live.
             self.mode = Mode::None;
-            hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));
+            return;
+        }
+        let at = machine.cpus.instant();
+        let events = machine.replay.position().map_or(0, |position| position.index);
+        match self.mode {
+            Mode::Play => {
+                let waits = machine.state == RunState::Running && machine.replay.expects_more(at);
+                if !waits {
+                    self.progress.rest();
+                } else if self.progress.look((at, events)) {
+                    machine.outsides.diverged(machine.replay.stuck(at));
+                }
+            }
+            Mode::Record => {
+                machine.replay.flush(at);
+                if let Some(reason) = machine.replay.stopped() {
+                    self.mode = Mode::None;
+                    hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));
+                }
+                if !machine.requests.is_leaving() {
+                    self.progress.rest();
+                } else if self.progress.look((at, events)) {
+                    // A guest that does nothing but fault has no instant at which the log could say it.
+                    machine.ends_unsaid = true;
+                    machine.requests.end(0, Shutdown::None);
+                }
+            }
+            Mode::None => {}
         }
     }
 }

@@ -290,13 +290,20 @@ fn section<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut migration::Sec
 
 /// A snapshot that somebody made: whatever is in its sections, the machine refuses it or runs, and there is no panic.
 #[test]
-fn invented_states_are_survived() {
-    let mut number = numbers(23);
+fn states_that_somebody_made_up_are_survived() {
+    let setting = |name: &str, usual: u64| -> u64 {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(usual)
+    };
+    let mut number = numbers(setting("REPRISE_FUZZ_SEED", 23));
+    let rounds = ROUNDS * setting("REPRISE_FUZZ_TIMES", 1);
     let mut machine = machine("baseline");
     machine.run(1_000_000);
     let good = machine.stepper.save_snapshot();
     let mut refused = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let mut bad = good.clone();
         for _ in 0..=number(3) {
             let which = number(bad.sections.len() as u64) as usize;
@@ -316,7 +323,8 @@ fn invented_states_are_survived() {
             Err(_) => refused += 1,
         }
     }
-    assert!(refused > ROUNDS / 20 && refused < ROUNDS, "{refused} of {ROUNDS}");
+    println!("{rounds} states: {refused} refused");
+    assert!(refused > rounds / 20 && refused < rounds, "{refused} of {rounds}");
     machine.stepper.load_snapshot(&good).unwrap();
     machine.run(10_000);
 }

@@ -52,15 +52,24 @@ const COMMANDS: &[Command] = &[
     Command { name: "stop", arguments: &[], run: |m, _| { m.stop(); nothing() } },
     Command { name: "cont", arguments: &[], run: |m, _| { m.cont()?; nothing() } },
     Command { name: "quit", arguments: &[], run: |m, _| { m.quit(); nothing() } },
-    Command { name: "system_reset", arguments: &[], run: |m, _| { m.system_reset(); nothing() } },
-    Command { name: "system_powerdown", arguments: &[], run: |m, _| { m.system_powerdown(); nothing() } },
-    Command { name: "inject-nmi", arguments: &[], run: |m, _| { m.inject_nmi(); nothing() } },
+    Command { name: "system_reset", arguments: &[], run: |m, _| change(m, |m| m.system_reset()) },
+    Command { name: "system_powerdown", arguments: &[], run: |m, _| change(m, |m| m.system_powerdown()) },
+    Command { name: "inject-nmi", arguments: &[], run: |m, _| change(m, |m| m.inject_nmi()) },
     Command { name: "human-monitor-command", arguments: LINE, run: human },
     Command { name: "query-replay", arguments: &[], run: |m, _| Ok(replay(&m.replay())) },
     Command { name: "replay-break", arguments: ICOUNT, run: |m, a| { m.replay_break(a.number("icount")?)?; nothing() } },
     Command { name: "replay-delete-break", arguments: &[], run: |m, _| { m.replay_delete_break()?; nothing() } },
     Command { name: "replay-seek", arguments: ICOUNT, run: |m, a| { m.replay_seek(a.number("icount")?)?; nothing() } },
 ];
+
+/// What a replay refuses.
+fn change(machine: &mut dyn Machine, action: impl FnOnce(&mut dyn Machine)) -> Outcome {
+    if let Some(reason) = machine.refuses_changes() {
+        return Err(Error::generic(reason));
+    }
+    action(machine);
+    nothing()
+}
 
 /// Runs a command.
 ///

@@ -84,6 +84,10 @@ pub trait Machine {
     fn system_powerdown(&mut self);
     /// Sends an NMI to every CPU.
     fn inject_nmi(&mut self);
+    /// Why nobody may change what it does, in one line, if so: it is a replay.
+    fn refuses_changes(&mut self) -> Option<String> {
+        None
+    }
     /// Runs a line of the human monitor; its text.
     fn monitor_command(&mut self, line: &str) -> String;
 

@@ -150,6 +150,11 @@ pub enum Event {
         /// Digest of the whole machine.
         digest: u64,
     },
+    /// What the registers of all vCPUs amount to: says between two digests how far everything seems to be right.
+    Trail {
+        /// Of general registers, RIP and RFLAGS.
+        registers: u16,
+    },
 }
 
 /// How a character backend changed.

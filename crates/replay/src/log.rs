@@ -26,7 +26,7 @@ pub use reader::{Ending, LogReader, Source};
 use std::io;
 
 /// The version of the format. Other versions are refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Payload of a frame, in bytes before compression: a frame is written when it holds this much.
 pub const FRAME_PAYLOAD: usize = 64 << 10;

@@ -141,10 +141,13 @@ impl Player {
             event,
         };
         self.statistics.count(stamped.event.kind(), length);
-        if self.history.len() == HISTORY {
-            self.history.pop_front();
+        // Marks of the trail say nothing to people, and would leave no room for what does.
+        if stamped.event.kind() != Kind::Trail {
+            if self.history.len() == HISTORY {
+                self.history.pop_front();
+            }
+            self.history.push_back(stamped.clone());
         }
-        self.history.push_back(stamped.clone());
         self.index += 1;
         self.last = at;
         self.read();

@@ -267,6 +267,16 @@ impl Vcpu {
         self.debugger.hit = None;
     }
 
+    /// Whether the last stop, if it was not asked for yet, was right behind an instruction: a step's or a watched access's.
+    /// Nothing of the next instruction has happened then, not even its fetch.
+    pub fn has_stopped_behind(&self) -> bool {
+        let behind = matches!(
+            self.debugger.stopped,
+            Some(DebugStop::Step | DebugStop::Watch(..))
+        );
+        behind && self.deliveries() == 0
+    }
+
     /// The first look of a boundary, before the budget: whether something has happened that ends the run.
     #[inline]
     pub(crate) fn debug_ended(&mut self) -> bool {

@@ -23,6 +23,10 @@ use softmmu::RamAddr;
 /// Events delivered without one instruction between them, after which a guest is not waited for.
 const MOST_DELIVERIES: u32 = 1000;
 
+/// Events delivered without one instruction between them, after which a run ends, once: a guest whose handlers fault for
+/// ever completes no instruction, and no budget would end it. No guest that does anything gets there.
+const ENDLESS_DELIVERIES: u32 = 1 << 20;
+
 /// What a boundary between blocks decides.
 pub enum Boundary {
     /// Execute a block.
@@ -324,6 +328,11 @@ impl Vcpu {
         if at == self.icount { times } else { 0 }
     }
 
+    /// Whether it delivers events for ever and completes no instruction.
+    pub fn is_endless(&self) -> bool {
+        self.deliveries() >= ENDLESS_DELIVERIES
+    }
+
     /// An event is delivered now.
     pub(crate) fn note_delivery(&mut self) {
         let times = if self.delivered.0 == self.icount {
@@ -332,6 +341,9 @@ impl Vcpu {
             1
         };
         self.delivered = (self.icount, times);
+        if times == ENDLESS_DELIVERIES {
+            self.signals.kick();
+        }
     }
 
     #[inline(never)]

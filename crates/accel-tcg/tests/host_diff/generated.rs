@@ -73,6 +73,7 @@ fn execution(bench: &TestBench, engine: Engine) -> Execution {
             wait: true,
             straight: true,
         },
+        fault: None,
     };
     let look = Look {
         one_insn: true,

@@ -4,12 +4,13 @@
 use super::record::default_time;
 use crate::options::{self, Request};
 use anyhow::{Result, anyhow};
-use machine::{Backend, Log, Replaying, Time};
+use machine::{Backend, Log, Replaying, Symbols, Time};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 const HELP: &str = "\
-reprise replay LOG [--history MIB] [OPTIONS]
+reprise replay LOG [--history MIB] [--symbols FILE] [--patience SECONDS] [OPTIONS]
 
 Runs again what 'reprise record LOG' recorded, exact to the instruction, and says whether it was the same. The log
 holds the machine's options. OPTIONS may add what the guest does not see: -accel tcg,engine=NAME, -monitor, -d, -gdb, -S, and
@@ -19,8 +20,15 @@ With -gdb (or -s) a debugger can go back: reverse-stepi, reverse-continue to bre
 'info replay', 'replay_seek COUNT', 'replay_break COUNT', 'replay_delete_break', and 'replay_live', which leaves the
 recording: from there on it is an ordinary run.
 
-  --history MIB   be able to go back without a debugger, too; snapshots hold at most so much memory (512)
+A replay that is not what was recorded ends with status 1 and a report; then it is run again to find the instruction.
+
+  --history MIB       be able to go back without a debugger, too; snapshots hold at most so much memory (512)
+  --symbols FILE      names for the addresses in that report: a System.map, or what nm prints
+  --patience SECONDS  how long a replay may stay where it is before it ends as stuck (30)
 ";
+
+/// Options of this command's own; they come first.
+const OWN: &[&str] = &["--history", "--symbols", "--patience"];
 
 /// Runs the command.
 pub fn run(args: &[OsString]) -> Result<ExitCode> {
@@ -31,19 +39,26 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let mut history = None;
-    let extra = match extra {
-        [name, rest @ ..] if name == "--history" => {
-            let (value, rest) = rest
-                .split_first()
-                .ok_or_else(|| anyhow!("replay: --history requires a number of MiB"))?;
-            let text = value.to_string_lossy();
-            let mib: Option<u64> = text.parse().ok().filter(|mib| (1..=1 << 24).contains(mib));
-            history = Some(mib.ok_or_else(|| anyhow!("replay: --history {text}: no number of MiB"))? << 20);
-            rest
+    let (mut history, mut symbols, mut patience) = (None, None, None);
+    let mut extra = extra;
+    while let [name, rest @ ..] = extra
+        && let Some(name) = name.to_str().filter(|name| OWN.contains(name))
+    {
+        let (value, rest) = rest
+            .split_first()
+            .ok_or_else(|| anyhow!("replay: {name} requires an argument"))?;
+        let text = value.to_string_lossy();
+        let number = |max: u64, what: &str| {
+            let number: Option<u64> = text.parse().ok().filter(|number| (1..=max).contains(number));
+            number.ok_or_else(|| anyhow!("replay: {name} {text}: no number of {what}"))
+        };
+        match name {
+            "--history" => history = Some(number(1 << 24, "MiB")? << 20),
+            "--symbols" => symbols = Some(Arc::new(Symbols::open(&text)?)),
+            _ => patience = Some(number(1 << 30, "seconds")? as u32),
         }
-        extra => extra,
-    };
+        extra = rest;
+    }
     let replaying = Replaying::open(path)?;
     let recorded: Vec<OsString> = replaying.options().iter().map(OsString::from).collect();
     let Request::Run(before, _) = options::parse(recorded.iter().cloned())? else {
@@ -86,6 +101,8 @@ pub fn run(args: &[OsString]) -> Result<ExitCode> {
         config.time = default_time();
     }
     config.history = history;
+    config.symbols = symbols;
+    config.patience = patience.unwrap_or(config.patience);
     config.log = Log::Replay(Box::new(replaying));
     crate::obey(Request::Run(config, log))
 }

@@ -7,7 +7,7 @@ use crate::hints;
 use accel_tcg::Cpus;
 use gdb_server::{Debuggee, Points, Refused, Registers, Space, WatchKind};
 use hw_i386::pc::Pc;
-use replay::{Mode, Replay};
+use replay::{Control, Event, Mode, Replay};
 use softmmu::{GuestPhys, PAGE_SIZE, Translation};
 use std::sync::Arc;
 use target_i386::debugger::{Watch, WatchKind as CpuWatchKind};
@@ -48,13 +48,27 @@ impl Attached {
         self.cpus.run_on_cpu(&mut big, cpu, work)
     }
 
-    /// A replay is what was recorded: nobody changes it.
+    /// A replay is what was recorded: nobody changes it. A recording has what is changed as an event of this instant, at
+    /// which nothing of the next instruction may have happened: as nothing has where the replay will find the event.
     fn may_change(&self) -> Result<(), Refused> {
-        if self.replay.mode() != Mode::Play {
+        let reason = match self.replay.mode() {
+            Mode::None => return Ok(()),
+            Mode::Record if self.cpus.schedule().settled => return Ok(()),
+            Mode::Record => hints::NOT_BEHIND,
+            Mode::Play => hints::NO_CHANGES,
+        };
+        hints::say(reason);
+        Err(Refused)
+    }
+
+    /// A recording gets what is changed. The CPUs are stopped, and it [may be](Self::may_change).
+    fn record(&self, change: Control) -> Result<(), Refused> {
+        if self.replay.mode() != Mode::Record {
             return Ok(());
         }
-        hints::say(hints::NO_CHANGES);
-        Err(Refused)
+        let _period = self.lock.period();
+        let noted = self.replay.note(self.cpus.instant(), Event::Control(change));
+        noted.map_err(|_| Refused)
     }
 
     /// Where `addr` lies in physical memory.
@@ -67,14 +81,39 @@ impl Attached {
             }),
         }
     }
+}
 
-    /// RAM or ROM, and whether the guest may write it. Looking at a device would change the device.
-    fn memory(&self, physical: u64) -> Option<bool> {
-        match self.pc.memories[0].translate(GuestPhys(physical)) {
-            Translation::Ram(hit) => Some(hit.writable()),
-            Translation::Io => None,
-        }
+/// Whether the guest may write what is there; none if it is neither RAM nor ROM: looking at a device would change it.
+fn memory(pc: &Pc, physical: u64) -> Option<bool> {
+    match pc.memories[0].translate(GuestPhys(physical)) {
+        Translation::Ram(hit) => Some(hit.writable()),
+        Translation::Io => None,
     }
+}
+
+/// Writes memory, ROM too. Under the big lock; `bytes` lie on one page.
+///
+/// # Errors
+/// There is no memory.
+pub fn write_physical(pc: &Pc, physical: u64, bytes: &[u8]) -> Result<(), Refused> {
+    let written = if memory(pc, physical).ok_or(Refused)? {
+        pc.memories[0].write(GuestPhys(physical), bytes)
+    } else {
+        pc.memories[0].write_rom(GuestPhys(physical), bytes)
+    };
+    written.map_err(|_| Refused)
+}
+
+/// "Number" of a [`Control::RegisterWrite`] that has all registers, in gdb's order.
+pub const ALL_REGISTERS: u32 = u32::MAX;
+
+/// Sets all registers from gdb's packet, as far as they differ from what there is.
+///
+/// # Errors
+/// No such packet, or not such values. Nothing has changed.
+pub fn set_registers(vcpu: &mut Vcpu, packet: &[u8]) -> Result<(), Refused> {
+    let new = Registers::from_packet(packet).ok_or(Refused)?;
+    registers::set(vcpu, &new)
 }
 
 impl Debuggee for Attached {
@@ -98,8 +137,15 @@ impl Debuggee for Attached {
 
     fn set_registers(&mut self, cpu: usize, new: &Registers) -> Result<(), Refused> {
         self.may_change()?;
-        let new = new.clone();
-        self.on_cpu(cpu, move |vcpu| registers::set(vcpu, &new))
+        let bytes = new.to_packet();
+        let change = Control::RegisterWrite {
+            vcpu: cpu as u32,
+            register: ALL_REGISTERS,
+            bytes: bytes.clone(),
+        };
+        // What was refused is no event, and what is one is done as the replay will do it.
+        self.on_cpu(cpu, move |vcpu| set_registers(vcpu, &bytes))?;
+        self.record(change)
     }
 
     fn read(&mut self, cpu: usize, space: Space, addr: u64, to: &mut [u8]) -> usize {
@@ -111,7 +157,7 @@ impl Debuggee for Attached {
             let piece = &mut to[done..end];
             let Some(physical) = self
                 .physical(cpu, space, at)
-                .filter(|&at| self.memory(at).is_some())
+                .filter(|&at| memory(&self.pc, at).is_some())
             else {
                 break;
             };
@@ -131,18 +177,18 @@ impl Debuggee for Attached {
             let at = addr.wrapping_add(done as u64);
             let end = (done + (PAGE_SIZE - at % PAGE_SIZE) as usize).min(from.len());
             let physical = self.physical(cpu, space, at).ok_or(Refused)?;
-            let writable = self.memory(physical).ok_or(Refused)?;
-            pieces.push((GuestPhys(physical), writable, done..end));
+            memory(&self.pc, physical).ok_or(Refused)?;
+            pieces.push((physical, &from[done..end]));
             done = end;
         }
-        let _big = self.lock.lock();
-        for (at, writable, range) in pieces {
-            let written = if writable {
-                self.pc.memories[0].write(at, &from[range])
-            } else {
-                self.pc.memories[0].write_rom(at, &from[range])
-            };
-            written.map_err(|_| Refused)?;
+        for (address, bytes) in pieces {
+            self.record(Control::MemoryWrite {
+                address,
+                vcpu: None,
+                bytes: bytes.to_vec(),
+            })?;
+            let _big = self.lock.lock();
+            write_physical(&self.pc, address, bytes)?;
         }
         Ok(())
     }

@@ -9,17 +9,19 @@ pub(crate) mod history;
 mod input;
 mod outside;
 mod report;
+pub(crate) mod search;
 pub(crate) mod travel;
+pub(crate) mod watchdog;
 
 pub use header::{MACHINE_VERSION, Recorded, facts};
 pub use input::SerialInput;
-pub use outside::{Outsides, Verdict};
+pub use outside::{Checked, Outsides, Verdict};
 pub use report::{describe, epilogue};
 
 use crate::Config;
 use anyhow::{Result, anyhow};
 use replay::{Player, Recorder};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a run has to do with a log.
 #[derive(Debug, Default)]
@@ -99,6 +101,11 @@ impl Replaying {
     /// The options with which it was recorded.
     pub fn options(&self) -> &[String] {
         &self.recorded.options
+    }
+
+    /// The log.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Checks that the machine that is about to be made is the one that was recorded.

@@ -1,6 +1,7 @@
 //! What comes from outside reaches the machine: one function for recordings and replays.
 
 use super::SerialInput;
+use crate::debug;
 use crate::digest;
 use crate::requests::{Requests, ResetCause};
 use crate::snapshot::{MemoryDigest, Past};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use target_i386::Vcpu;
 
 /// One digest in so many covers memory: to find what was written costs more than to look at CPUs and devices.
-const MEMORY_EVERY: u64 = 8;
+pub const MEMORY_EVERY: u64 = 8;
 
 /// How a replay came out.
 #[derive(Debug)]
@@ -21,6 +22,26 @@ pub enum Verdict {
     Diverged(Divergence),
     /// It came to where the log ends.
     Ended(Ending),
+}
+
+/// Where a run was last compared with its log, in instructions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// CPUs and devices, and memory now and then.
+    pub digest: Option<u64>,
+    /// Registers.
+    pub trail: Option<u64>,
+}
+
+/// The last of each kind and the one before it.
+#[derive(Default)]
+struct Checks {
+    digests: [Option<u64>; 2],
+    trail: [Option<u64>; 2],
+}
+
+fn note(pair: &mut [Option<u64>; 2], count: u64) {
+    *pair = [Some(count), pair[0]];
 }
 
 /// The ways into one machine.
@@ -35,8 +56,8 @@ pub struct Outsides {
     memory: Mutex<MemoryDigest>,
     /// Instructions between digests.
     digest_every: u64,
-    /// Instructions at the last digest and the one before it. The last may be the one that differs.
-    digests: Mutex<[Option<u64>; 2]>,
+    /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
+    checks: Mutex<Checks>,
 }
 
 impl Outsides {
@@ -63,7 +84,7 @@ impl Outsides {
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
-            digests: Mutex::default(),
+            checks: Mutex::default(),
         })
     }
 
@@ -77,14 +98,14 @@ impl Outsides {
         *self.verdict.lock() = Some(verdict);
     }
 
-    /// Instructions at the last digest before `count`: behind it everything was the same.
-    pub fn last_digest(&self, count: u64) -> Option<u64> {
-        self.digests
-            .lock()
-            .iter()
-            .flatten()
-            .copied()
-            .find(|&at| at < count)
+    /// Where the run was last compared before `count`.
+    pub fn checked_before(&self, count: u64) -> Checked {
+        let checks = self.checks.lock();
+        let before = |pair: &[Option<u64>; 2]| pair.iter().flatten().copied().find(|&at| at < count);
+        Checked {
+            digest: before(&checks.digests),
+            trail: before(&checks.trail),
+        }
     }
 
     /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
@@ -116,14 +137,31 @@ impl Outsides {
             Control::Reset => self.requests.reset(ResetCause::Monitor),
             Control::PowerButton => self.pc.power_button(),
             Control::Nmi => self.pc.nmi(),
+            Control::MemoryWrite {
+                address,
+                vcpu: None,
+                bytes,
+            } => {
+                // What is not there was not there in the recording.
+                let _ = debug::write_physical(&self.pc, *address, bytes);
+            }
             other => tracing::warn!("the log has {other:?}, which this machine cannot do"),
         }
     }
 }
 
 impl Outside for Outsides {
-    fn apply(&self, event: Event) {
+    fn apply(&self, event: Event, vcpus: &mut [&mut Vcpu]) {
         match event {
+            Event::Control(Control::RegisterWrite {
+                vcpu,
+                register: debug::ALL_REGISTERS,
+                bytes,
+            }) => {
+                if let Some(vcpu) = vcpus.get_mut(vcpu as usize) {
+                    let _ = debug::set_registers(vcpu, &bytes);
+                }
+            }
             Event::CharInput { driver, bytes } => {
                 if let Some(serial) = self.serial(driver) {
                     serial.arrive(&bytes);
@@ -142,14 +180,20 @@ impl Outside for Outsides {
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
         let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
-        let mut digests = self.digests.lock();
-        *digests = [Some(count), digests[0]];
-        drop(digests);
+        note(&mut self.checks.lock().digests, count);
         let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);
         Event::Digest {
             vcpus: digest::vcpus(vcpus),
             devices: hw_core::digest(&self.pc.devices),
             memory: if with_memory { self.memory_digest() } else { 0 },
+        }
+    }
+
+    fn trail(&self, vcpus: &[&Vcpu]) -> Event {
+        let count = vcpus.iter().map(|vcpu| vcpu.icount).sum();
+        note(&mut self.checks.lock().trail, count);
+        Event::Trail {
+            registers: digest::registers(vcpus),
         }
     }
 

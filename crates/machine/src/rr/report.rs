@@ -1,23 +1,32 @@
 //! What a person is told at the end of a replay.
 
+use super::Checked;
 use replay::{Difference, Divergence, Ending, Instant};
 use std::fmt::Write;
 
-/// The report of a divergence: what, where, the vCPU's state, and the events before. Lines, for standard error.
-pub fn describe(divergence: &Divergence, last_digest: Option<u64>, registers: &str) -> String {
+/// The report of a divergence: what, where, the vCPUs' states, and the events before. Lines, for standard error.
+pub fn describe(divergence: &Divergence, checked: Checked, registers: &str) -> String {
     let mut text = format!("the replay is not what was recorded: {divergence}\n");
-    match last_digest {
+    let Checked { digest, trail } = checked;
+    match digest.into_iter().chain(trail).max() {
         Some(count) if divergence.difference() == Difference::Content => {
             let _ = writeln!(
                 text,
-                "it went wrong behind instruction {count}, where digests were last compared, and before {}",
+                "it shows between instruction {count}, where it was last compared, and {}",
                 divergence.now()
             );
         }
         Some(count) => {
-            let _ = writeln!(text, "digests were last compared at instruction {count}");
+            let _ = writeln!(text, "it was last compared at instruction {count}");
         }
-        None => text.push_str("no digest was compared before that\n"),
+        None => text.push_str("nothing was compared before that\n"),
+    }
+    if let Some(trail) = trail.filter(|_| digest < trail) {
+        let digest = digest.map_or("none before".into(), |count| format!("the last at {count}"));
+        let _ = writeln!(
+            text,
+            "(at {trail} it was the registers that were as recorded; digests say more: {digest})"
+        );
     }
     text.push_str("the machine now:\n");
     for line in registers.lines() {

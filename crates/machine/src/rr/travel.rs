@@ -17,12 +17,12 @@
 
 use super::Verdict;
 use super::history::{EVERY, HeldEnd, History, Kept};
-use crate::running::{Machine, RunState};
+use crate::running::{LogCare, Machine, RunState};
 use gdb_server::{Motion, Stop, WatchKind};
 use replay::{Mode, Shutdown};
 use std::sync::Arc;
 use target_i386::debugger::{DebugStop, Watch, WatchKind as CpuWatchKind};
-use util_mainloop::{MainLoop, Period, Timeout};
+use util_mainloop::{MainLoop, Period};
 
 /// Most events that are delivered between two instructions, for going back among them.
 const MOST_DELIVERIES: u32 = 4096;
@@ -181,10 +181,12 @@ impl Machine {
         self.travelling = true;
         self.start();
         self.cpus.set_stop_at(to);
+        let mut log = LogCare::new(self);
         loop {
-            if trip.main_loop.run_once(trip.period, Timeout::NEVER).is_err() || self.cpus.is_finished() {
+            if trip.main_loop.run_once(trip.period, log.timeout()).is_err() || self.cpus.is_finished() {
                 break;
             }
+            log.turn(self);
             if let Some((status, cause)) = self.carry_out(trip.period) {
                 // Whoever runs the main loop ends the emulator.
                 self.requests.end(status, cause);

@@ -58,7 +58,8 @@ impl Stepper {
     fn as_whole<R>(&mut self, work: impl FnOnce(&mut Whole<'_>, &mut Memory) -> R) -> R {
         let lock = Arc::clone(&self.lock);
         let _big = lock.lock();
-        let Past { identity, memory } = &mut self.past;
+        let past = Arc::clone(&self.past);
+        let Past { identity, memory } = &mut *past.lock();
         let mut whole = Whole {
             pc: &self.pc,
             time: &self.time,
@@ -69,20 +70,23 @@ impl Stepper {
     }
 
     /// Where the pages of this machine's snapshots are counted.
-    pub fn snapshot_pages(&self) -> &PageStore {
-        self.past.memory.store()
+    pub fn snapshot_pages(&self) -> PageStore {
+        self.past.lock().memory.store().clone()
     }
 
     /// A digest of all memory, and what `digest` has of it from its last call makes it cheap.
     pub fn memory_digest(&mut self, digest: &mut MemoryDigest) -> u64 {
-        let (log, blocks) = self.past.memory.log_and_blocks();
-        let sum = digest.update(log, blocks);
+        let sum = {
+            let mut past = self.past.lock();
+            let (log, blocks) = past.memory.log_and_blocks();
+            digest.update(log, blocks)
+        };
         Held(&mut self.turns).protect_cleaned();
         sum
     }
 
     /// The same, computed from all of memory.
     pub fn memory_digest_in_full(&mut self) -> u64 {
-        MemoryDigest::full(self.past.memory.log_and_blocks().1)
+        MemoryDigest::full(self.past.lock().memory.log_and_blocks().1)
     }
 }

@@ -9,6 +9,7 @@ struct Toy {
     asked: Vec<&'static str>,
     stopped: bool,
     off: bool,
+    replays: bool,
 }
 
 impl Machine for Toy {
@@ -49,6 +50,9 @@ impl Machine for Toy {
     }
     fn inject_nmi(&mut self) {
         self.asked.push("nmi");
+    }
+    fn refuses_changes(&mut self) -> Option<String> {
+        self.replays.then(|| "as recorded".into())
     }
     fn monitor_command(&mut self, line: &str) -> String {
         format!("<{line}>")
@@ -144,6 +148,12 @@ fn commands_and_mistakes() {
         ask(&mut session, &mut machine, &format!(r#"{{"execute":"{command}"}}"#));
         assert_eq!(machine.asked.pop(), Some(asked));
     }
+    machine.replays = true;
+    for command in ["system_reset", "system_powerdown", "inject-nmi"] {
+        let refused = ask(&mut session, &mut machine, &format!(r#"{{"execute":"{command}"}}"#));
+        assert_eq!(refused, error("as recorded"), "{command}");
+    }
+    assert!(machine.asked.is_empty());
     machine.off = true;
     assert!(ask(&mut session, &mut machine, r#"{"execute":"cont"}"#).contains("GenericError"));
     let names = ask(&mut session, &mut machine, r#"{"execute":"query-commands"}"#);

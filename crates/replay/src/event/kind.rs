@@ -59,4 +59,5 @@ kinds! {
     Snapshot          "snapshot"            false  Event::Snapshot { .. },
     Stopped           "stopped"             false  Event::Stopped { .. },
     End               "end"                 false  Event::End { .. },
+    Trail             "trail"               false  Event::Trail { .. },
 }

@@ -76,6 +76,7 @@ impl fmt::Display for Event {
             Self::Snapshot { name } => write!(f, " {}", Quoted(name.as_bytes())),
             Self::Stopped { reason } => write!(f, " {}", reason.escape_debug()),
             Self::End { digest } => write!(f, " digest={digest:016x}"),
+            Self::Trail { registers } => write!(f, " registers={registers:04x}"),
         }
     }
 }

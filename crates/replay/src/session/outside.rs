@@ -149,7 +149,8 @@ impl Replay {
     /// been running in the recording: that is [`Difference::NotIdle`].
     ///
     /// # Errors
-    /// The log's next event is before `now`, or its timers have not run.
+    /// The log's next event is before `now`, or its timers have not run, or the machine was idle for longer than it
+    /// was before that event.
     pub fn next_stop(&self, now: Instant) -> Result<Stop, Divergence> {
         if self.mode() != Mode::Play {
             return Ok(Stop::default());
@@ -165,6 +166,10 @@ impl Replay {
         if at < now && is_event {
             return Err(player.divergence(Difference::TooLate, now, None));
         }
+        // Idle time never goes back: from here no way leads to that instant.
+        if at.count > now.count && at.warp_ns < now.warp_ns {
+            return Err(player.divergence(Difference::TooLate, now, None));
+        }
         let same = at.count == now.count;
         if same && at.warp_ns == now.warp_ns && at.round > now.round && is_event {
             return Err(player.divergence(Difference::Round, now, None));
@@ -175,6 +180,17 @@ impl Replay {
             warp_ns: same.then(|| at.warp_ns.saturating_add(after)),
             waiting: exactly && is_event && at == now && !player.stops_here(now),
         })
+    }
+
+    /// Whether this is a replay whose log says more than what the machine at `now` has done.
+    pub fn expects_more(&self, now: Instant) -> bool {
+        match &mut *self.session() {
+            Session::Play(player) => {
+                let until = player.until();
+                player.next_event().is_some() || (now.count, now.warp_ns) < (until.count, until.warp_ns)
+            }
+            _ => false,
+        }
     }
 
     /// In a replay: why there is nothing more to follow at `now`. None while there is.

@@ -290,6 +290,32 @@ fn the_queue_is_bounded() {
     assert!(replay.can_snapshot() && replay.due(at(2)).unwrap().is_none());
 }
 
+/// Idle time only grows: a machine that was idle for longer than the recorded one does not come to what followed.
+#[test]
+fn a_machine_that_idles_past_an_event_is_told() {
+    let lock = BigLock::new();
+    let (recorder, memory) = Recorder::memory(header());
+    let replay = Replay::recorder(&lock, recorder);
+    let held = replay.lock();
+    replay.note(Instant::new(100, 50, 0), digest(1)).unwrap();
+    replay
+        .finish(Instant::new(200, 70, 0), Shutdown::GuestShutdown, 1)
+        .unwrap();
+    drop(held);
+    let lock = BigLock::new();
+    let replay = Replay::player(&lock, Player::from_bytes(memory.bytes()).unwrap());
+    let _held = replay.lock();
+    for (now, fits) in [
+        ((90, 0), true),
+        ((90, 50), true),
+        ((90, 51), false),
+        ((101, 0), false),
+    ] {
+        let stop = replay.next_stop(Instant::new(now.0, now.1, 0));
+        assert_eq!(stop.is_ok(), fits, "{now:?}");
+    }
+}
+
 #[test]
 fn only_events_from_outside_are_queued() {
     for event in every_kind() {

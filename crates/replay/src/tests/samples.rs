@@ -131,6 +131,7 @@ pub fn every_kind() -> Vec<Event> {
             devices: 2,
             memory: u64::MAX,
         },
+        Event::Trail { registers: 0xfedc },
         Event::Snapshot {
             name: "before".into(),
         },
