@@ -119,13 +119,6 @@ impl VirtualTime {
     /// # Errors
     /// It is a clock of another kind.
     pub fn load(&self, state: &ClockState) -> Result<(), &'static str> {
-        let set_ticks = |ns| {
-            if self.ticks.set(ns) {
-                Ok(())
-            } else {
-                Err("the clock is running")
-            }
-        };
         match (&self.base, state) {
             (
                 TimeBase::Counted { clock, .. },
@@ -141,10 +134,17 @@ impl VirtualTime {
                     (Pace::Auto, Some(time)) => clock.set(time, warped_ns),
                     (Pace::Auto, None) => return Err("an instruction of impossible length"),
                 }
-                // From here on both go on together.
-                set_ticks(clock.now_ns())
+                // From here on both go on together. The guest stands still; the host's clock may run.
+                let runs = self.ticks.is_running();
+                self.ticks.stop();
+                self.ticks.set(clock.now_ns());
+                if runs {
+                    self.ticks.start();
+                }
+                Ok(())
             }
-            (TimeBase::Host, &ClockState::Host(ns)) => set_ticks(ns),
+            (TimeBase::Host, &ClockState::Host(ns)) if self.ticks.set(ns) => Ok(()),
+            (TimeBase::Host, ClockState::Host(_)) => Err("the clock is running"),
             _ => Err("time is kept in another way"),
         }
     }
