@@ -4,8 +4,9 @@
 //! that count into nanoseconds. While every CPU is idle no instruction is counted, so the clock is *warped* to the
 //! next deadline: a jump that depends on guest state alone, and therefore repeats.
 
+use crate::pace::{Beside, Drift, Pace};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use target_i386::vcpu::InstructionCount;
 use util_mainloop::clock::ClockSource;
 
@@ -49,9 +50,14 @@ pub enum Sleep {
 /// The virtual clock of a machine with counted instructions.
 #[derive(Debug)]
 pub struct CountedClock {
-    time: InstructionTime,
+    /// An [`InstructionTime`].
+    time: AtomicU64,
     executed: Arc<InstructionCount>,
+    /// What idle time was cut short by, and what makes time continuous where the length of an instruction changed.
     warped_ns: AtomicI64,
+    /// Odd while the two above change together: who reads meanwhile reads again.
+    sequence: AtomicU32,
+    beside: Option<Beside>,
 }
 
 impl CountedClock {
@@ -59,10 +65,28 @@ impl CountedClock {
     /// or timer can look.
     pub fn new(time: InstructionTime, executed: Arc<InstructionCount>) -> Self {
         Self {
-            time,
+            time: AtomicU64::new(time.0),
             executed,
             warped_ns: AtomicI64::new(0),
+            sequence: AtomicU32::new(0),
+            beside: None,
         }
+    }
+
+    /// This clock, held to `host`: a monotonic clock that stands still while the machine is stopped.
+    #[must_use]
+    pub fn beside(mut self, host: Arc<dyn ClockSource>, pace: Pace) -> Self {
+        self.beside = Some(Beside::new(host, pace));
+        self
+    }
+
+    pub(crate) fn host_time(&self) -> Option<&Beside> {
+        self.beside.as_ref()
+    }
+
+    /// How far the guest is from the host, for people; none for a clock without a host's beside it.
+    pub fn drift(&self) -> Option<Drift> {
+        self.beside.as_ref().map(|beside| Drift::of(self, beside))
     }
 
     /// Instructions that all vCPUs have completed.
@@ -75,7 +99,10 @@ impl CountedClock {
         // The remainder of the current nanosecond must not make the timer late by one: search from the count.
         let executed = self.executed.get();
         let target = deadline_ns.saturating_sub(self.warped_ns.load(Ordering::Acquire));
-        self.time.instructions(target).saturating_sub(executed).max(1)
+        self.instruction_time()
+            .instructions(target)
+            .saturating_sub(executed)
+            .max(1)
     }
 
     /// Moves the clock forward by `ns` without an instruction; called by the vCPU's thread while it is idle.
@@ -89,9 +116,31 @@ impl CountedClock {
         self.warped_ns.store(ns, Ordering::Release);
     }
 
+    /// Takes back what [`instruction_time`](Self::instruction_time) and [`warped_ns`](Self::warped_ns) said.
+    pub fn set(&self, time: InstructionTime, warped_ns: i64) {
+        self.change(time, |_| warped_ns);
+    }
+
+    /// From now on an instruction takes `2^shift` ns; the clock shows what it showed. By the vCPUs' thread between two
+    /// turns, under the big lock. A shift of more than 10 changes nothing.
+    pub fn set_shift(&self, shift: u32) {
+        if let Some(time) = InstructionTime::from_shift(shift) {
+            let now = self.now_ns();
+            self.change(time, |executed| now - time.ns(executed));
+        }
+    }
+
+    fn change(&self, time: InstructionTime, warped_ns: impl FnOnce(u64) -> i64) {
+        self.sequence.fetch_add(1, Ordering::SeqCst);
+        self.time.store(time.0, Ordering::SeqCst);
+        let executed = self.executed.get();
+        self.warped_ns.store(warped_ns(executed), Ordering::SeqCst);
+        self.sequence.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// What an instruction takes.
     pub fn instruction_time(&self) -> InstructionTime {
-        self.time
+        InstructionTime(self.time.load(Ordering::Acquire))
     }
 
     /// Time gained by warping so far, for snapshots and `info status`.
@@ -102,7 +151,15 @@ impl CountedClock {
 
 impl ClockSource for CountedClock {
     fn now_ns(&self) -> i64 {
-        self.time.ns(self.executed.get()) + self.warped_ns()
+        loop {
+            let before = self.sequence.load(Ordering::Acquire);
+            let now = self.instruction_time().ns(self.executed.get()) + self.warped_ns();
+            fence(Ordering::SeqCst);
+            if before.is_multiple_of(2) && self.sequence.load(Ordering::Relaxed) == before {
+                return now;
+            }
+            std::hint::spin_loop();
+        }
     }
 }
 
@@ -135,6 +192,26 @@ mod tests {
                 assert!(clock.now_ns() < deadline, "shift {shift}: late");
             }
         }
+    }
+
+    #[test]
+    fn readers_of_a_changing_clock() {
+        let clock = Arc::new(clock(3, 1 << 40));
+        let reader = {
+            let clock = Arc::clone(&clock);
+            std::thread::spawn(move || {
+                for _ in 0..100_000 {
+                    assert_eq!(clock.now_ns(), 8 << 40, "a half-made change");
+                }
+            })
+        };
+        for n in 0.. {
+            clock.set_shift(n % 11);
+            if reader.is_finished() {
+                break;
+            }
+        }
+        reader.join().unwrap();
     }
 
     #[test]

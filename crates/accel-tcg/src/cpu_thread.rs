@@ -9,6 +9,7 @@
 
 use crate::Report;
 use crate::counted::{CountedClock, Sleep};
+use crate::pace::Due;
 use crate::round::{Next, Round, Seat};
 use crate::schedule::Schedule;
 use crate::timeline::{Idle, Journal, Standing, Timeline};
@@ -31,6 +32,9 @@ pub trait CpuEvents: Send + Sync {
 
     /// The CPU has stopped for a debugger ([`Vcpu::debugger`] says why). Under the big lock.
     fn debug_stop(&self) {}
+
+    /// The guest's clock is behind the host's by `seconds`, and less than one more; said now and then. Under the big lock.
+    fn late(&self, _seconds: i64) {}
 
     /// The CPUs have come to [`Cpus::set_stop_at`]; the machine must be stopped before this returns. Under the big lock.
     fn reached(&self) {}
@@ -87,6 +91,8 @@ struct Orders {
     quit: bool,
     /// One has ended.
     gone: bool,
+    /// For each thread: nanoseconds of host time that it is to sleep.
+    naps: Vec<Option<i64>>,
     /// For each thread: first in, first out, for its CPUs together.
     work: Vec<VecDeque<Task>>,
     /// Where to go on, if that is elsewhere. For CPUs that take turns.
@@ -197,6 +203,7 @@ impl Cpus {
             orders: Mutex::new(Orders {
                 stop: true,
                 stopped: vec![false; rounds.len()],
+                naps: vec![None; rounds.len()],
                 work: rounds.iter().map(|_| VecDeque::new()).collect(),
                 ..Orders::default()
             }),
@@ -386,6 +393,17 @@ impl Cpus {
         }
     }
 
+    /// Has each thread sleep for `ns` nanoseconds of host time before it executes anything more. One that has a sleep
+    /// before it or is asleep gets no other; [`pause`](Self::pause) ends them. The guest cannot tell under counted time.
+    pub fn nap(&self, ns: i64) {
+        let mut orders = self.shared.orders.lock();
+        for nap in &mut orders.naps {
+            nap.get_or_insert(ns);
+        }
+        drop(orders);
+        self.shared.kick();
+    }
+
     /// Ends the threads and waits for them. Not under the big lock.
     pub fn join(&self) {
         self.shared.orders.lock().quit = true;
@@ -438,6 +456,9 @@ impl Drop for Announce {
         self.events.ended();
     }
 }
+
+/// The longest sleep of a guest that is ahead of the host, before it looks again.
+const LONGEST_WAIT_NS: i64 = 100_000_000;
 
 /// What a boundary decides.
 enum Step {
@@ -503,9 +524,9 @@ impl Runner {
             period.without_gate(|big| self.wait_for_orders(big));
             return Step::Again;
         }
-        let (quit, schedule) = {
+        let (quit, schedule, nap) = {
             let mut orders = self.shared.orders.lock();
-            (orders.quit, orders.schedule.take())
+            (orders.quit, orders.schedule.take(), orders.naps[self.number])
         };
         if quit {
             return Step::Quit;
@@ -513,6 +534,10 @@ impl Runner {
         if let Some(schedule) = schedule {
             schedule.apply(&mut self.round, self.timeline.as_mut());
             self.settled = schedule.settled;
+        }
+        if let Some(ns) = nap {
+            self.nap(period, ns);
+            return Step::Again;
         }
         let Some(timeline) = &mut self.timeline else {
             return match self.round.next(u64::MAX) {
@@ -537,6 +562,14 @@ impl Runner {
             self.settled = true;
             self.idle(period);
             return Step::Again;
+        }
+        match timeline.align() {
+            Due::Nothing => {}
+            Due::Warn(seconds) => self.events.late(seconds),
+            Due::Wait(ns) => {
+                self.sleep(period, ns.min(LONGEST_WAIT_NS));
+                return Step::Again;
+            }
         }
         let Some(limit) = timeline.budget(settled) else {
             // A replay waits for a completion, or is over.
@@ -629,6 +662,43 @@ impl Runner {
         });
     }
 
+    /// Sleeps for `ns` nanoseconds of host time, unless somebody asks for attention; for how long.
+    fn sleep(&mut self, period: &mut Period<'_>, ns: i64) -> i64 {
+        if self.round.is_kicked() {
+            return 0;
+        }
+        let host = MonotonicClock;
+        let start = host.now_ns();
+        let woken = self.put_down(period, |period, this| {
+            period.without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, ns as u64))
+        });
+        if woken {
+            (host.now_ns() - start).min(ns)
+        } else {
+            ns
+        }
+    }
+
+    /// Sleeps for `ns` nanoseconds whoever asks for attention, but for who stops or ends this.
+    fn nap(&mut self, period: &mut Period<'_>, ns: i64) {
+        let host = MonotonicClock;
+        let end = host.now_ns().saturating_add(ns);
+        loop {
+            let left = end - host.now_ns();
+            {
+                let mut orders = self.shared.orders.lock();
+                if left <= 0 || orders.stop || orders.quit {
+                    orders.naps[self.number] = None;
+                    return;
+                }
+            }
+            self.put_down(period, |period, this| {
+                period.without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, left as u64))
+            });
+            self.do_queued_work(period);
+        }
+    }
+
     /// All halted with nothing to deliver: counted time warps to the next deadline.
     fn idle(&mut self, period: &mut Period<'_>) {
         // Somebody asked for attention since the orders were read, without the big lock.
@@ -649,19 +719,9 @@ impl Runner {
             // Slept through: the clock shows exactly the deadline, whatever the host's timer did. Woken early
             // (input, a monitor command): the time slept, which is as much of an outside event as the input is.
             Idle::Sleep(ns) => {
-                let host = MonotonicClock;
-                let start = host.now_ns();
-                let woken = self.put_down(period, |period, this| {
-                    period
-                        .without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, ns as u64))
-                });
-                let slept = if woken {
-                    (host.now_ns() - start).min(ns)
-                } else {
-                    ns
-                };
+                let slept = self.sleep(period, ns);
                 if let Some(timeline) = &self.timeline {
-                    timeline.warp(slept);
+                    timeline.warp_slept(slept);
                 }
             }
         }

@@ -7,9 +7,11 @@
 
 use crate::counted::{CountedClock, Sleep};
 use crate::cpu_thread::TimeBase;
+use crate::pace::{Due, Pace, Pacer};
 use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay};
 use std::sync::Arc;
 use target_i386::Vcpu;
+use util_mainloop::clock::ClockSource;
 use util_mainloop::timer::TimerList;
 
 /// What a recording or replay does to the machine, and asks of it. All calls come on the vCPU's thread, at a boundary, in
@@ -77,6 +79,7 @@ pub(crate) struct Timeline {
     timers: Arc<TimerList>,
     sleep: Sleep,
     journal: Option<Journal>,
+    pacer: Pacer,
     /// The last instant seen: its round counts as long as the rest is the same.
     last: Instant,
     /// The count at which the next digest, or mark of the trail, is due.
@@ -96,6 +99,7 @@ impl Timeline {
             timers,
             sleep,
             journal,
+            pacer: Pacer::new(),
             last: Instant::START,
             next_digest,
         }
@@ -152,6 +156,7 @@ impl Timeline {
     /// `settled` says that nothing of the next instruction (a fetch, a fault, an interrupt) has happened: a turn ended by
     /// its budget, or all vCPUs are idle. Only there events are taken, since a replay stops for them by its budget.
     pub fn come_to<'a>(&mut self, settled: bool, vcpus: impl FnOnce() -> Vec<&'a mut Vcpu>) -> Standing {
+        self.adjust();
         let now = self.now();
         if settled && let Some(standing) = self.events(now, vcpus) {
             return standing;
@@ -196,10 +201,40 @@ impl Timeline {
         Some(Standing::Again)
     }
 
+    /// How time is held to the host's. A replay goes as fast as it can.
+    fn pace(&self) -> Pace {
+        let is_replay = |journal: &Journal| journal.replay.mode() == Mode::Play;
+        match self.clock.host_time() {
+            Some(beside) if !self.journal.as_ref().is_some_and(is_replay) => beside.pace,
+            _ => Pace::Free,
+        }
+    }
+
+    fn adjust(&mut self) {
+        if self.pace() == Pace::Auto
+            && let Some(beside) = self.clock.host_time()
+        {
+            self.pacer.adjust(&self.clock, beside);
+        }
+    }
+
+    /// What an aligned machine has to do before its next turn.
+    pub fn align(&mut self) -> Due {
+        match (self.pace(), self.clock.host_time()) {
+            (Pace::Align, Some(beside)) => self.pacer.align(&self.clock, beside),
+            _ => Due::Nothing,
+        }
+    }
+
+    /// When there must be a boundary, in virtual time.
+    fn deadline(&self) -> Option<i64> {
+        let pace = self.pacer.deadline(&self.clock, self.pace());
+        self.timers.deadline().into_iter().chain(pace).min()
+    }
+
     /// Instructions of a turn that begins now, at most; none if a replay must wait for a completion first.
     pub fn budget(&mut self, settled: bool) -> Option<u64> {
         let budget = self
-            .timers
             .deadline()
             .map_or(u64::MAX, |deadline| self.clock.budget_until(deadline));
         let now = self.now();
@@ -235,10 +270,12 @@ impl Timeline {
     /// What to do while no vCPU can run.
     pub fn idle(&mut self) -> Idle {
         let now = self.now();
-        let ahead = self
-            .timers
-            .deadline()
-            .map(|deadline| (deadline - self.timers.now_ns()).max(0));
+        let deadline = match self.pace() {
+            // Who follows the host looks at its clock while idle, too.
+            Pace::Auto => self.deadline(),
+            Pace::Free | Pace::Align => self.timers.deadline(),
+        };
+        let ahead = deadline.map(|deadline| (deadline - self.timers.now_ns()).max(0));
         if let Some(journal) = &self.journal
             && journal.replay.mode() == Mode::Play
         {
@@ -266,8 +303,30 @@ impl Timeline {
             (None, _) => Idle::Wait,
             // An idle guest must not keep others from their locks: see the loop.
             (Some(ns), Sleep::Off) => Idle::Warp(ns),
-            (Some(ns), Sleep::On) => Idle::Sleep(ns),
+            (Some(ns), Sleep::On) => Idle::Sleep(ns.saturating_add(self.lead())),
         }
+    }
+
+    /// How far a guest that follows the host is ahead of it.
+    fn lead(&self) -> i64 {
+        match self.clock.host_time() {
+            Some(beside) if self.pace() == Pace::Auto => (self.clock.now_ns() - beside.host.now_ns()).max(0),
+            _ => 0,
+        }
+    }
+
+    /// Moves the clock by what was slept.
+    pub fn warp_slept(&self, ns: i64) {
+        let ns = match self.clock.host_time() {
+            // What follows the host does not run ahead of it, nor past what it slept for.
+            Some(beside) if self.pace() == Pace::Auto => {
+                let now = self.clock.now_ns();
+                let to_deadline = self.deadline().map_or(ns, |deadline| deadline - now);
+                ns.min(beside.host.now_ns() - now).min(to_deadline)
+            }
+            _ => ns,
+        };
+        self.clock.warp(ns);
     }
 
     /// Moves the clock while no vCPU runs.

@@ -1,14 +1,16 @@
 //! The CPUs' thread from outside: pause, queued work, exact turns under counted time, sleep, and its end.
 
 use accel_tcg::{
-    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Seat, Sleep, Threads,
-    TimeBase,
+    CountedClock, CpuEvents, Cpus, Execution, ExecutionConfig, InstructionTime, Pace, Seat, Sleep, Threads,
+    Throttle, TimeBase,
 };
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use target_i386::InstructionCount;
 use target_i386::testbench::{Mode, TestBench};
+use util_mainloop::clock::{ClockSource, HostClock, ManualClock};
 use util_mainloop::lock::BigLock;
 use util_mainloop::timer::TimerList;
 
@@ -21,11 +23,16 @@ const HALT: &[u8] = &[0xf4, 0xeb, 0xfd];
 struct Events {
     faulted: AtomicBool,
     ended: AtomicBool,
+    late: AtomicU64,
 }
 
 impl CpuEvents for Events {
     fn triple_fault(&self) {
         self.faulted.store(true, Ordering::Release);
+    }
+
+    fn late(&self, seconds: i64) {
+        self.late.store(seconds as u64, Ordering::Release);
     }
 
     fn ended(&self) {
@@ -44,11 +51,16 @@ struct Rig {
 
 /// A CPU at `code`, not yet running, at one nanosecond an instruction.
 fn rig(code: &[u8], sleep: Sleep) -> Rig {
+    paced(code, sleep, Pace::Free, Arc::new(ManualClock::new(0)))
+}
+
+/// The same, beside a clock of the host's.
+fn paced(code: &[u8], sleep: Sleep, pace: Pace, host: Arc<dyn ClockSource>) -> Rig {
     let mut bench = TestBench::new(Mode::Long);
     bench.code(code);
     let count = Arc::clone(bench.cpu.count());
     let time = InstructionTime::from_shift(0).expect("2^0 ns");
-    let clock = Arc::new(CountedClock::new(time, Arc::clone(&count)));
+    let clock = Arc::new(CountedClock::new(time, Arc::clone(&count)).beside(host, pace));
     let timers = TimerList::new(Arc::clone(&clock) as _);
     let (lock, events) = (Arc::new(BigLock::new()), Arc::new(Events::default()));
     let base = TimeBase::Counted {
@@ -223,4 +235,175 @@ fn dropping_ends_the_thread() {
     let events = Arc::clone(&rig.events);
     drop(rig);
     assert!(events.ended.load(Ordering::Acquire));
+}
+
+/// P6, for counted time: the clock of a stopped machine stands still.
+#[test]
+fn stopped_means_no_time() {
+    for code in [COUNT, HALT] {
+        let rig = rig(code, Sleep::On);
+        let timer = rig.timers.timer(Box::new(|| ()));
+        timer.arm(3_600_000_000_000);
+        let mut last = 0;
+        for _ in 0..10 {
+            rig.cpu.resume();
+            std::thread::sleep(Duration::from_millis(2));
+            let mut big = rig.lock.lock();
+            rig.cpu.pause(&mut big);
+            drop(big);
+            let stopped = rig.clock.now_ns();
+            assert!(stopped >= last, "{stopped} after {last}");
+            std::thread::sleep(Duration::from_millis(2));
+            assert_eq!(rig.clock.now_ns(), stopped);
+            last = stopped;
+        }
+    }
+}
+
+/// Instructions that the CPU has completed.
+fn executed(cpus: &Cpus, lock: &BigLock) -> u64 {
+    cpus.run_on_cpu(&mut lock.lock(), 0, |vcpu| vcpu.icount)
+}
+
+/// Whether the CPU executes nothing for a while.
+fn is_still(cpus: &Cpus, lock: &BigLock) -> bool {
+    let before = executed(cpus, lock);
+    std::thread::sleep(Duration::from_millis(20));
+    executed(cpus, lock) == before
+}
+
+/// A CPU that is told to sleep executes nothing, gets one sleep however often it is told, and can be stopped.
+#[test]
+fn naps() {
+    let Rig { cpu, lock, .. } = rig(COUNT, Sleep::Off);
+    const HOUR: i64 = 3_600_000_000_000;
+    cpu.resume();
+    until("an instruction", || executed(&cpu, &lock) > 0);
+    assert!(!is_still(&cpu, &lock));
+    cpu.nap(HOUR);
+    cpu.nap(HOUR);
+    // Work is done meanwhile.
+    until("it sleeps", || is_still(&cpu, &lock));
+    cpu.pause(&mut lock.lock());
+    let stopped = executed(&cpu, &lock);
+    cpu.resume();
+    until("it goes on", || executed(&cpu, &lock) > stopped);
+    cpu.nap(HOUR);
+    cpu.join();
+}
+
+/// A throttled CPU under counted time is at the same place after the same instructions.
+#[test]
+fn a_throttle_is_no_part_of_the_guest() {
+    let at = |throttled: bool| {
+        let rig = rig(COUNT, Sleep::Off);
+        let host = Arc::new(ManualClock::new(0));
+        let timers = TimerList::new(Arc::clone(&host) as _);
+        let cpus = Arc::new(rig.cpu);
+        let throttle = Throttle::new(&cpus, &timers);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let fired = {
+            let (seen, count) = (Arc::clone(&seen), Arc::clone(&rig.count));
+            move || seen.lock().push(count.get())
+        };
+        let timer = rig.timers.timer(Box::new(fired));
+        timer.arm(30_000_000);
+        if throttled {
+            throttle.set(Some(50));
+        }
+        assert_eq!(throttle.percent(), throttled.then_some(50));
+        cpus.resume();
+        until("the timer", || {
+            host.advance(20_000_000);
+            timers.run_expired();
+            !seen.lock().is_empty()
+        });
+        throttle.set(None);
+        assert_eq!(throttle.percent(), None);
+        cpus.join();
+        let seen = seen.lock().clone();
+        seen
+    };
+    assert_eq!(at(true), at(false));
+    assert_eq!(at(false), [30_000_000]);
+}
+
+#[test]
+fn a_throttle_holds_back() {
+    let Rig { cpu, lock, .. } = rig(COUNT, Sleep::Off);
+    let host = Arc::new(ManualClock::new(0));
+    let timers = TimerList::new(Arc::clone(&host) as _);
+    let cpus = Arc::new(cpu);
+    let throttle = Throttle::new(&cpus, &timers);
+    cpus.resume();
+    until("an instruction", || executed(&cpus, &lock) > 0);
+    assert!(timers.deadline().is_none());
+    // Each tick is 0.99 s of sleep.
+    throttle.set(Some(200));
+    assert_eq!(throttle.percent(), Some(99));
+    assert_eq!(timers.deadline(), Some(1_000_000_000));
+    until("it sleeps", || {
+        host.advance(1_000_000_000);
+        timers.run_expired();
+        is_still(&cpus, &lock)
+    });
+    drop(throttle);
+    let before = executed(&cpus, &lock);
+    until("it goes on", || executed(&cpus, &lock) > before);
+    cpus.join();
+}
+
+/// `align=on`: a guest that is faster than its clock waits for the host's.
+#[test]
+fn aligned_guests_wait() {
+    let host = Arc::new(ManualClock::new(0));
+    let rig = paced(COUNT, Sleep::On, Pace::Align, Arc::clone(&host) as _);
+    rig.cpu.resume();
+    // Boundaries come every 3 ms of virtual time: it is ahead by two of them at most.
+    for at in [0, 50_000_000, 200_000_000] {
+        host.set(at);
+        until("it catches up", || rig.clock.now_ns() > at + 3_000_000);
+        std::thread::sleep(Duration::from_millis(20));
+        let ahead = rig.clock.now_ns() - at;
+        assert!(ahead <= 6_000_000, "{ahead} ns ahead at {at}");
+    }
+    let drift = rig.clock.drift().expect("it has a host clock");
+    assert!(
+        drift
+            .max_ns
+            .is_some_and(|(delay, advance)| delay > 0 && advance > 3_000_000),
+        "{drift}"
+    );
+}
+
+/// Late guests are told of, at most once for each second.
+#[test]
+fn late_guests_are_told_of() {
+    let host = Arc::new(ManualClock::new(0));
+    let rig = paced(COUNT, Sleep::On, Pace::Align, Arc::clone(&host) as _);
+    host.set(7_500_000_000_000);
+    rig.cpu.resume();
+    until("somebody is told", || {
+        rig.events.late.load(Ordering::Acquire) >= 7_400
+    });
+}
+
+/// `shift=auto`: an idle guest's time goes with the host's, and not past it.
+#[test]
+fn idle_guests_follow_the_host() {
+    let host = Arc::new(HostClock::new());
+    let rig = paced(HALT, Sleep::On, Pace::Auto, Arc::clone(&host) as _);
+    host.start();
+    rig.cpu.resume();
+    let mut last = 0;
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        let (guest, real) = (rig.clock.now_ns(), host.now_ns());
+        assert!(
+            guest >= last && guest <= real + 1_000_000,
+            "{guest} of {real}, after {last}"
+        );
+        last = guest;
+    }
+    until("it keeps up", || host.now_ns() - rig.clock.now_ns() < 250_000_000);
 }

@@ -241,14 +241,14 @@ impl Pc {
                 gsi2: gsi.gsi(2),
             };
             let hpet = Hpet::new(&clock, lines);
-            open(system, &hpet.window());
+            open(system, &hpet.window().with_unlocked_reads(&lock));
             devices.push(hpet);
         }
         let power = Arc::clone(&requests);
         let pm = AcpiPm::new(&clock, gsi.isa(board_spec::SCI_IRQ as u32), move || {
             power.power_off()
         });
-        let pm_region = pm.pm_window().region();
+        let pm_region = pm.pm_window().with_unlocked_reads(&lock).region();
         let smbus = SmbusHost::new();
         let smbus_region = smbus.window().region();
         for region in [&pm_region, &smbus_region] {

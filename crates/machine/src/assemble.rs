@@ -15,7 +15,7 @@ use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, Symbols, hints, signals};
-use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
+use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Pace, Seat, Threads};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
@@ -244,7 +244,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let handle = main_loop.handle();
     let requests = Requests::new(handle.clone());
     let lock = Arc::new(BigLock::new());
-    let time = VirtualTime::new(config.time, &handle);
+    let time = VirtualTime::new(config.time, config.pace, &handle);
     let map = MemoryMap::new(Arc::clone(&lock) as _);
     let layout = config.layout;
     let cpu_signals: Vec<_> = (0..layout.cpus).map(|_| Arc::new(CpuSignals::new())).collect();
@@ -478,6 +478,12 @@ fn blockers(config: &Config) -> Vec<Blocker> {
     };
     if matches!(config.time, Time::Host) {
         block("-icount", "missing; time must be counted: -icount shift=N");
+    }
+    if config.pace == Pace::Auto {
+        block(
+            "-icount shift=auto",
+            "time would follow the host's speed, not the instructions alone; give a number",
+        );
     }
     for (what, reason) in config.rtc.blockers() {
         block(what, reason);

@@ -1,7 +1,7 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::{BootFiles, Log, RealTimeClock, Symbols};
-use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
+use accel_tcg::{ExecutionConfig, InstructionTime, Look, Pace, Sleep, Threads};
 use chardev::Chardev;
 use parking_lot::Mutex;
 use std::fmt;
@@ -32,6 +32,8 @@ pub struct Config {
     pub debug_exit: Option<DebugExit>,
     /// Who moves virtual time.
     pub time: Time,
+    /// What counted time has to do with the host's. [`Pace::Auto`] begins with the instruction's length in `time`.
+    pub pace: Pace,
     /// The clock that tells the date.
     pub rtc: RealTimeClock,
     /// Whether the run is recorded, or follows a recording; both take counted time.
@@ -96,6 +98,7 @@ impl Default for Config {
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
+            pace: Pace::Free,
             rtc: RealTimeClock::default(),
             log: Log::None,
             threads: None,

@@ -12,7 +12,7 @@ use crate::requests::{Pending, Requests};
 use crate::rr::{Outsides, SerialInput, Verdict};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::{Sleep, Turn, Turns};
+use accel_tcg::{Pace, Sleep, Turn, Turns};
 use anyhow::{Result, bail};
 use chardev::Chardev;
 use hw_i386::pc::Pc;
@@ -95,7 +95,7 @@ impl Stepper {
     /// # Errors
     /// What is wrong with the configuration: for one, time that is not counted with `sleep=off`.
     pub fn new(config: Config) -> Result<Self> {
-        if !matches!(config.time, Time::Counted(_, Sleep::Off)) {
+        if !matches!(config.time, Time::Counted(_, Sleep::Off)) || config.pace != Pace::Free {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;

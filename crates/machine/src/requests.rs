@@ -3,6 +3,7 @@
 //! Requests flow from any thread into one word of intentions, stop the CPU before its next instruction, and wake the
 //! main loop, which carries them out (QEMU's `main_loop_should_exit`).
 
+use crate::hints;
 use parking_lot::Mutex;
 use replay::{Event, Mode, Replay, Shutdown};
 use std::sync::{Arc, OnceLock};
@@ -146,6 +147,13 @@ impl Requests {
 }
 
 impl accel_tcg::CpuEvents for Requests {
+    fn late(&self, seconds: i64) {
+        let next = seconds + 1;
+        hints::say(&format!(
+            "warning: the guest is now late by {seconds} to {next} seconds"
+        ));
+    }
+
     fn triple_fault(&self) {
         self.reset(ResetCause::Guest);
     }

@@ -178,10 +178,13 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Lapic => self.machine.pc.describe_lapic(self.machine.monitored),
             InfoTopic::Pci => self.machine.pc.describe_pci(),
             InfoTopic::Cpus => self.cpus(),
-            InfoTopic::Jit => self
-                .machine
-                .report(self.period, self.machine.monitored)
-                .to_string(),
+            InfoTopic::Jit => {
+                let report = self.machine.report(self.period, self.machine.monitored);
+                match self.machine.time.drift() {
+                    Some(drift) => format!("{report}{drift}"),
+                    None => report.to_string(),
+                }
+            }
             InfoTopic::Replay => self.machine.describe_replay(),
             InfoTopic::Snapshots => self.machine.describe_snapshots(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),

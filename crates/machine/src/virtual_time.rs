@@ -1,7 +1,7 @@
 //! The machine's clocks and timer lists, by the way time is kept.
 
 use crate::config::Time;
-use accel_tcg::{CountedClock, Journal, TimeBase};
+use accel_tcg::{CountedClock, Drift, InstructionTime, Journal, Pace, TimeBase};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use target_i386::InstructionCount;
@@ -20,6 +20,8 @@ pub enum ClockState {
         instructions: u64,
         /// Nanoseconds that idle time was cut short by.
         warped_ns: i64,
+        /// An instruction takes `1 << shift` ns from now on.
+        shift: u32,
     },
 }
 
@@ -33,28 +35,31 @@ pub struct VirtualTime {
     pub wall_timers: Arc<TimerList>,
     /// The published instruction count of all CPUs together.
     pub count: Arc<InstructionCount>,
-    /// Stops with the machine; none under counted time, which stops by itself.
-    host_clock: Option<Arc<HostClock>>,
+    /// Host time that stops with the machine (`VIRTUAL_RT`): the virtual clock, or beside a counted one, which stops by
+    /// itself.
+    ticks: Arc<HostClock>,
+    pace: Pace,
     base: TimeBase,
 }
 
 impl VirtualTime {
     /// Makes the clocks, and has `main_loop` run the timers that are not the vCPU thread's.
-    pub fn new(time: Time, main_loop: &LoopHandle) -> Self {
+    pub fn new(time: Time, pace: Pace, main_loop: &LoopHandle) -> Self {
         let count = Arc::new(InstructionCount::default());
         let realtime_timers = TimerList::new(Arc::new(MonotonicClock));
         main_loop.add_timers(&realtime_timers);
         let wall_timers = TimerList::new(Arc::new(WallClock));
         main_loop.add_timers(&wall_timers);
-        let (virtual_timers, host_clock, base) = match time {
+        let ticks = Arc::new(HostClock::new());
+        let (virtual_timers, base) = match time {
             Time::Host => {
-                let clock = Arc::new(HostClock::new());
-                let timers = TimerList::new(Arc::clone(&clock) as _);
+                let timers = TimerList::new(Arc::clone(&ticks) as _);
                 main_loop.add_timers(&timers);
-                (timers, Some(clock), TimeBase::Host)
+                (timers, TimeBase::Host)
             }
             Time::Counted(time, sleep) => {
-                let clock = Arc::new(CountedClock::new(time, Arc::clone(&count)));
+                let clock = CountedClock::new(time, Arc::clone(&count));
+                let clock = Arc::new(clock.beside(Arc::clone(&ticks) as _, pace));
                 let timers = TimerList::new(Arc::clone(&clock) as _);
                 let base = TimeBase::Counted {
                     clock,
@@ -62,7 +67,7 @@ impl VirtualTime {
                     sleep,
                     journal: None,
                 };
-                (timers, None, base)
+                (timers, base)
             }
         };
         Self {
@@ -70,7 +75,8 @@ impl VirtualTime {
             realtime_timers,
             wall_timers,
             count,
-            host_clock,
+            ticks,
+            pace,
             base,
         }
     }
@@ -88,6 +94,7 @@ impl VirtualTime {
     pub fn describe(&self) -> String {
         match &self.base {
             TimeBase::Host => "the host's".to_owned(),
+            TimeBase::Counted { .. } if self.pace == Pace::Auto => "counted, as the host goes".to_owned(),
             // Nanoseconds of 2^32 instructions: the exact length of one.
             TimeBase::Counted { clock, .. } => {
                 format!("counted, {}/2^32 ns", clock.instruction_time().ns(1 << 32))
@@ -97,13 +104,13 @@ impl VirtualTime {
 
     /// What the virtual clock is computed from, for a snapshot.
     pub fn save(&self) -> ClockState {
-        match (&self.base, &self.host_clock) {
-            (TimeBase::Counted { clock, .. }, _) => ClockState::Counted {
+        match &self.base {
+            TimeBase::Counted { clock, .. } => ClockState::Counted {
                 instructions: self.count.get(),
                 warped_ns: clock.warped_ns(),
+                shift: clock.instruction_time().shift().unwrap_or(0),
             },
-            (TimeBase::Host, Some(clock)) => ClockState::Host(clock.now_ns()),
-            (TimeBase::Host, None) => ClockState::Host(0),
+            TimeBase::Host => ClockState::Host(self.ticks.now_ns()),
         }
     }
 
@@ -118,31 +125,48 @@ impl VirtualTime {
                 &ClockState::Counted {
                     instructions,
                     warped_ns,
+                    shift,
                 },
             ) => {
                 self.count.set(instructions);
-                clock.set_warped_ns(warped_ns);
+                match (self.pace, InstructionTime::from_shift(shift)) {
+                    (Pace::Free | Pace::Align, _) => clock.set_warped_ns(warped_ns),
+                    (Pace::Auto, Some(time)) => clock.set(time, warped_ns),
+                    (Pace::Auto, None) => return Err("an instruction of impossible length"),
+                }
+                // From here on both go on together. The guest stands still; the host's clock may run.
+                let runs = self.ticks.is_running();
+                self.ticks.stop();
+                self.ticks.set(clock.now_ns());
+                if runs {
+                    self.ticks.start();
+                }
                 Ok(())
             }
-            (TimeBase::Host, &ClockState::Host(ns)) => match &self.host_clock {
-                Some(clock) if !clock.set(ns) => Err("the clock is running"),
-                _ => Ok(()),
-            },
+            (TimeBase::Host, &ClockState::Host(ns)) if self.ticks.set(ns) => Ok(()),
+            (TimeBase::Host, ClockState::Host(_)) => Err("the clock is running"),
             _ => Err("time is kept in another way"),
         }
     }
 
     /// Lets host time pass for the guest.
     pub fn start(&self) {
-        if let Some(clock) = &self.host_clock {
-            clock.start();
-        }
+        self.ticks.start();
     }
 
     /// Holds host time for the guest.
     pub fn stop(&self) {
-        if let Some(clock) = &self.host_clock {
-            clock.stop();
+        self.ticks.stop();
+    }
+
+    /// How far a guest with counted time is from the host.
+    pub fn drift(&self) -> Option<Drift> {
+        match &self.base {
+            TimeBase::Host => None,
+            TimeBase::Counted { clock, .. } => clock.drift(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

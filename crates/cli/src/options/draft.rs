@@ -3,7 +3,7 @@
 use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
-use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
+use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
     Backend, BootFiles, Config, DebugConsole, DebugExit, Log, RealTimeClock, Recording, Replaying, RtcTime,
     Time,
@@ -50,6 +50,7 @@ pub struct Draft {
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
+    pub pace: Pace,
     pub rtc: RealTimeClock,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
@@ -248,15 +249,20 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
     let list = KeyVal::parse(value);
     let mut time = None;
     let mut sleep = Sleep::On;
+    let (mut auto, mut align) = (false, false);
     let first = list.first.iter().map(|shift| ("shift", shift.as_str()));
     for (key, value) in first.chain(list.pairs.iter().map(|(k, v)| (k.as_str(), v.as_str()))) {
         match key {
-            "shift" if value == "auto" => return Err("shift=auto is not supported in this version".into()),
+            "shift" if value == "auto" => {
+                auto = true;
+                time = InstructionTime::from_shift(FIRST_SHIFT);
+            }
             "shift" => {
+                auto = false;
                 let shift = u32::try_from(number(key, value)?)
                     .ok()
                     .and_then(InstructionTime::from_shift);
-                time = Some(shift.ok_or("shift is 0 to 10")?);
+                time = Some(shift.ok_or("shift is 0 to 10, or auto")?);
             }
             "sleep" => {
                 sleep = if switch(key, value)? {
@@ -273,8 +279,9 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
                 })
             }
             "rrfile" => draft.rr_file = Some(value.to_owned()),
-            "align" | "rrstrict" if !switch(key, value)? => {}
-            "align" | "rrsnapshot" | "rrstrict" => {
+            "align" => align = switch(key, value)?,
+            "rrstrict" if !switch(key, value)? => {}
+            "rrsnapshot" | "rrstrict" => {
                 return Err(format!("{key}= is not supported in this version").into());
             }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
@@ -283,6 +290,20 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
     if draft.rr.is_some() != draft.rr_file.is_some() {
         return Err("rr=record or rr=replay and rrfile=LOG belong together".into());
     }
+    for (both, what) in [
+        (align && sleep == Sleep::Off, "align=on and sleep=off"),
+        (auto && align, "shift=auto and align=on"),
+        (auto && sleep == Sleep::Off, "shift=auto and sleep=off"),
+    ] {
+        if both {
+            return Err(format!("{what} are incompatible").into());
+        }
+    }
+    draft.pace = match (auto, align) {
+        (true, _) => Pace::Auto,
+        (false, true) => Pace::Align,
+        (false, false) => Pace::Free,
+    };
     draft.icount = Some((time.ok_or("shift= is missing")?, sleep));
     Ok(())
 }
@@ -447,6 +468,7 @@ impl Draft {
             time: self
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            pace: self.pace,
             rtc: self.rtc,
             log,
             threads: self.threads,
@@ -460,6 +482,9 @@ impl Draft {
             load_snapshot: self.load_snapshot,
             gdb: self.gdb,
             history: None,
+            patience: Config::PATIENCE,
+            symbols: None,
+            report: None,
             qmp: self.qmp,
             start_stopped: self.start_stopped,
             signals: true,

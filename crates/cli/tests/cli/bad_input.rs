@@ -65,6 +65,8 @@ fn options() {
         (&["-rtc", "base=xyz"], "-rtc base=xyz: base is utc, localtime or a date like '2006-06-17T16:01:21' or '2006-06-17'"),
         (&["-icount", "3,rr=record,rrfile=/no/such/place/log", "-rtc", "base=localtime,clock=host", "-no-shutdown"],
             "cannot record: -rtc base=localtime: the host's time zone is in no log; base=utc or a date is; -rtc clock=host: the host's clock goes on between two runs; clock=vm follows the guest's; -no-shutdown: a recording ends when the guest switches itself off"),
+        (&["-icount", "auto,rr=record,rrfile=/no/such/place/log"],
+            "cannot record: -icount shift=auto: time would follow the host's speed, not the instructions alone; give a number"),
         (&["disk.img"], "disk.img: disk images come with a later version; a kernel is given by -kernel"),
     ] {
         refused(args, expected);

@@ -34,6 +34,8 @@ fn statuses() {
     for (name, code, options, expected) in [
         ("exit-21", EXIT_WITH_21, debug_exit, 0x43),
         ("exit-counted", EXIT_WITH_21, &["-device", "isa-debug-exit,iobase=0xf4", "-icount", "shift=3,sleep=off"], 0x43),
+        ("exit-auto", EXIT_WITH_21, &[debug_exit, &["-icount", "auto"]].concat(), 0x43),
+        ("exit-aligned", EXIT_WITH_21, &[debug_exit, &["-icount", "shift=7,align=on"]].concat(), 0x43),
         ("triple-fault", TRIPLE_FAULT, &["-no-reboot"], 0),
         ("into-nothing", INTO_NOTHING, &["-no-reboot"], 0),
         ("reset", RESET, &["-no-reboot"], 0),

@@ -145,6 +145,12 @@ fn every_command_answers(name: &str, options: &[&str]) {
         }
     }
     assert!(wrong.is_empty(), "{name}: {}", wrong.join("\n"));
+    let drift = client.ask("info jit");
+    assert_eq!(
+        drift.contains("Host - Guest clock"),
+        options.contains(&"-icount"),
+        "{drift}"
+    );
     client.ask("system_reset");
     prompts(2);
     // An NMI ends a guest that does not expect one, in its own words; a stopped guest can still be reset.
@@ -171,6 +177,11 @@ fn on_host_time() {
 #[test]
 fn on_counted_time() {
     every_command_answers("monitor-counted", &["-icount", "shift=3,sleep=on"]);
+}
+
+#[test]
+fn on_time_that_follows_the_host() {
+    every_command_answers("monitor-auto", &["-icount", "auto"]);
 }
 
 /// Forty times: count down from five million, print the PIT's counter in digits `A`..`P`; then exit by port F4h.

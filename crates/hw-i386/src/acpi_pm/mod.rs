@@ -118,9 +118,9 @@ impl AcpiPm {
 
     /// Brings the timer's status up to now, runs `change`, and makes SCI and the timer follow.
     fn change<R>(&self, change: impl FnOnce(&mut PmState) -> R) -> R {
-        let tick = spec::CLOCK.ticks(self.clock.now_ns());
         let (result, sci, next) = {
             let mut state = self.state.lock();
+            let tick = spec::CLOCK.ticks(self.clock.now_ns());
             state.advance(tick);
             let result = change(&mut state);
             (result, state.sci(), state.next_overflow())
@@ -131,8 +131,9 @@ impl AcpiPm {
     }
 
     fn read_pm(&self, offset: u64, size: u32) -> IoResult<u64> {
-        let tick = spec::CLOCK.ticks(self.clock.now_ns());
+        // Without the big lock: the clock is read under the state's, so that no reader sees it before what another saw.
         let mut state = self.state.lock();
+        let tick = spec::CLOCK.ticks(self.clock.now_ns());
         state.advance(tick);
         Ok((0..u64::from(size)).fold(0, |value, i| {
             value | u64::from(state.byte(offset + i, tick)) << (8 * i)

@@ -68,9 +68,9 @@ impl Hpet {
 
     /// Delivers matches up to now, runs `change`, and makes lines and timer follow.
     fn change(&self, change: impl FnOnce(&mut HpetState, i64)) {
-        let tick = spec::CLOCK.ticks(self.clock.now_ns());
         let (edges, after, next) = {
             let mut state = self.state.lock();
+            let tick = spec::CLOCK.ticks(self.clock.now_ns());
             let edges = state.advance(tick);
             change(&mut state, tick);
             // A comparator written with the counter's present value matches now.
@@ -92,8 +92,9 @@ impl Hpet {
     }
 
     fn read(&self, offset: u64, size: u32) -> IoResult<u64> {
-        let tick = spec::CLOCK.ticks(self.clock.now_ns());
+        // Without the big lock.
         let mut state = self.state.lock();
+        let tick = spec::CLOCK.ticks(self.clock.now_ns());
         let value = state.read(offset & !7, tick);
         Ok(match (size, offset & 4) {
             (8, _) => value,

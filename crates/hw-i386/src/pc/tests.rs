@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use softmmu::GuestPhys;
 use softmmu::lock::Solo;
 use std::sync::atomic::{AtomicU32, Ordering};
+use util_mainloop::BigLock;
 
 #[derive(Default)]
 struct Requests {
@@ -557,4 +558,37 @@ fn dropping_frees_everything() {
         spaces.iter().all(|space| space.upgrade().is_none()),
         "an address space is left"
     );
+}
+
+/// PM timer and HPET are read while somebody else has the big lock; what is written waits for it.
+#[test]
+fn clocks_are_read_without_the_big_lock() {
+    let big = Arc::new(BigLock::new());
+    let rig = Rig::with(64 * MIB, |config| {
+        config.lock = big.clone();
+        config.map = MemoryMap::new(config.lock.clone());
+    });
+    rig.clock.advance(1_000_000_000);
+    let held = big.lock();
+    let (said, heard) = std::sync::mpsc::channel();
+    let (io, memory) = (rig.pc.io.clone(), rig.pc.memory.clone());
+    let reader = std::thread::spawn(move || {
+        let timer = io.load(GuestPhys(0x608), 4).expect("a port");
+        said.send(timer).expect("somebody listens");
+        let period = memory.load(GuestPhys(0xfed0_0004), 4).expect("a register");
+        said.send(period).expect("somebody listens");
+        memory.store(GuestPhys(0xfed0_0010), 4, 1).expect("a register");
+        said.send(0).expect("somebody listens");
+    });
+    let next = |ms| heard.recv_timeout(std::time::Duration::from_millis(ms));
+    assert_eq!(next(20_000), Ok(3_579_545), "a second of the PM timer");
+    assert_eq!(
+        next(20_000),
+        Ok(10_000_000),
+        "a tick of the HPET, in femtoseconds"
+    );
+    assert!(next(20).is_err(), "a write waits");
+    drop(held);
+    assert_eq!(next(20_000), Ok(0));
+    reader.join().unwrap();
 }

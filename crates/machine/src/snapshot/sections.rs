@@ -20,7 +20,7 @@ const SCHEDULE: &str = "schedule";
 const DEVICE: &str = "device";
 
 /// Version of the clock's, the timers' and the schedule's sections.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Number (as [`util_mainloop::timer::TimerList::armed`] has it) and expiry, in queue order.
 type Timers = Vec<(usize, i64)>;
