@@ -8,6 +8,7 @@ use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::qmp_server::QmpServer;
+use crate::rr::interruptions::Interruptions;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
@@ -166,6 +167,10 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         }
     });
     let wide = parts.config.wide;
+    let looks = parts.gdb.iter().map(GdbServer::look);
+    let looks = looks.chain(parts.qmp.iter().map(QmpServer::look));
+    let looks = looks.chain(parts.monitors.iter().map(MonitorConsole::look));
+    let interruptions = Arc::new(Interruptions::new(looks));
     let gdb = parts.gdb.map(|line| {
         let attached = Attached::new(
             Arc::clone(&cpus),
@@ -188,6 +193,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         halt: None,
         debugging: false,
         travelling: false,
+        interruptions,
         shown: parts.shown,
         patience: parts.config.patience,
         ends_unsaid: false,

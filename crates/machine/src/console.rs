@@ -3,6 +3,7 @@
 //! Typed bytes are only kept when they arrive; the main loop hands them to the monitor between two turns, when it
 //! can stop the CPU and wait for it.
 
+use crate::rr::interruptions::{self, Look};
 use chardev::{Chardev, Event, Frontend};
 use monitor::{Monitor, Target};
 use parking_lot::Mutex;
@@ -74,6 +75,12 @@ impl MonitorConsole {
     pub fn has_news(&self) -> bool {
         let arrived = self.inbox.arrived.lock();
         arrived.opened || !arrived.typed.is_empty()
+    }
+
+    /// Looks whether a person has had enough of a journey through a replay.
+    pub fn look(&self) -> Look {
+        let inbox = Arc::clone(&self.inbox);
+        Box::new(move || interruptions::typed(&inbox.arrived.lock().typed))
     }
 
     /// Runs what was typed since the last call.

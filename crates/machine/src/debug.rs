@@ -7,8 +7,7 @@
 //! ```
 //!
 //! Everything is on the main thread, between two turns of its loop; the CPUs stand still while a debugger's packet is
-//! worked on. Backwards is for machines that replay ([`travel`](crate::rr::travel)); whatever the debugger sends on the way
-//! ends the journey.
+//! worked on. Backwards is for machines that replay ([`travel`](crate::rr::travel)); Ctrl-C ends the journey.
 
 mod attached;
 mod line;
@@ -17,12 +16,14 @@ mod registers;
 pub use attached::{ALL_REGISTERS, Attached, set_registers, write_physical};
 pub use line::{Line, News};
 
+use crate::rr::interruptions::Look;
 use crate::rr::travel::{Halt, Trip, as_told};
 use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
 use gdb_server::{Motion, Order, Session, Stop};
 use monitor::Monitor;
 use replay::Shutdown;
+use std::sync::Arc;
 use util_mainloop::lock::Held;
 use util_mainloop::{MainLoop, Period};
 
@@ -41,6 +42,14 @@ impl GdbServer {
             session: Session::new(attached),
             monitor: Monitor::new(),
         }
+    }
+
+    /// Whether the debugger on `line` has had enough of a journey: Ctrl-C, or it has gone.
+    pub fn look(line: &Line) -> Look {
+        Box::new(line.look(|news| match news {
+            News::Bytes(bytes) => bytes.contains(&0x03),
+            News::Opened | News::Closed => true,
+        }))
     }
 
     /// Whether there is something to do.
@@ -125,12 +134,11 @@ impl Machine {
                 }
             }
             Order::Resume(motion) if self.history.is_some() => {
-                let line = &server.line;
-                let interrupted = || line.has_news();
+                let interruptions = Arc::clone(&self.interruptions);
                 let mut trip = Trip {
                     period,
                     main_loop,
-                    interrupted: &interrupted,
+                    interrupted: &|| interruptions.any(),
                 };
                 let told = self.go_back(&mut trip, &motion);
                 server.session.stopped(told);

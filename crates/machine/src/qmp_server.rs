@@ -8,6 +8,7 @@
 //! Everything is on the main thread, between two turns of its loop; the CPUs stand still while a command is carried out.
 
 use crate::debug::{Line, News};
+use crate::rr::interruptions::Look;
 use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
 use monitor::{Monitor, ReplayAction};
@@ -33,6 +34,14 @@ impl QmpServer {
             session: None,
             lost: 0,
         }
+    }
+
+    /// Whether the client on `line` has had enough of a journey through a replay.
+    pub fn look(line: &Line) -> Look {
+        Box::new(line.look(|news| match news {
+            News::Bytes(bytes) => qmp::wants_end(bytes),
+            News::Opened | News::Closed => false,
+        }))
     }
 
     /// Whether there is something to do.

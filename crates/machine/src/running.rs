@@ -10,6 +10,7 @@ use crate::hints;
 use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
+use crate::rr::interruptions::Interruptions;
 use crate::rr::travel::Halt;
 use crate::rr::watchdog::Watchdog;
 use crate::rr::{self, Outsides, Verdict};
@@ -106,6 +107,8 @@ pub struct Machine {
     pub(crate) debugging: bool,
     /// On the way to another moment: nobody is told of stops.
     pub(crate) travelling: bool,
+    /// Who can end a journey.
+    pub(crate) interruptions: Arc<Interruptions>,
     /// What of the guest's output was shown.
     pub(crate) shown: Arc<Shown>,
     /// Connections of QMP clients.

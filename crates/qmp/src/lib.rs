@@ -19,7 +19,7 @@ mod splitter;
 pub use error::{Class, Error};
 pub use event::{Cause, Event, Timestamp};
 pub use machine::{Cpu, Machine, ReplayInfo, ReplayMode, Status};
-pub use session::Session;
+pub use session::{Session, wants_end};
 pub use splitter::MAX_MESSAGE;
 
 /// The README's example, compiled.

@@ -143,6 +143,20 @@ impl Session {
     }
 }
 
+/// Whether a client's bytes hold a whole `stop` or `quit`. They are looked at where a command takes long, before their
+/// turn; where they begin within a message, what is on its line is not seen.
+pub fn wants_end(bytes: &[u8]) -> bool {
+    let mut splitter = Splitter::default();
+    let mut pieces = bytes.iter().filter_map(|&byte| splitter.feed(byte));
+    pieces.any(|piece| {
+        let Piece::Message(text) = piece else {
+            return false;
+        };
+        let message: Value = serde_json::from_slice(&text).unwrap_or_default();
+        matches!(message["execute"].as_str(), Some("stop" | "quit"))
+    })
+}
+
 /// Whether `{"enable": ["oob"]}` enables it.
 fn wants_oob(arguments: &Map<String, Value>) -> Result<bool, Error> {
     if let Some(other) = arguments.keys().find(|name| *name != "enable") {

@@ -94,6 +94,12 @@ impl Line {
         }
     }
 
+    /// Looks whether anything that waits is what `ends` means, and takes nothing. For journeys through a replay.
+    pub fn look(&self, ends: fn(&News) -> bool) -> impl Fn() -> bool + Send + Sync + 'static {
+        let inbox = Arc::clone(&self.inbox);
+        move || inbox.news.lock().iter().any(ends)
+    }
+
     /// The next thing that happened, if it can be worked on.
     pub fn next(&self) -> Option<News> {
         if !self.has_news() {
@@ -101,11 +107,14 @@ impl Line {
         }
         let mut inbox = self.inbox.news.lock();
         let mut news = inbox.pop_front()?;
-        if let News::Bytes(bytes) = &mut news
-            && bytes.len() > PIECE
-        {
-            let rest = bytes.split_off(PIECE);
-            inbox.push_front(News::Bytes(rest));
+        if let News::Bytes(bytes) = &mut news {
+            // What ends a long command must not be taken together with it.
+            let interrupt = bytes.iter().position(|&byte| byte == 0x03);
+            let len = interrupt.map_or(PIECE, |at| at.clamp(1, PIECE));
+            if bytes.len() > len {
+                let rest = bytes.split_off(len);
+                inbox.push_front(News::Bytes(rest));
+            }
         }
         drop(inbox);
         self.backend.accept_input();
@@ -185,6 +194,21 @@ mod tests {
         assert!(sent <= CLOGGED / 100 + ROOM + PIECE, "{sent}");
         wall.waiting.store(0, Ordering::Relaxed);
         assert!(line.has_news());
+    }
+
+    /// Ctrl-C is seen while the order before it is carried out, and taken by itself.
+    #[test]
+    fn ctrl_c_is_not_taken_with_an_order() {
+        let (line, _, frontend) = line();
+        let look = line.look(|news| matches!(news, News::Bytes(bytes) if bytes.contains(&0x03)));
+        frontend.receive(b"$bc#c5");
+        assert!(!look());
+        frontend.receive(b"\x03$g#67");
+        for (taken, waits) in [("$bc#c5", true), ("\x03", false), ("$g#67", false)] {
+            assert_eq!(line.next(), Some(News::Bytes(taken.into())));
+            assert_eq!(look(), waits, "behind {taken:?}");
+        }
+        assert_eq!(line.next(), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::travel::{Outcome, Trip};
 use crate::running::{Machine, RunState};
 use replay::Mode;
+use std::sync::Arc;
 use util_mainloop::{MainLoop, Period};
 
 impl Machine {
@@ -31,10 +32,11 @@ impl Machine {
             return Err("a replay that can go back begins with --history MIB".into());
         }
         self.go_back_from_now_on(period);
+        let interruptions = Arc::clone(&self.interruptions);
         let mut trip = Trip {
             period,
             main_loop,
-            interrupted: &|| false,
+            interrupted: &|| interruptions.any(),
         };
         let outcome = self.seek(&mut trip, count);
         self.state = RunState::Paused;

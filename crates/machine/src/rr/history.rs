@@ -18,7 +18,7 @@ pub const EVERY: u64 = 1 << 25;
 /// Distances from a target at which the way there leaves snapshots: steps around it begin nearby.
 const APPROACH: [u64; 4] = [1 << 22, 1 << 18, 1 << 14, 1 << 10];
 /// Parts of its distance that a snapshot's neighbours may be apart.
-const DENSITY: u64 = 32;
+const DENSITY: u64 = 128;
 
 /// One moment.
 #[derive(Clone)]
@@ -187,7 +187,7 @@ mod tests {
             now += EVERY;
         }
         let now = now - EVERY;
-        assert!(history.len() < 300, "{} snapshots", history.len());
+        assert!(history.len() < 600, "{} snapshots", history.len());
         assert_eq!(history.first(), Some(0));
         for n in 0..1000 {
             let target = now / 1000 * n;

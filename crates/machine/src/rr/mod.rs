@@ -7,6 +7,7 @@ mod commands;
 mod header;
 pub(crate) mod history;
 mod input;
+pub(crate) mod interruptions;
 mod outside;
 mod report;
 pub(crate) mod search;

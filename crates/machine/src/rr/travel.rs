@@ -13,7 +13,8 @@
 //! A watched access is gone back over: the machine stands before it.
 //!
 //! Everything is on the main thread. While the machine runs, the main loop is turned from here, so that resets are carried
-//! out, and whoever wants to can interrupt.
+//! out, and whoever wants to can interrupt ([`interruptions`](super::interruptions)). A search backwards that is interrupted
+//! leaves the machine at the beginning of what was searched: nothing it looked for is between there and where it began.
 
 use super::Verdict;
 use super::history::{EVERY, HeldEnd, History, Kept};
@@ -26,6 +27,14 @@ use util_mainloop::{MainLoop, Period};
 
 /// Most events that are delivered between two instructions, for going back among them.
 const MOST_DELIVERIES: u32 = 4096;
+
+/// So many stops in one stretch of a search backwards, and the later half of the rest is searched first.
+const MANY: u32 = 32;
+/// Instructions of a stretch that is not halved any more.
+const SHORT: u64 = 64;
+
+/// A stop on the way: where, of which CPU, why.
+type Hit = (Place, usize, DebugStop);
 
 /// Where the machine stands, for a debugger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +75,17 @@ pub struct Trip<'a, 'p> {
     pub main_loop: &'a mut MainLoop,
     /// Whether somebody has had enough.
     pub interrupted: &'a dyn Fn() -> bool,
+}
+
+impl<'p> Trip<'_, 'p> {
+    /// The same for a way that is short, and has to be gone to its end.
+    fn calm(&mut self) -> Trip<'_, 'p> {
+        Trip {
+            period: self.period,
+            main_loop: self.main_loop,
+            interrupted: &|| false,
+        }
+    }
 }
 
 /// What a debugger's stop is to the debugger.
@@ -178,6 +198,10 @@ impl Machine {
             return Some(Halt::End);
         }
         self.halt = None;
+        // Here too: on the way from stop to stop the machine may be quicker than whoever has had enough.
+        if (trip.interrupted)() {
+            return None;
+        }
         self.travelling = true;
         self.start();
         self.cpus.set_stop_at(to);
@@ -331,9 +355,11 @@ impl Machine {
         let told = match motion {
             Motion::StepBack { .. } => {
                 let here = self.place();
-                self.before(trip, here).map(|outcome| match outcome {
+                // Sooner there than back: only the answer is another one.
+                let outcome = self.before(&mut trip.calm(), here);
+                outcome.map(|outcome| match outcome {
                     None => Stop::Begin { cpu },
-                    Some(Outcome::Arrived) => Stop::Step { cpu },
+                    Some(Outcome::Arrived) if !(trip.interrupted)() => Stop::Step { cpu },
                     Some(_) => Stop::Interrupted { cpu },
                 })
             }
@@ -353,12 +379,21 @@ impl Machine {
         // The first scan ends behind the present, if something of its count is before it.
         let mut end = here.count + u64::from(here.deliveries > 0);
         let interrupted = Stop::Interrupted { cpu: 0 };
+        // Behind it everything was searched; at first that is nothing.
+        let mut searched: Option<Kept> = None;
         while let Some(start) = self.before_end(end) {
             self.go_to(trip.period, &start)?;
-            let Some(hit) = self.scan(trip, end, here) else {
+            let Some(hit) = self.scan(trip, end, here)? else {
+                match &searched {
+                    Some(kept) => self.go_to(trip.period, kept)?,
+                    None => {
+                        self.visit(&mut trip.calm(), here)?;
+                    }
+                }
                 return Ok(interrupted);
             };
             if let Some((place, cpu, stop)) = hit {
+                let trip = &mut trip.calm();
                 let outcome = match stop {
                     DebugStop::Watch(..) => self.before(trip, place)?,
                     _ => Some(self.visit(trip, place)?),
@@ -369,6 +404,7 @@ impl Machine {
                 });
             }
             end = start.count;
+            searched = Some(start);
         }
         let first = self.history.as_ref().and_then(|history| history.first());
         match self.seek(trip, first.unwrap_or_default())? {
@@ -382,30 +418,66 @@ impl Machine {
         history.not_after(end.checked_sub(1)?).cloned()
     }
 
-    /// Runs to `end` and notes the last stop that was before `here`. None if it was interrupted.
+    /// Runs from here to `end` for the last stop before `here`. None if it was interrupted.
     fn scan(
         &mut self,
         trip: &mut Trip<'_, '_>,
-        end: u64,
+        mut end: u64,
         here: Place,
-    ) -> Option<Option<(Place, usize, DebugStop)>> {
+    ) -> Result<Option<Option<Hit>>, String> {
         let mut last = None;
+        let mut stops = 0;
         loop {
-            match self.stretch(trip, Some(end))? {
-                Halt::Reached | Halt::End => return Some(last),
-                Halt::Debug(cpu, stop, _) => {
+            match self.stretch(trip, Some(end)) {
+                None => return Ok(None),
+                Some(Halt::Reached | Halt::End) => return Ok(Some(last)),
+                Some(Halt::Debug(cpu, stop, _)) => {
                     let place = self.place();
                     let is_before = match stop {
                         DebugStop::Watch(..) => place <= here,
                         _ => place < here,
                     };
                     if !is_before {
-                        return Some(last);
+                        return Ok(Some(last));
                     }
                     last = Some((place, cpu, stop));
+                    stops += 1;
+                    let rest = end - place.count.min(end);
+                    if stops < MANY || rest < SHORT {
+                        continue;
+                    }
+                    // Something that happens all the time: looking at each would take for ever.
+                    let middle = end - rest / 2;
+                    match self.later_half(trip, middle, end, here)? {
+                        Some(None) => {}
+                        found => return Ok(found),
+                    }
+                    // There again, where this stop is found once more.
+                    if self.visit(trip, place)? != Outcome::Arrived {
+                        return Ok(None);
+                    }
+                    (end, stops) = (middle, 0);
                 }
             }
         }
+    }
+
+    /// [`scan`](Self::scan) from `middle` on.
+    fn later_half(
+        &mut self,
+        trip: &mut Trip<'_, '_>,
+        middle: u64,
+        end: u64,
+        here: Place,
+    ) -> Result<Option<Option<Hit>>, String> {
+        if self.seek(trip, middle)? != Outcome::Arrived {
+            return Ok(None);
+        }
+        self.remember(trip.period);
+        for n in 0..self.cpus.count() {
+            self.on_cpu(trip.period, n, |vcpu| vcpu.debugger.forget_passed());
+        }
+        self.scan(trip, end, here)
     }
 
     /// A CPU has stopped for a debugger: which, and why.
