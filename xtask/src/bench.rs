@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod results;
 mod rounds;
+pub mod smp;
 pub mod statistics;
 mod workloads;
 
@@ -29,6 +30,8 @@ use std::time::Duration;
 
 /// What the command line asked for.
 pub struct Options {
+    /// Several virtual CPUs, instead of one: [`smp`].
+    pub smp: bool,
     /// Rounds.
     pub runs: usize,
     /// Names of workloads; all, if empty.
@@ -52,6 +55,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            smp: false,
             runs: 5,
             only: vec![],
             families: vec![],

@@ -43,6 +43,10 @@ cargo xtask CHORE
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
               in any COMMAND that takes QEMU's options), alternately, and on the host; writes
               target/bench/report.txt and report.html; --cpu-time where the host is busy
+  bench smp [--runs N] [--only NAME,NAME] [--reprise-args TEXT] [--reprise FILE] [--against COMMAND|none]
+            [--scale FACTOR] [--limit SECONDS]
+              two virtual CPUs with thread=multi: how independent jobs scale beside two processes of the
+              host, and contention beside QEMU; writes target/bench/smp.txt
   lockstep [--flavour NAME] [--script FILE] [--append TEXT] [--engines A,B] [--every N]
            [--until TEXT] [--limit N] [--memory MIB] [--tb-size KIB] [--shift N]
               boots Debian under counted instructions with two engines side by side, compares
@@ -107,7 +111,10 @@ fn run() -> Result<()> {
             };
             boot_tests::run(workspace, &reprise, &options)
         }
-        "bench" => bench::bench(workspace, &bench_options(&mut args)?),
+        "bench" => match bench_options(&mut args)? {
+            options if options.smp => bench::smp::bench(workspace, &options),
+            options => bench::bench(workspace, &options),
+        },
         "bless" => {
             let filter = args.next()?.map_or(Ok(String::new()), |arg| match arg {
                 Value(name) => Ok(name.string()?),
@@ -253,6 +260,7 @@ fn bench_options(args: &mut lexopt::Parser) -> Result<bench::Options> {
     let mut options = bench::Options::default();
     while let Some(arg) = args.next()? {
         match arg {
+            Value(word) if word == "smp" => options.smp = true,
             Long("runs") => options.runs = args.value()?.parse()?,
             Long("only") => options.only.extend(list(args.value()?.string()?)),
             Long("family") => options.families.extend(list(args.value()?.string()?)),

@@ -18,6 +18,8 @@ static const struct { const char *name; workload *run; } TABLE[] = {
     { "chase", chase },
     { "getpid", getpid_loop }, { "forkexec", forkexec }, { "mmap", mmap_touch }, { "pipe", pipe_pingpong },
     { "codegen", codegen }, { "patch", patch },
+    { "one-job", one_job }, { "two-jobs", two_jobs },
+    { "spin", spin_lock }, { "add", fetch_add }, { "mutex", mutex_lock }, { "futex", futex_pingpong },
 };
 
 _Noreturn void fail(const char *what)

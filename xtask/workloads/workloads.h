@@ -15,6 +15,7 @@ workload copy, store64;
 workload chase;
 workload getpid_loop, forkexec, mmap_touch, pipe_pingpong;
 workload codegen, patch;
+workload one_job, two_jobs, spin_lock, fetch_add, mutex_lock, futex_pingpong;
 
 /* Folds one value into a checksum (FNV-1a on words, with a shift so that high bits reach low ones). */
 static inline uint64_t fold(uint64_t sum, uint64_t value)

@@ -15,14 +15,14 @@ use crate::schedule::Schedule;
 use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
 use replay::Instant;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use target_i386::{CpuSignals, Others, StopReason, Vcpu};
 use util_mainloop::Exclusive;
 use util_mainloop::clock::{ClockSource, MonotonicClock};
-use util_mainloop::lock::{BigCondvar, BigLock, BigLockGuard, Period};
+use util_mainloop::crew::{Attended, Crew, Member};
+use util_mainloop::lock::{BigLock, BigLockGuard, Period};
 use util_mainloop::timer::TimerList;
 
 /// What the CPU tells the machine, on the CPU's thread.
@@ -81,31 +81,14 @@ struct Task {
     work: Work,
 }
 
-#[derive(Default)]
-struct Orders {
-    /// No CPU may execute.
-    stop: bool,
-    /// None of a thread's does: confirmed by the threads.
-    stopped: Vec<bool>,
-    /// The threads end.
-    quit: bool,
-    /// One has ended.
-    gone: bool,
-    /// For each thread: nanoseconds of host time that it is to sleep.
-    naps: Vec<Option<i64>>,
-    /// For each thread: first in, first out, for its CPUs together.
-    work: Vec<VecDeque<Task>>,
-    /// Where to go on, if that is elsewhere. For CPUs that take turns.
-    schedule: Option<Schedule>,
-}
-
 struct Shared {
     lock: Arc<BigLock>,
-    /// Signalled to each thread: new orders, requests or timers.
-    orders_changed: Vec<BigCondvar>,
-    /// Signalled by the threads: stopped, or a piece of work is done.
-    answered: BigCondvar,
-    orders: Mutex<Orders>,
+    /// The threads and their orders.
+    crew: Crew<Task>,
+    /// Where to go on, if that is elsewhere. For CPUs that take turns.
+    moved: Mutex<Option<Schedule>>,
+    /// For each thread: nanoseconds of host time that it is to sleep.
+    naps: Mutex<Vec<Option<i64>>>,
     /// As of the last piece of work of each CPU.
     reports: Mutex<Vec<Report>>,
     signals: Vec<Arc<CpuSignals>>,
@@ -130,10 +113,6 @@ impl Shared {
     /// Which thread a CPU is on.
     fn thread_of(&self, cpu: usize) -> usize {
         if self.group.is_some() { cpu } else { 0 }
-    }
-
-    fn notify_threads(&self) {
-        self.orders_changed.iter().for_each(BigCondvar::notify_all);
     }
 }
 
@@ -197,16 +176,10 @@ impl Cpus {
             }
         };
         let shared = Arc::new(Shared {
+            crew: Crew::new(Arc::clone(&lock), rounds.len()),
             lock,
-            orders_changed: rounds.iter().map(|_| BigCondvar::new()).collect(),
-            answered: BigCondvar::new(),
-            orders: Mutex::new(Orders {
-                stop: true,
-                stopped: vec![false; rounds.len()],
-                naps: vec![None; rounds.len()],
-                work: rounds.iter().map(|_| VecDeque::new()).collect(),
-                ..Orders::default()
-            }),
+            naps: Mutex::new(vec![None; rounds.len()]),
+            moved: Mutex::default(),
             reports: Mutex::new(reports),
             signals,
             group,
@@ -221,7 +194,7 @@ impl Cpus {
             let thread = shared.thread_of(n);
             signals.set_waker(move || {
                 if let Some(shared) = waker.upgrade() {
-                    shared.orders_changed[thread].notify_all();
+                    shared.crew.ring(thread);
                 }
             });
         }
@@ -254,6 +227,7 @@ impl Cpus {
                 round,
                 timeline: Timeline::of(time.clone()),
                 settled: true,
+                nap_ends: None,
                 events: Arc::clone(&events),
             };
             // Where one cannot be started, those that were end with `cpus`.
@@ -277,29 +251,17 @@ impl Cpus {
     /// Asks the CPUs to stop executing, without waiting. Callable from their own thread (a device that asks for
     /// reset): no further instruction executes after the current one.
     pub fn request_stop(&self) {
-        self.shared.orders.lock().stop = true;
-        self.shared.kick();
+        self.shared.crew.request_stop(|| self.shared.kick());
     }
 
     /// Stops the CPUs and waits until they have, or have ended. Not from their own thread.
     pub fn pause(&self, big: &mut BigLockGuard<'_>) {
-        self.request_stop();
-        let is_still = || {
-            let orders = self.shared.orders.lock();
-            orders.stopped.iter().all(|&stopped| stopped) || orders.gone
-        };
-        while !is_still() {
-            self.shared.answered.wait(big);
-        }
+        self.shared.crew.pause(big, || self.shared.kick());
     }
 
     /// Lets the CPUs execute.
     pub fn resume(&self) {
-        let mut orders = self.shared.orders.lock();
-        orders.stop = false;
-        orders.stopped.fill(false);
-        drop(orders);
-        self.shared.notify_threads();
+        self.shared.crew.resume();
     }
 
     /// Has the stopped CPUs stop again when so many instructions are completed by all, before anything else of that
@@ -318,18 +280,18 @@ impl Cpus {
 
     /// Where the stopped CPUs stand beside their own states: for a snapshot.
     pub fn schedule(&self) -> Schedule {
-        let moved = self.shared.orders.lock().schedule;
+        let moved = *self.shared.moved.lock();
         moved.unwrap_or_else(|| *self.shared.schedule.lock())
     }
 
     /// Has the stopped CPUs go on from another moment of the machine's life: their states and the clock are set first.
     pub fn set_schedule(&self, schedule: Schedule) {
-        self.shared.orders.lock().schedule = Some(schedule);
+        *self.shared.moved.lock() = Some(schedule);
     }
 
     /// Whether the CPUs are stopped, or about to be.
     pub fn is_paused(&self) -> bool {
-        self.shared.orders.lock().stop
+        self.shared.crew.is_paused()
     }
 
     /// Runs `work` on CPU `n`, on its thread, between two instructions, and waits for its result. Works on paused CPUs
@@ -346,13 +308,14 @@ impl Cpus {
         let result = Arc::new(Mutex::new(None));
         let slot = Arc::clone(&result);
         self.async_run_on_cpu(n, move |vcpu| *slot.lock() = Some(work(vcpu)));
-        loop {
-            if let Some(result) = result.lock().take() {
-                return result;
-            }
-            assert!(!self.is_finished(), "work for a CPU whose thread has ended");
-            self.shared.answered.wait(big);
-        }
+        self.shared.crew.wait_for_answer(big, || {
+            let result = result.lock().take();
+            assert!(
+                result.is_some() || !self.is_finished(),
+                "work for a CPU whose thread has ended"
+            );
+            result
+        })
     }
 
     /// What the engine of CPU `n` has done so far. As [`run_on_cpu`](Self::run_on_cpu).
@@ -383,34 +346,27 @@ impl Cpus {
     }
 
     fn queue(&self, cpu: usize, alone: bool, work: Work) {
-        let thread = self.shared.thread_of(cpu);
         let task = Task { cpu, alone, work };
-        self.shared.orders.lock().work[thread].push_back(task);
-        if self.shared.group.is_some() {
-            self.shared.signals[cpu].kick();
-        } else {
-            self.shared.kick();
-        }
+        self.shared
+            .crew
+            .queue(self.shared.thread_of(cpu), task, || match self.shared.group {
+                Some(_) => self.shared.signals[cpu].kick(),
+                None => self.shared.kick(),
+            });
     }
 
     /// Has each thread sleep for `ns` nanoseconds of host time before it executes anything more. One that has a sleep
     /// before it or is asleep gets no other; [`pause`](Self::pause) ends them. The guest cannot tell under counted time.
     pub fn nap(&self, ns: i64) {
-        let mut orders = self.shared.orders.lock();
-        for nap in &mut orders.naps {
+        for nap in &mut *self.shared.naps.lock() {
             nap.get_or_insert(ns);
         }
-        drop(orders);
         self.shared.kick();
     }
 
     /// Ends the threads and waits for them. Not under the big lock.
     pub fn join(&self) {
-        self.shared.orders.lock().quit = true;
-        self.shared.kick();
-        // The thread may be between its test and its wait: notify under the lock that it tests under.
-        drop(self.shared.lock.lock_unless_held());
-        self.shared.notify_threads();
+        self.shared.crew.quit(|| self.shared.kick());
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             if thread.join().is_err() {
@@ -421,7 +377,7 @@ impl Cpus {
 
     /// Whether a thread has ended (it panicked, or was joined).
     pub fn is_finished(&self) -> bool {
-        self.shared.orders.lock().gone
+        self.shared.crew.is_gone()
     }
 }
 
@@ -432,9 +388,7 @@ impl Drop for Cpus {
         let own = self.threads.lock().iter().any(|t| t.thread().id() == current);
         if own || self.shared.lock.held() {
             // Waiting here would be waiting for ourselves: the thread ends by itself.
-            self.shared.orders.lock().quit = true;
-            self.shared.kick();
-            self.shared.notify_threads();
+            self.shared.crew.quit(|| self.shared.kick());
         } else {
             self.join();
         }
@@ -449,10 +403,7 @@ struct Announce {
 
 impl Drop for Announce {
     fn drop(&mut self) {
-        self.shared.orders.lock().gone = true;
-        // Whoever waits tests under the big lock: notified while we hold it, nobody is between test and wait.
-        drop(self.shared.lock.lock_unless_held());
-        self.shared.answered.notify_all();
+        self.shared.crew.leave();
         self.events.ended();
     }
 }
@@ -480,6 +431,8 @@ struct Runner {
     timeline: Option<Timeline>,
     /// Nothing of the next instruction has happened: see [`Timeline::come_to`].
     settled: bool,
+    /// Until when it sleeps whoever asks for attention: host time.
+    nap_ends: Option<i64>,
     events: Arc<dyn CpuEvents>,
 }
 
@@ -488,7 +441,7 @@ impl Runner {
         let shared = Arc::clone(&self.shared);
         let mut period = shared.lock.period();
         loop {
-            match self.boundary(&mut period) {
+            match self.boundary(&shared, &mut period) {
                 Step::Run(budget) => {
                     let before = self.round.instructions();
                     let reason = self.round.run(&mut period, budget);
@@ -513,37 +466,25 @@ impl Runner {
 
     /// Between two turns, in this order: orders, what comes from outside, timers that are due, and whose turn it is for how
     /// long. Sleeps if nobody can run.
-    fn boundary(&mut self, period: &mut Period<'_>) -> Step {
-        self.round.take_kicks();
-        // Asked for after kicks were taken: a thread stands in line before it kicks.
-        if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
-            self.put_down(period, |period, _| period.yield_now());
+    fn boundary(&mut self, shared: &Shared, period: &mut Period<'_>) -> Step {
+        match shared.crew.attend(self.number, period, self) {
+            Attended::Go => {}
+            Attended::Again => return Step::Again,
+            Attended::Quit => return Step::Quit,
         }
-        self.do_queued_work(period);
-        if self.is_told_to_stop() {
-            period.without_gate(|big| self.wait_for_orders(big));
-            return Step::Again;
-        }
-        let (quit, schedule, nap) = {
-            let mut orders = self.shared.orders.lock();
-            (orders.quit, orders.schedule.take(), orders.naps[self.number])
-        };
-        if quit {
-            return Step::Quit;
-        }
+        let schedule = shared.moved.lock().take();
         if let Some(schedule) = schedule {
             schedule.apply(&mut self.round, self.timeline.as_mut());
             self.settled = schedule.settled;
         }
-        if let Some(ns) = nap {
-            self.nap(period, ns);
+        if self.naps(period) {
             return Step::Again;
         }
         let Some(timeline) = &mut self.timeline else {
             return match self.round.next(u64::MAX) {
                 Next::Run(budget) => self.turn(budget),
                 Next::Idle => {
-                    self.wait_for_kick(period);
+                    self.sleep_unless(period, |round| round.is_kicked() || !round.is_idle());
                     Step::Again
                 }
             };
@@ -586,23 +527,6 @@ impl Runner {
         }
     }
 
-    /// Whether no CPU may execute; if so, everybody knows that none does.
-    fn is_told_to_stop(&mut self) -> bool {
-        let shared = Arc::clone(&self.shared);
-        let mut orders = shared.orders.lock();
-        if orders.quit || !orders.stop {
-            return false;
-        }
-        if !orders.stopped[self.number] {
-            orders.stopped[self.number] = true;
-            self.note_instant();
-            let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
-            *shared.schedule.lock() = schedule;
-            shared.answered.notify_all();
-        }
-        true
-    }
-
     fn turn(&self, budget: u64) -> Step {
         self.shared.current.store(self.round.current(), Ordering::Release);
         Step::Run(budget)
@@ -620,45 +544,15 @@ impl Runner {
         f(period, self)
     }
 
-    fn do_queued_work(&mut self, period: &mut Period<'_>) {
-        loop {
-            let Some(Task { cpu, alone, work }) = self.shared.orders.lock().work[self.number].pop_front()
-            else {
-                return;
-            };
-            let shared = Arc::clone(&self.shared);
-            // Of this thread's.
-            let n = cpu - if shared.group.is_some() { self.number } else { 0 };
-            shared.reports.lock()[cpu] = self.round.report(n);
-            let vcpu = self.round.vcpu_mut(n);
-            match &shared.group {
-                // Whoever executes may want the big lock before he leaves.
-                Some(group) if alone => period.without_big(|| group.alone(|| shared.kick(), || work(vcpu))),
-                _ => work(vcpu),
-            }
-            shared.answered.notify_all();
-        }
-    }
-
-    /// Sleeps until there is something new; returns at once if it came since the orders were read.
-    fn wait_for_orders(&self, big: &mut BigLockGuard<'_>) {
-        let has_news = || {
-            let orders = self.shared.orders.lock();
-            !orders.work[self.number].is_empty() || orders.quit || !orders.stop
-        };
-        if !has_news() {
-            self.shared.orders_changed[self.number].wait(big);
-        }
-    }
-
     /// Sleeps until somebody asks for attention; returns at once if that has happened since the orders were read.
     fn wait_for_kick(&mut self, period: &mut Period<'_>) {
+        self.sleep_unless(period, Round::is_kicked);
+    }
+
+    fn sleep_unless(&mut self, period: &mut Period<'_>, has_news: impl FnOnce(&Round) -> bool) {
         self.put_down(period, |period, this| {
-            period.without_gate(|big| {
-                if !this.round.is_kicked() {
-                    this.shared.orders_changed[this.number].wait(big);
-                }
-            });
+            let has_news = || has_news(&this.round);
+            period.without_gate(|big| this.shared.crew.sleep(this.number, big, has_news));
         });
     }
 
@@ -670,7 +564,8 @@ impl Runner {
         let host = MonotonicClock;
         let start = host.now_ns();
         let woken = self.put_down(period, |period, this| {
-            period.without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, ns as u64))
+            let kicked = || this.round.is_kicked();
+            period.without_gate(|big| this.shared.crew.sleep_for(this.number, big, kicked, ns as u64))
         });
         if woken {
             (host.now_ns() - start).min(ns)
@@ -679,24 +574,24 @@ impl Runner {
         }
     }
 
-    /// Sleeps for `ns` nanoseconds whoever asks for attention, but for who stops or ends this.
-    fn nap(&mut self, period: &mut Period<'_>, ns: i64) {
-        let host = MonotonicClock;
-        let end = host.now_ns().saturating_add(ns);
-        loop {
-            let left = end - host.now_ns();
-            {
-                let mut orders = self.shared.orders.lock();
-                if left <= 0 || orders.stop || orders.quit {
-                    orders.naps[self.number] = None;
-                    return;
-                }
-            }
-            self.put_down(period, |period, this| {
-                period.without_gate(|big| this.shared.orders_changed[this.number].wait_for(big, left as u64))
-            });
-            self.do_queued_work(period);
+    /// Sleeps for a while if it is to, between orders, which a stop ends. False: it is not to any more.
+    fn naps(&mut self, period: &mut Period<'_>) -> bool {
+        let Some(ns) = self.shared.naps.lock()[self.number] else {
+            return false;
+        };
+        let now = MonotonicClock.now_ns();
+        let end = *self.nap_ends.get_or_insert(now.saturating_add(ns));
+        if end <= now {
+            self.end_nap();
+            return false;
         }
+        self.sleep(period, end - now);
+        true
+    }
+
+    fn end_nap(&mut self) {
+        self.nap_ends = None;
+        self.shared.naps.lock()[self.number] = None;
     }
 
     /// All halted with nothing to deliver: counted time warps to the next deadline.
@@ -725,5 +620,37 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+impl Member<Task> for Runner {
+    fn take_kicks(&mut self) {
+        self.round.take_kicks();
+    }
+
+    fn relieve(&mut self, period: &mut Period<'_>) {
+        if self.timeline.as_ref().is_some_and(Timeline::others_wait) {
+            self.put_down(period, |period, _| period.yield_now());
+        }
+    }
+
+    fn work(&mut self, period: &mut Period<'_>, Task { cpu, alone, work }: Task) {
+        let shared = Arc::clone(&self.shared);
+        // Of this thread's.
+        let n = cpu - if shared.group.is_some() { self.number } else { 0 };
+        shared.reports.lock()[cpu] = self.round.report(n);
+        let vcpu = self.round.vcpu_mut(n);
+        match &shared.group {
+            // Whoever executes may want the big lock before he leaves.
+            Some(group) if alone => period.without_big(|| group.alone(|| shared.kick(), || work(vcpu))),
+            _ => work(vcpu),
+        }
+    }
+
+    fn stopped(&mut self) {
+        self.end_nap();
+        self.note_instant();
+        let schedule = Schedule::of(&self.round, self.timeline.as_mut(), self.settled);
+        *self.shared.schedule.lock() = schedule;
     }
 }

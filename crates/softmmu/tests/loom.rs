@@ -1,4 +1,7 @@
 //! Our own lock-free protocols under loom: `RUSTFLAGS="--cfg loom" cargo test -p softmmu --release --test loom`.
+//!
+//! Each test bears the name of a property: M9 reclaiming what readers may hold, M10 code that is published against stores
+//! that invalidate it.
 #![cfg(loom)]
 
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +39,7 @@ impl Drop for View {
 /// A reader never goes back, sees a view at least as new as the generation it read, takes each change for new
 /// once, and keeps its view alive; at the end all views but the current are freed.
 #[test]
-fn publish_and_reclaim() {
+fn m9_publish_and_reclaim() {
     loom::model(|| {
         let freed = Arc::new(AtomicU64::new(0));
         let published = Arc::new(Published::new(View::new(0, &freed)));
@@ -73,7 +76,7 @@ fn publish_and_reclaim() {
 
 /// A write racing with the decode of its page is seen by the decoder or queued for it.
 #[test]
-fn write_against_decode() {
+fn m10_write_against_decode() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
         // Loom knows no guest RAM; this word is the byte in question.
@@ -97,7 +100,7 @@ fn write_against_decode() {
 
 /// The pending flag never goes out with an entry still queued.
 #[test]
-fn no_code_write_is_left_behind() {
+fn m10_no_code_write_is_left_behind() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
         let code = dirty.code_watch();
@@ -124,7 +127,7 @@ fn no_code_write_is_left_behind() {
 /// While one holder works a write off and narrows, another begins to watch the same page and a third thread writes to it:
 /// the second has the new byte or hears of the write.
 #[test]
-fn narrowing_against_another_holders_watch() {
+fn m10_narrowing_against_another_holders_watch() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
         let byte = Arc::new(AtomicU64::new(0));
@@ -156,7 +159,7 @@ fn narrowing_against_another_holders_watch() {
 /// before the stop, so the decoder reads it; after the stop the other has looked, and its stores are seen. That also
 /// holds for a third holder that finds the page watched already.
 #[test]
-fn a_stop_separates_unseen_stores_from_seen_ones() {
+fn m10_a_stop_separates_unseen_stores_from_seen_ones() {
     loom::model(|| {
         let dirty = Arc::new(DirtyMemory::new());
         let byte = Arc::new(AtomicU64::new(0));

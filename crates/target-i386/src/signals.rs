@@ -3,8 +3,8 @@
 //! Data flows from devices, timers and the monitor into atomics that the run loop reads at every block boundary
 //! (one load). Mirrors QEMU's `interrupt_request` and `exit_request`.
 
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use util_mainloop::Requests;
 
 /// Request bits.
 pub mod request {
@@ -27,9 +27,8 @@ pub mod request {
 /// The signals of one CPU.
 #[derive(Default)]
 pub struct CpuSignals {
-    pending: AtomicU32,
+    pending: Requests,
     sipi_vector: AtomicU8,
-    waker: Mutex<Option<Box<dyn Fn() + Send>>>,
 }
 
 impl CpuSignals {
@@ -40,36 +39,29 @@ impl CpuSignals {
 
     /// Called after each new request, to wake a halted CPU's thread.
     pub fn set_waker(&self, waker: impl Fn() + Send + 'static) {
-        *self.waker.lock() = Some(Box::new(waker));
+        self.pending.set_waker(waker);
     }
 
     /// All request bits.
     #[inline]
     pub fn pending(&self) -> u32 {
-        self.pending.load(Ordering::Acquire)
+        self.pending.pending()
     }
 
     /// Where generated code reads [`CpuSignals::pending`].
     pub fn pending_word(&self) -> *const u32 {
-        self.pending.as_ptr()
+        self.pending.word()
     }
 
     /// Sets request bits and wakes the CPU's thread.
     pub fn request(&self, bits: u32) {
-        self.pending.fetch_or(bits, Ordering::AcqRel);
-        if let Some(wake) = &*self.waker.lock() {
-            wake();
-        }
+        self.pending.request(bits);
     }
 
     /// Clears request bits; returns those of them that were set.
     #[inline]
     pub fn take(&self, bits: u32) -> u32 {
-        // Most often there is nothing to take, and a look is cheaper than a locked instruction.
-        if self.pending() & bits == 0 {
-            return 0;
-        }
-        self.pending.fetch_and(!bits, Ordering::AcqRel) & bits
+        self.pending.take(bits)
     }
 
     /// Drives INTR.

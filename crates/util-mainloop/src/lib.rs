@@ -7,6 +7,7 @@
 //! * [`clock`]: four clocks and their sources; [`timer`]: timer lists on them, in (expiry, insertion) order, never early
 //! * [`MainLoop`], [`LoopHandle`]: the poll loop; [`bh`]: bottom halves; [`notifier`]: others that join each poll
 //! * [`wake`]: the handshake that ends a sleep; [`lock`]: the big lock and what comes before it
+//! * [`Crew`], [`Requests`]: threads that work in turns, and what they are told meanwhile; [`Exclusive`]: being alone
 //! * [`os`]: the host
 //!
 //! ```
@@ -45,12 +46,14 @@ struct Readme;
 
 pub mod bh;
 pub mod clock;
+pub mod crew;
 mod exclusive;
 mod fd;
 pub mod lock;
 mod main_loop;
 pub mod notifier;
 pub mod os;
+pub mod requests;
 pub mod sync;
 pub mod thread;
 pub mod timeout;
@@ -58,8 +61,10 @@ pub mod timer;
 pub mod wake;
 
 pub use bh::BottomHalf;
+pub use crew::Crew;
 pub use exclusive::Exclusive;
 pub use fd::{FdToken, Interest, LoopFd, Ready};
 pub use lock::{BigCondvar, BigLock, BigLockGuard, Gate, Period};
 pub use main_loop::{LoopHandle, MainLoop};
+pub use requests::Requests;
 pub use timeout::Timeout;

@@ -118,6 +118,16 @@ impl<'a> BigLockGuard<'a> {
         self.lock.owner.take();
     }
 
+    /// Nobody sleeps with the gate: whoever is to wake him might be waiting for it (see [`Period::without_gate`]).
+    pub(crate) fn assert_no_gate(&self) {
+        if let Some(gate) = self.lock.gate() {
+            assert!(
+                !gate.held(),
+                "waiting under the big lock while holding the lock before it"
+            );
+        }
+    }
+
     /// The lock this guard belongs to.
     pub fn big_lock(&self) -> &'a BigLock {
         self.lock
@@ -149,7 +159,7 @@ impl BigCondvar {
     /// If this thread still holds the gate: whoever is to notify might be waiting for it
     /// (see [`Period::without_gate`]).
     pub fn wait(&self, guard: &mut BigLockGuard<'_>) {
-        assert_no_gate(guard);
+        guard.assert_no_gate();
         let lock = guard.lock;
         lock.owner.clear();
         self.0
@@ -163,7 +173,7 @@ impl BigCondvar {
     /// As [`wait`](Self::wait).
     #[cfg(not(loom))]
     pub fn wait_for(&self, guard: &mut BigLockGuard<'_>, timeout_ns: u64) -> bool {
-        assert_no_gate(guard);
+        guard.assert_no_gate();
         let lock = guard.lock;
         lock.owner.clear();
         let mutex = guard.mutex.as_mut().expect("the guard holds the lock");
@@ -182,14 +192,5 @@ impl BigCondvar {
     /// Wakes all waiters.
     pub fn notify_all(&self) {
         self.0.notify_all();
-    }
-}
-
-fn assert_no_gate(guard: &BigLockGuard<'_>) {
-    if let Some(gate) = guard.lock.gate() {
-        assert!(
-            !gate.held(),
-            "waiting under the big lock while holding the lock before it"
-        );
     }
 }
