@@ -9,7 +9,7 @@ use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
-use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
+use crate::rr::{BesideLog, Loaded, Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
@@ -90,6 +90,7 @@ pub struct Parts {
     pub replay: Arc<Replay>,
     /// Instructions between digests.
     pub digest_every: u64,
+    pub beside_log: BesideLog,
     pub silence: Option<Timer>,
 }
 
@@ -119,13 +120,18 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let requests = parts.requests;
     let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
     let past = Arc::new(Mutex::new(past));
-    let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
+    let mut vcpus = parts.vcpus;
+    if parts.replay.is_strict() {
+        vcpus.iter_mut().for_each(|vcpu| vcpu.keep_deliveries());
+    }
+    let seats = seats(vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
     let outsides = Outsides::new(
         Arc::clone(&parts.pc),
         Arc::clone(&requests),
+        Arc::clone(&parts.replay),
         parts.inputs.clone(),
         Arc::clone(&past),
         parts.digest_every,
@@ -190,6 +196,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         past,
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
+        beside_log: parts.beside_log,
+        diverged: false,
+        began_at: 0,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -278,6 +287,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     )
     .map_err(|error| refuse_boot(&boot, error))?;
 
+    let beside_log = BesideLog::of(&config);
     let journal = Prepared::new(&mut config, &boot, rtc_seconds)?;
 
     // From here on the world changes.
@@ -383,6 +393,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         shown,
         replay,
         digest_every,
+        beside_log,
         silence,
     })
 }
@@ -399,6 +410,12 @@ impl Prepared {
     /// `replay LOG: reason`: this machine is not the one of the log; or time is not counted.
     fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
         let log = std::mem::take(&mut config.log);
+        if matches!(log, Log::None) && config.log_snapshot.is_some() {
+            bail!("-icount rrsnapshot=: there is no log (rr=record or rr=replay)");
+        }
+        if matches!(log, Log::None) && config.strict_log {
+            bail!("-icount rrstrict=on: there is no log (rr=record or rr=replay)");
+        }
         if !matches!(log, Log::None) {
             if matches!(config.time, Time::Host) {
                 bail!("record and replay need counted time: -icount shift=N");
@@ -410,7 +427,8 @@ impl Prepared {
         Ok(match log {
             Log::None => Self::None,
             Log::Record(recording) => {
-                let machine = Recorded::new(config, &recording.options, recording.digest_every);
+                let mut machine = Recorded::new(config, &recording.options, recording.digest_every);
+                machine.loaded = loaded(config)?;
                 let facts = facts(config, boot, rtc_seconds);
                 let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
                 let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
@@ -418,6 +436,9 @@ impl Prepared {
             }
             Log::Replay(replaying) => {
                 let machine = Recorded::new(config, &[], 0);
+                if config.log_snapshot.is_none() {
+                    replaying.check_beginning(config.load_snapshot.as_deref(), || loaded(config))?;
+                }
                 replaying.check(&machine, &facts(config, boot, rtc_seconds))?;
                 Self::Replay(replaying)
             }
@@ -439,6 +460,14 @@ impl Prepared {
             Self::Replay(replaying) => Replay::player(lock, replaying.into_player()),
         })
     }
+}
+
+/// What `-loadvm` names, as it is now.
+fn loaded(config: &Config) -> Result<Option<Loaded>> {
+    let open = |name: &String| {
+        Loaded::open(&Store::new(&config.snapshots), name).with_context(|| format!("-loadvm {name}"))
+    };
+    config.load_snapshot.as_ref().map(open).transpose()
 }
 
 /// The CPUs, each with its engine.

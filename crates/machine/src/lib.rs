@@ -70,7 +70,14 @@ pub fn run_and_digest(config: Config) -> Result<(u8, Digest)> {
 }
 
 fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
-    let mut assembled = assemble::assemble(config)?;
+    if matches!(&config.log, Log::Record(recording) if recording.verify) {
+        let other = rr::verify::beside(&config);
+        return Ok((rr::verify::record_beside(config, other)?, None));
+    }
+    run_assembled(&mut assemble::assemble(config)?, digest)
+}
+
+fn run_assembled(assembled: &mut assemble::Assembled, digest: bool) -> Result<(u8, Option<Digest>)> {
     let ended = assembled
         .machine
         .run(&mut assembled.main_loop, &mut assembled.monitors, digest);

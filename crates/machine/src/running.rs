@@ -11,19 +11,20 @@ use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
 use crate::rr::travel::Halt;
-use crate::rr::{self, Outsides, Verdict};
+use crate::rr::{self, BesideLog, Outsides, Verdict};
 use crate::serial::Shown;
 use crate::snapshot::Past;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::{Cpus, Report};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hw_i386::pc::Pc;
 use migration::Store;
 use parking_lot::Mutex;
 use replay::{Control, Event, Mode, Replay, Shutdown};
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use target_i386::{Vcpu, registers};
 use util_mainloop::clock::{ClockSource, MonotonicClock};
 use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
@@ -86,6 +87,12 @@ pub struct Machine {
     pub(crate) snapshots: Store,
     /// The snapshot to begin with (`-loadvm`).
     pub(crate) begin_with: Option<String>,
+    /// What belongs to the log but is not in it.
+    pub(crate) beside_log: BesideLog,
+    /// The replay was not what was recorded.
+    pub(crate) diverged: bool,
+    /// Instructions that were complete when the run began.
+    pub(crate) began_at: u64,
     /// Stay where the reset leaves us (`-S`).
     pub(crate) start_stopped: bool,
     /// The debugger's connection.
@@ -131,13 +138,10 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
-        if let Some(name) = self.begin_with.take() {
-            let loaded = self.load_named(&mut period, &name);
-            if let Err(error) = loaded {
-                drop(period);
-                self.cpus.join();
-                return Err(error).with_context(|| format!("-loadvm {name}"));
-            }
+        if let Err(error) = self.begin(&mut period) {
+            drop(period);
+            self.cpus.join();
+            return Err(error);
         }
         if self.keeps_history {
             self.begin_history(&mut period);
@@ -150,7 +154,7 @@ impl Machine {
         } else {
             self.start();
         }
-        let mut log = LogCare::new(self.replay.mode());
+        let mut log = LogCare::new(self.replay.mode(), self.beside_log.following.take());
         let (status, cause) = loop {
             main_loop.run_once(&mut period, log.timeout())?;
             if self.cpus.is_finished() {
@@ -297,6 +301,7 @@ impl Machine {
         let replaying = self.replay.mode() == Mode::Play;
         let finished = self.replay.finish(now, cause, whole.finish());
         if !replaying {
+            self.delete_dropped();
             if let Some(reason) = self.replay.stopped().filter(|_| finished.is_err()) {
                 hints::say(&format!("the recording is not complete: {reason}"));
             }
@@ -308,6 +313,7 @@ impl Machine {
         };
         match verdict {
             Some(Verdict::Diverged(divergence)) => {
+                self.diverged = true;
                 let mut registers = String::new();
                 for n in 0..self.cpus.count() {
                     registers.push_str(&self.on_cpu(period, n, move |vcpu| {
@@ -321,14 +327,14 @@ impl Machine {
                 1
             }
             Some(Verdict::Ended(ending)) => {
-                hints::say(&rr::epilogue(&ending, now));
+                hints::say(&rr::epilogue(&ending, self.began_at, now));
                 status
             }
             None => {
                 if !cause.is_guests() {
                     hints::say(&format!("left the replay at instruction {}", now.count));
                 } else {
-                    hints::say(&rr::epilogue(&replay::Ending::End, now));
+                    hints::say(&rr::epilogue(&replay::Ending::End, self.began_at, now));
                 }
                 status
             }
@@ -393,14 +399,20 @@ struct LogCare {
     mode: Mode,
     /// Host time of the last look.
     looked_ns: i64,
+    /// The log that is replayed is still written, until this is set.
+    following: Option<Arc<AtomicBool>>,
 }
 
 impl LogCare {
     const EVERY_NS: i64 = 1_000_000_000;
 
-    fn new(mode: Mode) -> Self {
+    /// How often a log is looked at that somebody writes.
+    const FOLLOW_NS: i64 = 20_000_000;
+
+    fn new(mode: Mode, following: Option<Arc<AtomicBool>>) -> Self {
         Self {
             mode,
+            following,
             looked_ns: MonotonicClock.now_ns(),
         }
     }
@@ -408,6 +420,9 @@ impl LogCare {
     /// How long the main loop may sleep.
     fn timeout(&self) -> Timeout {
         match self.mode {
+            Mode::Play if self.following.is_some() => {
+                Timeout::from_ns(self.looked_ns + Self::FOLLOW_NS - MonotonicClock.now_ns())
+            }
             Mode::Record => Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns()),
             Mode::None | Mode::Play => Timeout::NEVER,
         }
@@ -415,12 +430,29 @@ impl LogCare {
 
     /// After a turn of the main loop, in a period.
     fn turn(&mut self, machine: &Machine) {
+        if self.mode == Mode::Record {
+            machine.plan_rotation();
+        }
         let now = MonotonicClock.now_ns();
+        if let Some(done) = self
+            .following
+            .take_if(|_| now - self.looked_ns >= Self::FOLLOW_NS)
+        {
+            self.looked_ns = now;
+            // Asked before the look: what was written until then is found by it.
+            let is_done = done.load(Ordering::Acquire);
+            match machine.replay.follow(is_done) {
+                Ok(true) => self.following = Some(done),
+                Ok(false) => {}
+                Err(error) => hints::say(&format!("following the log: {error}")),
+            }
+        }
         if self.mode != Mode::Record || now - self.looked_ns < Self::EVERY_NS {
             return;
         }
         self.looked_ns = now;
         machine.replay.flush(machine.cpus.instant());
+        machine.delete_dropped();
         if let Some(reason) = machine.replay.stopped() {
             self.mode = Mode::None;
             hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));

@@ -49,6 +49,8 @@ pub struct Draft {
     pub icount: Option<(InstructionTime, Sleep)>,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
+    pub rr_snapshot: Option<String>,
+    pub rr_strict: bool,
     pub execution: ExecutionConfig,
     pub look: Look,
     pub no_hpet: bool,
@@ -257,8 +259,10 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
                 })
             }
             "rrfile" => draft.rr_file = Some(value.to_owned()),
-            "align" | "rrstrict" if !switch(key, value)? => {}
-            "align" | "rrsnapshot" | "rrstrict" => {
+            "rrsnapshot" => draft.rr_snapshot = Some(value.to_owned()),
+            "rrstrict" => draft.rr_strict = switch(key, value)?,
+            "align" if !switch(key, value)? => {}
+            "align" => {
                 return Err(format!("{key}= is not supported in this version").into());
             }
             _ => return Err(format!("'{key}' is no property of -icount").into()),
@@ -398,6 +402,8 @@ impl Draft {
             stay_after_shutdown: self.no_shutdown,
             snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
             load_snapshot: self.load_snapshot,
+            log_snapshot: self.rr_snapshot,
+            strict_log: self.rr_strict,
             gdb: self.gdb,
             history: None,
             qmp: self.qmp,
