@@ -445,6 +445,10 @@ impl Runner {
                 Step::Run(budget) => {
                     let before = self.round.instructions();
                     let reason = self.round.run(&mut period, budget);
+                    if let Some(timeline) = self.timeline.as_mut().filter(|timeline| timeline.is_strict()) {
+                        let (cpu, list) = self.round.take_deliveries();
+                        timeline.note_deliveries(cpu, &list);
+                    }
                     // A debugger's stop behind the last instruction of a budget is one by the budget, too.
                     let used_up = self.round.instructions().wrapping_sub(before) >= budget;
                     // So is one right behind an instruction: of a step, of a watched access.
@@ -496,8 +500,13 @@ impl Runner {
             return Step::Again;
         }
         let settled = self.settled || self.round.is_idle();
-        if timeline.come_to(settled, || self.round.vcpus_mut().collect()) == Standing::Again {
-            return Step::Again;
+        match timeline.come_to(settled, || self.round.vcpus_mut().collect()) {
+            Standing::Clear => {}
+            Standing::Again => return Step::Again,
+            Standing::Wait => {
+                self.wait_for_kick(period);
+                return Step::Again;
+            }
         }
         if self.round.is_idle() {
             self.settled = true;

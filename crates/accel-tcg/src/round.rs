@@ -10,6 +10,7 @@ use crate::engine::Execution;
 use crate::stats::Report;
 use std::sync::Arc;
 use target_i386::flags::bit;
+use target_i386::interrupt::Delivery;
 use target_i386::signals::request;
 use target_i386::state::Activity;
 use target_i386::{StopReason, Vcpu};
@@ -128,6 +129,17 @@ impl Round {
         self.current = current.min(self.seats.len() - 1);
         self.left = left.min(self.slice);
         self.before = (self.current, self.left);
+    }
+
+    /// What was delivered in the last turn: by which vCPU, and with the counts of all.
+    pub fn take_deliveries(&mut self) -> (usize, Vec<Delivery>) {
+        let vcpu = &mut self.seats[self.current].vcpu;
+        let others = vcpu.others;
+        let mut list = vcpu.take_deliveries();
+        for delivery in &mut list {
+            delivery.icount = delivery.icount.wrapping_add(others);
+        }
+        (self.current, list)
     }
 
     /// What the engine of one did so far.

@@ -11,6 +11,7 @@ use crate::pace::{Due, Pace, Pacer};
 use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay};
 use std::sync::Arc;
 use target_i386::Vcpu;
+use target_i386::interrupt::Delivery;
 use util_mainloop::clock::ClockSource;
 use util_mainloop::timer::TimerList;
 
@@ -53,6 +54,8 @@ pub(crate) enum Standing {
     Again,
     /// All is done that this instant had.
     Clear,
+    /// What this instant has is not known yet: a recording that is followed has still to get here.
+    Wait,
 }
 
 /// What an idle machine does.
@@ -67,6 +70,9 @@ pub(crate) enum Idle {
     /// Nothing ends this: it was said to [`Outside::diverged`].
     Over,
 }
+
+/// Instructions of a turn at most, if what interrupts them is kept until its end.
+const STRICT_TURN: u64 = 1 << 20;
 
 /// The first multiple of `every` behind `count`.
 fn following(count: u64, every: u64) -> u64 {
@@ -84,6 +90,8 @@ pub(crate) struct Timeline {
     last: Instant,
     /// The count at which the next digest, or mark of the trail, is due.
     next_digest: u64,
+    /// The log has interrupts and exceptions.
+    strict: bool,
 }
 
 impl Timeline {
@@ -94,6 +102,7 @@ impl Timeline {
         journal: Option<Journal>,
     ) -> Self {
         let next_digest = journal.as_ref().map_or(0, |journal| journal.trail_every);
+        let strict = journal.as_ref().is_some_and(|journal| journal.replay.is_strict());
         Self {
             clock,
             timers,
@@ -102,6 +111,40 @@ impl Timeline {
             pacer: Pacer::new(),
             last: Instant::START,
             next_digest,
+            strict,
+        }
+    }
+
+    /// Whether the log has interrupts and exceptions, as events of their own.
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Behind a turn, before anything else of its last instant: what was delivered in it, each with the count of all.
+    pub fn note_deliveries(&mut self, vcpu: usize, list: &[Delivery]) {
+        let Some(Journal { replay, outside, .. }) = &self.journal else {
+            return;
+        };
+        // Nobody has asked for the time since the turn began.
+        let start = self.last;
+        for delivery in list {
+            let at = match delivery.icount {
+                count if count == start.count => start,
+                count => Instant::new(count, start.warp_ns, 0),
+            };
+            let vcpu = vcpu as u32;
+            let noted = if delivery.is_interrupt {
+                replay.note_interrupt(at, vcpu, delivery.vector)
+            } else {
+                replay.note_exception(at, vcpu, delivery.vector)
+            };
+            match noted {
+                Ok(()) => {}
+                // Of a log that was cut off between two deliveries of one instant.
+                Err(divergence)
+                    if divergence.difference() == Difference::AfterEnd && replay.ended(at).is_some() => {}
+                Err(divergence) => return outside.diverged(divergence),
+            }
         }
     }
 
@@ -178,6 +221,9 @@ impl Timeline {
         } = self.journal.as_ref()?;
         if replay.mode() == Mode::None {
             return None;
+        }
+        if replay.must_wait(now) {
+            return Some(Standing::Wait);
         }
         if *trail_every != 0 && now.count >= self.next_digest {
             self.next_digest = following(now.count, *trail_every);
@@ -264,7 +310,8 @@ impl Timeline {
             0 => u64::MAX,
             _ => self.next_digest.saturating_sub(now.count).max(1),
         };
-        Some(budget.min(left).min(digest))
+        let strict = if self.strict { STRICT_TURN } else { u64::MAX };
+        Some(budget.min(left).min(digest).min(strict))
     }
 
     /// What to do while no vCPU can run.

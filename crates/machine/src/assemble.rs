@@ -8,16 +8,16 @@ use crate::config::Time;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::qmp_server::QmpServer;
-use crate::rr::interruptions::Interruptions;
 use crate::requests::{Requests, ResetCause};
-use crate::rr::{Log, Outsides, Recorded, SerialInput, facts};
+use crate::rr::interruptions::Interruptions;
+use crate::rr::{BesideLog, Loaded, Log, Outsides, Recorded, SerialInput, facts};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, Symbols, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Pace, Seat, Threads};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
@@ -87,6 +87,7 @@ pub struct Parts {
     pub replay: Arc<Replay>,
     /// Instructions between digests.
     pub digest_every: u64,
+    pub beside_log: BesideLog,
     pub silence: Option<Timer>,
 }
 
@@ -96,6 +97,7 @@ impl Parts {
         Outsides::new(
             Arc::clone(&self.pc),
             Arc::clone(&self.requests),
+            Arc::clone(&self.replay),
             self.inputs.clone(),
             Arc::clone(past),
             self.digest_every,
@@ -146,7 +148,11 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let outsides = parts.outsides(&past);
     let journal = parts.journal(&outsides);
     let requests = parts.requests;
-    let seats = seats(parts.vcpus, parts.config.execution, &parts.config.look);
+    let mut vcpus = parts.vcpus;
+    if parts.replay.is_strict() {
+        vcpus.iter_mut().for_each(|vcpu| vcpu.keep_deliveries());
+    }
+    let seats = seats(vcpus, parts.config.execution, &parts.config.look);
     if let Some(reason) = seats.iter().find_map(|seat| seat.execution.fallback()) {
         hints::say(&format!("warning: {reason}"));
     }
@@ -215,6 +221,9 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         past,
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
+        beside_log: parts.beside_log,
+        diverged: false,
+        began_at: 0,
         _signals: parts.signals,
     };
     Ok(Assembled {
@@ -305,6 +314,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     )
     .map_err(|error| refuse_boot(&boot, error))?;
 
+    let beside_log = BesideLog::of(&config);
     let journal = Prepared::new(&mut config, &boot, rtc_seconds)?;
 
     // From here on the world changes.
@@ -414,6 +424,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         shown,
         replay,
         digest_every,
+        beside_log,
         silence,
     })
 }
@@ -430,6 +441,12 @@ impl Prepared {
     /// `replay LOG: reason`: this machine is not the one of the log; or what keeps it from being recorded, all of it.
     fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
         let log = std::mem::take(&mut config.log);
+        if matches!(log, Log::None) && config.log_snapshot.is_some() {
+            bail!("-icount rrsnapshot=: there is no log (rr=record or rr=replay)");
+        }
+        if matches!(log, Log::None) && config.strict_log {
+            bail!("-icount rrstrict=on: there is no log (rr=record or rr=replay)");
+        }
         let mode = match &log {
             Log::None => Mode::None,
             Log::Record(_) => Mode::Record,
@@ -442,7 +459,8 @@ impl Prepared {
         Ok(match log {
             Log::None => Self::None,
             Log::Record(recording) => {
-                let machine = Recorded::new(config, &recording.options, recording.digest_every);
+                let mut machine = Recorded::new(config, &recording.options, recording.digest_every);
+                machine.loaded = loaded(config)?;
                 let facts = facts(config, boot, rtc_seconds);
                 let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
                 let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
@@ -450,6 +468,9 @@ impl Prepared {
             }
             Log::Replay(replaying) => {
                 let machine = Recorded::new(config, &[], 0);
+                if config.log_snapshot.is_none() {
+                    replaying.check_beginning(config.load_snapshot.as_deref(), || loaded(config))?;
+                }
                 replaying.check(config, &machine, &facts(config, boot, rtc_seconds))?;
                 Self::Replay(replaying)
             }
@@ -511,6 +532,14 @@ pub fn trail_every(digest_every: u64) -> u64 {
     } else {
         digest_every
     }
+}
+
+/// What `-loadvm` names, as it is now.
+fn loaded(config: &Config) -> Result<Option<Loaded>> {
+    let open = |name: &String| {
+        Loaded::open(&Store::new(&config.snapshots), name).with_context(|| format!("-loadvm {name}"))
+    };
+    config.load_snapshot.as_ref().map(open).transpose()
 }
 
 /// The CPUs, each with its engine.

@@ -57,6 +57,10 @@ pub struct Config {
     pub snapshots: PathBuf,
     /// The snapshot that the machine begins with (`-loadvm`).
     pub load_snapshot: Option<String>,
+    /// The snapshot as which a recording saves its beginning, or a replay finds it or a later moment (`rrsnapshot=`).
+    pub log_snapshot: Option<String>,
+    /// Interrupts and exceptions are events of their own in a recording (`rrstrict=on`). A replay needs not be told.
+    pub strict_log: bool,
     /// Where a debugger connects, as `-gdb` takes it.
     pub gdb: Option<String>,
     /// In a replay: be able to go back to the beginning, with snapshots that hold so many bytes at most. A debugger can
@@ -110,6 +114,8 @@ impl Default for Config {
             stay_after_shutdown: false,
             snapshots: ".".into(),
             load_snapshot: None,
+            log_snapshot: None,
+            strict_log: false,
             gdb: None,
             history: None,
             qmp: Vec::new(),

@@ -76,9 +76,27 @@ pub fn run_and_digest(config: Config) -> Result<(u8, Digest)> {
 }
 
 fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
+    if matches!(&config.log, Log::Record(recording) if recording.verify) {
+        let other = rr::twin::twin(&config);
+        return Ok((rr::verify::record_beside(config, other)?, None));
+    }
     let search = Search::prepare(&config);
     let report = config.report.clone();
     let mut assembled = assemble::assemble(config)?;
+    let ended = run_assembled(&mut assembled, digest);
+    let differed = assembled.machine.take_difference();
+    // From here on signals end the process as they do any other, and the memory is free for those that are compared.
+    drop(assembled);
+    if let (Some(search), Some(count)) = (search, differed) {
+        let mut say = |line: &str| hints::report(line, report.as_deref());
+        if let Err(error) = search.run(count, &mut say) {
+            say(&format!("the search ends: {error:#}"));
+        }
+    }
+    ended
+}
+
+fn run_assembled(assembled: &mut assemble::Assembled, digest: bool) -> Result<(u8, Option<Digest>)> {
     let ended = assembled
         .machine
         .run(&mut assembled.main_loop, &mut assembled.monitors, digest);
@@ -90,15 +108,6 @@ fn run_machine(config: Config, digest: bool) -> Result<(u8, Option<Digest>)> {
     }
     if assembled.on_stdio {
         chardev::restore_terminal();
-    }
-    let differed = assembled.machine.take_difference();
-    // From here on signals end the process as they do any other, and the memory is free for those that are compared.
-    drop(assembled);
-    if let (Some(search), Some(count)) = (search, differed) {
-        let mut say = |line: &str| hints::report(line, report.as_deref());
-        if let Err(error) = search.run(count, &mut say) {
-            say(&format!("the search ends: {error:#}"));
-        }
     }
     ended
 }

@@ -110,6 +110,11 @@ impl Requests {
         });
     }
 
+    /// Nothing is asked, but there is something to look at.
+    pub fn wake(&self) {
+        self.main_loop.notify();
+    }
+
     /// The guest switched itself off.
     pub fn power_off(&self) {
         self.ask(|pending| pending.power_off = true);

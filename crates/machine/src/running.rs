@@ -6,31 +6,27 @@
 use crate::console::MonitorConsole;
 use crate::debug::GdbServer;
 use crate::digest::{self, Digest};
-use crate::hints;
 use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
 use crate::rr::interruptions::Interruptions;
+use crate::rr::log_care::LogCare;
 use crate::rr::travel::Halt;
-use crate::rr::watchdog::Watchdog;
-use crate::rr::{self, Outsides, Verdict};
+use crate::rr::{BesideLog, Outsides};
 use crate::serial::Shown;
 use crate::snapshot::Past;
 use crate::symbols::Symbols;
 use crate::target::MonitorTarget;
 use crate::virtual_time::VirtualTime;
-use accel_tcg::{Cpus, Outside, Report};
-use anyhow::{Context, Result};
+use accel_tcg::{Cpus, Report};
+use anyhow::Result;
 use hw_i386::pc::Pc;
 use migration::Store;
 use parking_lot::Mutex;
-use replay::{Control, Difference, Divergence, Event, Instant, Mode, Replay, Shutdown};
-use std::hash::Hasher;
+use replay::{Control, Event, Replay, Shutdown};
 use std::sync::Arc;
-use target_i386::{Vcpu, registers};
-use util_mainloop::clock::{ClockSource, MonotonicClock};
-use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
-use xxhash_rust::xxh3::Xxh3;
+use target_i386::Vcpu;
+use util_mainloop::{BigLock, FdToken, MainLoop, Period};
 
 /// Whether the guest runs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +85,12 @@ pub struct Machine {
     pub(crate) snapshots: Store,
     /// The snapshot to begin with (`-loadvm`).
     pub(crate) begin_with: Option<String>,
+    /// What belongs to the log but is not in it.
+    pub(crate) beside_log: BesideLog,
+    /// The replay was not what was recorded.
+    pub(crate) diverged: bool,
+    /// Instructions that were complete when the run began.
+    pub(crate) began_at: u64,
     /// Stay where the reset leaves us (`-S`).
     pub(crate) start_stopped: bool,
     /// The debugger's connection.
@@ -146,13 +148,10 @@ impl Machine {
         let lock = Arc::clone(&self.lock);
         let mut period = lock.period();
         self.reset(&mut period);
-        if let Some(name) = self.begin_with.take() {
-            let loaded = self.load_named(&mut period, &name);
-            if let Err(error) = loaded {
-                drop(period);
-                self.cpus.join();
-                return Err(error).with_context(|| format!("-loadvm {name}"));
-            }
+        if let Err(error) = self.begin(&mut period) {
+            drop(period);
+            self.cpus.join();
+            return Err(error);
         }
         if self.keeps_history {
             self.begin_history(&mut period);
@@ -296,73 +295,6 @@ impl Machine {
         }
     }
 
-    /// Ends the log, or compares the end with it; says how a replay came out. The exit status.
-    fn finish(&mut self, period: &mut Period<'_>, status: u8, cause: Shutdown) -> u8 {
-        if self.replay.mode() == Mode::None {
-            return status;
-        }
-        if self.ends_unsaid {
-            self.replay.flush(self.cpus.instant());
-            return status;
-        }
-        let cpus: Vec<u64> = (0..self.cpus.count())
-            .map(|n| self.on_cpu(period, n, |vcpu| digest::cpu(vcpu)))
-            .collect();
-        let mut whole = digest::Hashed(Xxh3::new());
-        cpus.into_iter()
-            .chain([self.outsides.memory_digest(), hw_core::digest(&self.pc.devices)])
-            .for_each(|part| whole.write_u64(part));
-        let now = self.cpus.instant();
-        let replaying = self.replay.mode() == Mode::Play;
-        let finished = self.replay.finish(now, cause, whole.finish());
-        if !replaying {
-            if let Some(reason) = self.replay.stopped().filter(|_| finished.is_err()) {
-                hints::say(&format!("the recording is not complete: {reason}"));
-            }
-            return status;
-        }
-        let verdict = match (self.outsides.take_verdict(), finished) {
-            (Some(Verdict::Ended(_)) | None, Err(divergence)) => Some(Verdict::Diverged(divergence)),
-            (verdict, _) => verdict,
-        };
-        match verdict {
-            Some(Verdict::Diverged(divergence)) => {
-                self.report_difference(period, &divergence);
-                1
-            }
-            Some(Verdict::Ended(ending)) => {
-                hints::say(&rr::epilogue(&ending, now));
-                status
-            }
-            None => {
-                if !cause.is_guests() {
-                    hints::say(&format!("left the replay at instruction {}", now.count));
-                } else {
-                    hints::say(&rr::epilogue(&replay::Ending::End, now));
-                }
-                status
-            }
-        }
-    }
-
-    /// Says in what the replay differs.
-    fn report_difference(&mut self, period: &mut Period<'_>, divergence: &Divergence) {
-        let mut registers = String::new();
-        for n in 0..self.cpus.count() {
-            let (text, address) = self.on_cpu(period, n, |vcpu| {
-                (registers::describe(&vcpu.state, vcpu.icount), vcpu.code_address())
-            });
-            let symbol = self.symbols.as_ref().and_then(|symbols| symbols.name(address));
-            let symbol = symbol.map_or(String::new(), |symbol| format!(" in {symbol}"));
-            registers.push_str(&format!("CPU#{n}{symbol}\n{text}"));
-        }
-        let checked = self.outsides.checked_before(divergence.now().count);
-        for line in rr::describe(divergence, checked, &registers).lines() {
-            hints::report(line, self.report.as_deref());
-        }
-        self.difference = (divergence.difference() != Difference::Stuck).then(|| divergence.now().count);
-    }
-
     /// The count at which a replay was not what was recorded any more, if so.
     pub fn take_difference(&mut self) -> Option<u64> {
         self.difference.take()
@@ -417,85 +349,5 @@ impl Machine {
             self.came_to_stop(period);
         }
         None
-    }
-}
-
-/// What the main loop does for a log, about once a second: a recording is written out, so that little is lost with the
-/// process, and whoever wants to leave it does; a replay has to make progress.
-pub(crate) struct LogCare {
-    mode: Mode,
-    /// Host time of the last look.
-    looked_ns: i64,
-    /// Of a replay: instant and events. Of a recording that is to end: the same.
-    progress: Watchdog<(Instant, u64)>,
-}
-
-impl LogCare {
-    const EVERY_NS: i64 = 1_000_000_000;
-    /// Looks until somebody who wants to leave a recording may, although the guest comes to no boundary.
-    const LEAVING: u32 = 2;
-
-    pub(crate) fn new(machine: &Machine) -> Self {
-        let mode = machine.replay.mode();
-        let patience = match mode {
-            Mode::Play => machine.patience,
-            Mode::None | Mode::Record => Self::LEAVING,
-        };
-        Self {
-            mode,
-            looked_ns: MonotonicClock.now_ns(),
-            progress: Watchdog::new(patience),
-        }
-    }
-
-    /// How long the main loop may sleep.
-    pub(crate) fn timeout(&self) -> Timeout {
-        match self.mode {
-            Mode::Record | Mode::Play => {
-                Timeout::from_ns(self.looked_ns + Self::EVERY_NS - MonotonicClock.now_ns())
-            }
-            Mode::None => Timeout::NEVER,
-        }
-    }
-
-    /// After a turn of the main loop, in a period.
-    pub(crate) fn turn(&mut self, machine: &mut Machine) {
-        let now = MonotonicClock.now_ns();
-        if self.mode == Mode::None || now - self.looked_ns < Self::EVERY_NS {
-            return;
-        }
-        self.looked_ns = now;
-        if machine.replay.mode() == Mode::None {
-            // A replay that went live.
-            self.mode = Mode::None;
-            return;
-        }
-        let at = machine.cpus.instant();
-        let events = machine.replay.position().map_or(0, |position| position.index);
-        match self.mode {
-            Mode::Play => {
-                let waits = machine.state == RunState::Running && machine.replay.expects_more(at);
-                if !waits {
-                    self.progress.rest();
-                } else if self.progress.look((at, events)) {
-                    machine.outsides.diverged(machine.replay.stuck(at));
-                }
-            }
-            Mode::Record => {
-                machine.replay.flush(at);
-                if let Some(reason) = machine.replay.stopped() {
-                    self.mode = Mode::None;
-                    hints::say(&format!("the recording has stopped: {reason}; the guest goes on"));
-                }
-                if !machine.requests.is_leaving() {
-                    self.progress.rest();
-                } else if self.progress.look((at, events)) {
-                    // A guest that does nothing but fault has no instant at which the log could say it.
-                    machine.ends_unsaid = true;
-                    machine.requests.end(0, Shutdown::None);
-                }
-            }
-            Mode::None => {}
-        }
     }
 }

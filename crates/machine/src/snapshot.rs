@@ -27,6 +27,7 @@ use crate::virtual_time::VirtualTime;
 use accel_tcg::Schedule;
 use hw_i386::pc::Pc;
 use migration::{Head, Identity, PageStore, Snapshot, SnapshotError, Summary};
+use replay::Position;
 use target_i386::cpuid::{Model, Topology};
 use target_i386::{Features, Vcpu, VcpuImage};
 use util_mainloop::clock::{ClockSource, WallClock};
@@ -53,6 +54,8 @@ pub(crate) struct Whole<'a> {
     pub time: &'a VirtualTime,
     pub identity: &'a Identity,
     pub cpus: &'a mut dyn Cpus,
+    /// Where its log stands, or after a snapshot was loaded: where that stood.
+    pub position: Option<Position>,
 }
 
 /// What a guest could tell its machine by.

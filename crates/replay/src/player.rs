@@ -26,6 +26,8 @@ pub struct Player {
     last: Instant,
     /// Set when a frame turned out bad: the log ends before it.
     broken: Option<Ending>,
+    /// The log is still written: its end is not where the run ended.
+    following: bool,
     history: VecDeque<Stamped>,
     pub(crate) statistics: Statistics,
 }
@@ -58,6 +60,7 @@ impl Player {
             last: log.from(),
             log,
             broken: None,
+            following: false,
             history: VecDeque::new(),
             statistics: Statistics::default(),
         };
@@ -81,6 +84,19 @@ impl Player {
             Some((at, Event::Snapshot { name }, _)) if self.log.events().start != 0 => Some((*at, name)),
             _ => None,
         }
+    }
+
+    /// Passes over all up to the next snapshot behind the present one: to begin with that, if the log's first is lost.
+    pub(crate) fn skip_snapshot(&mut self) {
+        self.take();
+        while self
+            .next
+            .as_ref()
+            .is_some_and(|(_, event, _)| !matches!(event, Event::Snapshot { .. }))
+        {
+            self.take();
+        }
+        self.history.clear();
     }
 
     /// The next event. Remarks are shown too; [`next_event`](Self::next_event) passes over them.
@@ -110,6 +126,22 @@ impl Player {
     /// The last events that were taken, oldest first.
     pub fn history(&self) -> Vec<Stamped> {
         self.history.iter().cloned().collect()
+    }
+
+    /// The log is still written: at its end the replay waits for more, until [`Replay::follow`](crate::Replay::follow)
+    /// is told that there will be none.
+    pub fn follow(&mut self) {
+        self.following = true;
+    }
+
+    /// Whether the log may still grow.
+    pub(crate) fn is_following(&self) -> bool {
+        self.following && self.broken.is_none() && matches!(self.log.ending(), Ending::Torn { .. })
+    }
+
+    /// What is there is all.
+    pub(crate) fn follow_no_more(&mut self) {
+        self.following = false;
     }
 
     /// Looks whether the log has grown: see [`LogReader::refresh`].

@@ -19,12 +19,17 @@ const CLOSING_ROOM: u64 = 512;
 /// The smallest limit that is taken, behind the header.
 const SMALLEST_LIMIT: u64 = 4096;
 
+/// The smallest ring.
+const SMALLEST_RING: u64 = 16 << 10;
+
 /// Writes one log.
 pub struct Recorder {
     header: Header,
     out: Box<dyn Write + Send>,
     ring: Option<Ring>,
     max_bytes: u64,
+    /// Payload of a frame: of a small ring, a small part of it.
+    frame_payload: usize,
     /// Bytes of the file so far.
     written: u64,
     /// Frames of the file so far.
@@ -75,13 +80,17 @@ impl Recorder {
     /// [`wants_snapshot`](Self::wants_snapshot). Segments left from an earlier ring are removed.
     ///
     /// # Errors
-    /// The directory cannot be made, or holds something else.
+    /// The directory cannot be made, or holds something else; or the ring is too small for anything.
     pub fn ring(directory: &Path, header: Header, max_bytes: u64) -> Result<Self, LogError> {
+        if max_bytes < SMALLEST_RING {
+            return Err(too_small(max_bytes));
+        }
         let mut ring = Ring::create(directory, max_bytes)?;
         let head = header.encode();
         let file = ring.begin(header.start.segment, &head, None)?;
         let mut recorder = Self::over(Box::new(file), header);
         recorder.written = head.len() as u64;
+        recorder.frame_payload = FRAME_PAYLOAD.min((max_bytes / 8) as usize);
         recorder.ring = Some(ring);
         Ok(recorder)
     }
@@ -95,8 +104,7 @@ impl Recorder {
         let head = recorder.header.encode();
         recorder.max_bytes = max_bytes.unwrap_or(u64::MAX);
         if recorder.max_bytes < head.len() as u64 + SMALLEST_LIMIT {
-            let message = format!("a limit of {} bytes is too small", recorder.max_bytes);
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message).into());
+            return Err(too_small(recorder.max_bytes));
         }
         recorder.written = head.len() as u64;
         recorder.out.write_all(&head)?;
@@ -110,6 +118,7 @@ impl Recorder {
             out,
             ring: None,
             max_bytes: u64::MAX,
+            frame_payload: FRAME_PAYLOAD,
             written: 0,
             frames: Vec::new(),
             sequence: start.sequence,
@@ -164,7 +173,7 @@ impl Recorder {
         }
         // A block that would get too long is written without its last event, which then begins the next one:
         // with differences to the end of the former, so it stays as it is encoded.
-        if before > 0 && self.block.len() > FRAME_PAYLOAD {
+        if before > 0 && self.block.len() > self.frame_payload {
             let tail = self.block.split_off(before);
             self.write_block(self.last);
             if self.stopped.is_some() {
@@ -273,7 +282,7 @@ impl Recorder {
     }
 
     /// Records that nothing more is, and why.
-    fn stop(&mut self, reason: String) {
+    pub(crate) fn stop(&mut self, reason: String) {
         let event = Event::Stopped {
             reason: reason.clone(),
         };
@@ -321,6 +330,11 @@ impl Recorder {
     pub(crate) fn take_dropped(&mut self) -> Vec<String> {
         self.ring.as_mut().map(Ring::take_dropped).unwrap_or_default()
     }
+}
+
+fn too_small(limit: u64) -> LogError {
+    let message = format!("a limit of {limit} bytes is too small");
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, message).into()
 }
 
 /// A machine that ends out of order (a host error, a panic) leaves all that was recorded, without END.

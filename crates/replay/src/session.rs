@@ -54,6 +54,8 @@ pub struct Replay {
     refused: AtomicU64,
     /// Mirrors [`Recorder::stopped`].
     stopped: AtomicBool,
+    /// The log that is replayed may still grow.
+    following: AtomicBool,
 }
 
 impl Replay {
@@ -96,7 +98,9 @@ impl Replay {
             Session::Record(recorder) => (Mode::Record, recorder.header().facts.strict),
             Session::Play(player) => (Mode::Play, player.header().facts.strict),
         };
+        let following = matches!(&session, Session::Play(player) if player.is_following());
         let replay = Arc::new(Self {
+            following: AtomicBool::new(following),
             mode: AtomicU8::new(mode as u8),
             strict,
             lock: ReplayLock::new(mode, big_lock.witness()),
@@ -249,14 +253,44 @@ impl Replay {
         player.seek(position)
     }
 
-    /// In a replay beside the recording: looks whether the log has grown. True if there are more events.
+    /// In a replay beside the recording: looks whether the log has grown, and wakes the vCPU thread if it waits for that.
+    /// `is_done` says that nothing is written any more. True if there may be more later.
     ///
     /// # Errors
-    /// The host said so.
-    pub fn refresh(&self) -> Result<bool, LogError> {
+    /// The host said so; nothing is waited for any more.
+    pub fn follow(&self, is_done: bool) -> Result<bool, LogError> {
+        let (grown, more) = match &mut *self.session() {
+            Session::Play(player) => {
+                let grown = player.refresh();
+                if is_done || grown.is_err() {
+                    player.follow_no_more();
+                }
+                let more = player.is_following();
+                self.following.store(more, Ordering::Release);
+                (grown, more)
+            }
+            _ => return Ok(false),
+        };
+        if !matches!(grown, Ok(false)) || !more {
+            self.lock.kick();
+        }
+        grown.map(|_| more)
+    }
+
+    /// In a replay beside the recording: whether what comes at `now` is not written yet.
+    #[inline]
+    pub fn must_wait(&self, now: Instant) -> bool {
+        if !self.following.load(Ordering::Acquire) {
+            return false;
+        }
         match &mut *self.session() {
-            Session::Play(player) => player.refresh(),
-            _ => Ok(false),
+            Session::Play(player) => {
+                let until = player.until();
+                player.next_event().is_none()
+                    && player.is_following()
+                    && (now.count, now.warp_ns) >= (until.count, until.warp_ns)
+            }
+            _ => false,
         }
     }
 
@@ -299,6 +333,29 @@ impl Replay {
         if let Session::Record(recorder) = &mut *self.session() {
             recorder.account(bytes);
             self.note_stop(recorder);
+        }
+    }
+
+    /// Ends the log here, for a reason that is not the recorder's own; the run goes on without it.
+    pub fn give_up(&self, reason: &str) {
+        if let Session::Record(recorder) = &mut *self.session() {
+            recorder.stop(reason.to_owned());
+            self.note_stop(recorder);
+        }
+    }
+
+    /// The snapshot that a replay of a flight recorder's ring has to begin with; none if the log has its beginning.
+    pub fn begins_with(&self) -> Option<String> {
+        match &*self.session() {
+            Session::Play(player) => player.starts_with().map(|(_, name)| name.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Passes over all that needs the snapshot which [`begins_with`](Self::begins_with) named: it is lost.
+    pub fn skip_snapshot(&self) {
+        if let Session::Play(player) = &mut *self.session() {
+            player.skip_snapshot();
         }
     }
 

@@ -6,11 +6,14 @@
 //! SDM vol. 3A, chapter 7.
 
 pub(crate) mod deliver;
+mod delivered;
 pub(crate) mod iret;
 mod long;
 mod protected;
 mod real;
 pub(crate) mod software;
+
+pub use delivered::Delivery;
 
 use crate::flags::bit;
 use crate::signals::request;
@@ -132,6 +135,7 @@ pub fn raise(cpu: &mut Vcpu, fault: Fault) {
 fn settle(cpu: &mut Vcpu, mut event: Event) {
     cpu.note_delivery();
     loop {
+        cpu.note_event(&event);
         if event.source == Source::Exception && event.vector == Vector::Pf as u8 {
             cpu.state.cr2 = cpu.state.fault_addr;
         }

@@ -162,6 +162,8 @@ pub struct Vcpu {
     pub(crate) cleaned: u64,
     /// The value of `icount` when an event was last delivered, and how many were since an instruction completed.
     pub(crate) delivered: (u64, u32),
+    /// What was delivered, if somebody wants to know.
+    pub(crate) deliveries_kept: Option<Vec<crate::interrupt::Delivery>>,
     pub(crate) blocks: Option<Box<BlockCache>>,
     /// For statistics.
     pub counts: MemoryCounts,
@@ -203,6 +205,7 @@ impl Vcpu {
             iterations: 0,
             cleaned: 0,
             delivered: (u64::MAX, 0),
+            deliveries_kept: None,
             blocks: None,
             counts: MemoryCounts::default(),
         });

@@ -54,6 +54,8 @@ pub struct Draft {
     pub rtc: RealTimeClock,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
+    pub rr_snapshot: Option<String>,
+    pub rr_strict: bool,
     pub accelerators: Accelerators,
     pub execution: ExecutionConfig,
     pub look: Look,
@@ -280,10 +282,8 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
             }
             "rrfile" => draft.rr_file = Some(value.to_owned()),
             "align" => align = switch(key, value)?,
-            "rrstrict" if !switch(key, value)? => {}
-            "rrsnapshot" | "rrstrict" => {
-                return Err(format!("{key}= is not supported in this version").into());
-            }
+            "rrsnapshot" => draft.rr_snapshot = Some(value.to_owned()),
+            "rrstrict" => draft.rr_strict = switch(key, value)?,
             _ => return Err(format!("'{key}' is no property of -icount").into()),
         }
     }
@@ -480,6 +480,8 @@ impl Draft {
             stay_after_shutdown: self.no_shutdown,
             snapshots: self.snapshots.unwrap_or_else(|| ".".into()),
             load_snapshot: self.load_snapshot,
+            log_snapshot: self.rr_snapshot,
+            strict_log: self.rr_strict,
             gdb: self.gdb,
             history: None,
             patience: Config::PATIENCE,

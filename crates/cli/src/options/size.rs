@@ -5,11 +5,11 @@ const MIB: u64 = 1 << 20;
 /// Most memory that a guest can have: 40 physical address bits less the hole below 4 GiB.
 pub const MAX_MEMORY: u64 = (1 << 40) - (1 << 30);
 
-/// Reads a size in bytes; a bare number counts MiB.
+/// Reads a number of bytes; a bare number counts MiB.
 ///
 /// # Errors
 /// What is wrong with it, in words.
-pub fn parse(text: &str) -> Result<u64, String> {
+pub fn bytes(text: &str) -> Result<u64, String> {
     let digits = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
@@ -30,7 +30,15 @@ pub fn parse(text: &str) -> Result<u64, String> {
             .ok()
             .map(|number| (number * unit as f64) as u64),
     };
-    let size = size.ok_or("not a memory size; write a number and K, M, G or T")?;
+    Ok(size.ok_or("not a memory size; write a number and K, M, G or T")?)
+}
+
+/// Reads the size of a PC's memory, in bytes; a bare number counts MiB.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn parse(text: &str) -> Result<u64, String> {
+    let size = bytes(text)?;
     if size < MIB {
         return Err("a PC has at least 1 MiB".into());
     }

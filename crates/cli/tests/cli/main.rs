@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod exit_status;
+mod flight;
 mod images;
 mod lists;
 mod looking;

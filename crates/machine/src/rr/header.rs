@@ -1,8 +1,11 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
+use super::Loaded;
 use crate::{Backend, BootFiles, Config, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
+use target_i386::CpuState;
+use target_i386::tsc::TSC_HZ;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
@@ -25,6 +28,8 @@ pub struct Recorded {
     pub ports: String,
     /// Instructions between digests.
     pub digest_every: u64,
+    /// The snapshot with which the recording began, instead of a reset.
+    pub loaded: Option<Loaded>,
 }
 
 impl Recorded {
@@ -37,6 +42,7 @@ impl Recorded {
             boards: [config.acpi, config.hpet],
             ports: ports(config),
             digest_every,
+            loaded: None,
         }
     }
 
@@ -109,12 +115,14 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
     }
     Facts {
         rtc_base_s,
+        random_seed: CpuState::default().entropy,
+        tsc_hz: TSC_HZ,
+        strict: config.strict_log,
         disks,
         shift: match config.time {
             Time::Counted(time, _) => time.shift().unwrap_or(0),
             Time::Host => 0,
         },
-        ..Facts::default()
     }
 }
 
@@ -135,6 +143,16 @@ pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
             "recorded with -icount shift={}, not {}",
             then.shift, now.shift
         ));
+    }
+    if then.tsc_hz != now.tsc_hz {
+        let (then, now) = (then.tsc_hz, now.tsc_hz);
+        return Err(format!("recorded with a TSC of {then} Hz, not {now}"));
+    }
+    if then.random_seed != now.random_seed {
+        return Err("recorded with another seed of the CPUs' random numbers".into());
+    }
+    if now.strict && !then.strict {
+        return Err("recorded without rrstrict=on: it does not have the interrupts and exceptions".into());
     }
     if then.disks.len() != now.disks.len() {
         return Err("recorded with another number of kernel and initrd files".into());
@@ -193,6 +211,25 @@ mod tests {
             same_facts(&facts, &other),
             Err("-kernel (embedded) has changed since the recording".into())
         );
+        for (change, reason) in [
+            (
+                (|facts| facts.tsc_hz /= 2) as fn(&mut Facts),
+                "recorded with a TSC of 500000000 Hz, not 1000000000",
+            ),
+            (
+                |facts| facts.random_seed = 0,
+                "recorded with another seed of the CPUs' random numbers",
+            ),
+            (|facts| facts.shift = 2, "recorded with -icount shift=2, not 0"),
+        ] {
+            let mut then = facts.clone();
+            change(&mut then);
+            assert_eq!(same_facts(&then, &facts), Err(reason.into()));
+        }
+        let mut strict = facts.clone();
+        strict.strict = true;
+        assert_eq!(same_facts(&strict, &facts), Ok(()), "the log says so itself");
+        assert!(same_facts(&facts, &strict).is_err());
         other.disks[0].name = "-kernel b".into();
         assert_eq!(
             same_facts(&facts, &other),

@@ -3,17 +3,24 @@
 //! A recording: backends -> `replay`'s queue -> the vCPU thread, at a boundary -> log and [`outside`] -> devices. A
 //! replay: log -> vCPU thread -> the same [`outside`] -> the same devices. ARCHITECTURE.md derives why that suffices.
 
+mod beginning;
 mod commands;
+mod ending;
 mod header;
 pub(crate) mod history;
 mod input;
 pub(crate) mod interruptions;
+pub(crate) mod log_care;
 mod outside;
 mod report;
+mod ring;
 pub(crate) mod search;
 pub(crate) mod travel;
+pub(crate) mod twin;
+pub(crate) mod verify;
 pub(crate) mod watchdog;
 
+pub(crate) use beginning::{BesideLog, Loaded};
 pub use header::{MACHINE_VERSION, Recorded, facts};
 pub use input::SerialInput;
 pub use outside::{Checked, Outsides, Verdict};
@@ -23,6 +30,8 @@ use crate::Config;
 use anyhow::{Result, anyhow};
 use replay::{Player, Recorder};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What a run has to do with a log.
 #[derive(Debug, Default)]
@@ -47,6 +56,11 @@ pub struct Recording {
     pub options: Vec<String>,
     /// Instructions between digests; 0 for none.
     pub digest_every: u64,
+    /// A flight recorder: `path` is a directory that keeps the last stretch, in about so many bytes of logs with a
+    /// snapshot for each of their four parts.
+    pub ring: Option<u64>,
+    /// A second machine replays what is recorded meanwhile.
+    pub verify: bool,
 }
 
 impl Recording {
@@ -60,13 +74,18 @@ impl Recording {
             max_bytes: None,
             options: Vec::new(),
             digest_every: Self::DIGEST_EVERY,
+            ring: None,
+            verify: false,
         }
     }
 
     /// Opens the recorder: the log's file exists from here on.
     pub(crate) fn open(&self, header: replay::Header) -> Result<Recorder> {
-        Recorder::file(&self.path, header, self.max_bytes)
-            .map_err(|error| anyhow!("record {}: {error}", self.path.display()))
+        match self.ring {
+            Some(bytes) => Recorder::ring(&self.path, header, bytes),
+            None => Recorder::file(&self.path, header, self.max_bytes),
+        }
+        .map_err(|error| anyhow!("record {}: {error}", self.path.display()))
     }
 }
 
@@ -76,6 +95,8 @@ pub struct Replaying {
     path: PathBuf,
     player: Player,
     recorded: Recorded,
+    /// The log is still written, until this is set.
+    following: Option<Arc<AtomicBool>>,
 }
 
 impl Replaying {
@@ -96,7 +117,15 @@ impl Replaying {
             path,
             player,
             recorded,
+            following: None,
         })
+    }
+
+    /// Of a log that is still written, until `done` is set.
+    pub(crate) fn beside(mut self, done: Arc<AtomicBool>) -> Self {
+        self.player.follow();
+        self.following = Some(done);
+        self
     }
 
     /// The options with which it was recorded.
@@ -123,6 +152,34 @@ impl Replaying {
     /// The date that the guest sees first.
     pub(crate) fn first_seconds(&self) -> i64 {
         self.player.header().facts.rtc_base_s
+    }
+
+    /// Whether it does not begin with the machine's first instruction.
+    pub(crate) fn begins_with_snapshot(&self) -> bool {
+        self.player.starts_with().is_some() || self.recorded.loaded.is_some()
+    }
+
+    /// Checks that a replay under `-loadvm name` begins with what the recording did. What was saved during that needs no
+    /// comparison: it holds its place in the log.
+    pub(crate) fn check_beginning(
+        &self,
+        name: Option<&str>,
+        open: impl Fn() -> Result<Option<Loaded>>,
+    ) -> Result<()> {
+        if self.player.starts_with().is_some() {
+            return Ok(());
+        }
+        let Some(loaded) = &self.recorded.loaded else {
+            return Ok(());
+        };
+        let what = match name {
+            None => format!("recorded with -loadvm {}", loaded.name),
+            Some(name) if name == loaded.name && open()?.as_ref() != Some(loaded) => {
+                format!("-loadvm {name} has changed since the recording")
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(anyhow!("replay {}: {what}", self.path.display()))
     }
 
     /// Instructions between digests, in the recording.

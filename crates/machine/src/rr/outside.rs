@@ -8,7 +8,7 @@ use crate::snapshot::{MemoryDigest, Past};
 use accel_tcg::Outside;
 use hw_i386::pc::Pc;
 use parking_lot::Mutex;
-use replay::{Control, Divergence, Ending, Event, Shutdown};
+use replay::{Control, Divergence, Ending, Event, Replay, Shutdown};
 use std::sync::Arc;
 use target_i386::Vcpu;
 
@@ -48,6 +48,7 @@ fn note(pair: &mut [Option<u64>; 2], count: u64) {
 pub struct Outsides {
     pc: Arc<Pc>,
     requests: Arc<Requests>,
+    replay: Arc<Replay>,
     /// By driver number; none where a port has no backend.
     serials: Vec<Option<Arc<SerialInput>>>,
     verdict: Mutex<Option<Verdict>>,
@@ -65,6 +66,7 @@ impl Outsides {
     pub fn new(
         pc: Arc<Pc>,
         requests: Arc<Requests>,
+        replay: Arc<Replay>,
         serials: Vec<Option<Arc<SerialInput>>>,
         past: Arc<Mutex<Past>>,
         digest_every: u64,
@@ -79,6 +81,7 @@ impl Outsides {
         Arc::new(Self {
             pc,
             requests,
+            replay,
             serials,
             past,
             memory: Mutex::new(memory),
@@ -131,6 +134,13 @@ impl Outsides {
         self.requests.end(status, Shutdown::None);
     }
 
+    /// A flight recorder that wants a snapshot gets it from the main loop, which may be asleep.
+    fn look_at_recorder(&self) {
+        if self.replay.wants_snapshot() {
+            self.requests.wake();
+        }
+    }
+
     /// What a person does, at an instant that the log has.
     pub fn control(&self, control: &Control) {
         match control {
@@ -152,6 +162,7 @@ impl Outsides {
 
 impl Outside for Outsides {
     fn apply(&self, event: Event, vcpus: &mut [&mut Vcpu]) {
+        self.look_at_recorder();
         match event {
             Event::Control(Control::RegisterWrite {
                 vcpu,
@@ -179,6 +190,7 @@ impl Outside for Outsides {
     }
 
     fn digest(&self, vcpus: &[&Vcpu]) -> Event {
+        self.look_at_recorder();
         let count: u64 = vcpus.iter().map(|vcpu| vcpu.icount).sum();
         note(&mut self.checks.lock().digests, count);
         let with_memory = (count / self.digest_every.max(1)).is_multiple_of(MEMORY_EVERY);

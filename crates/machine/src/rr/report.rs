@@ -42,10 +42,14 @@ pub fn describe(divergence: &Divergence, checked: Checked, registers: &str) -> S
     text
 }
 
-/// One line on a replay that came to the log's end at `now`.
-pub fn epilogue(ending: &Ending, now: Instant) -> String {
+/// One line on a replay that began with so many instructions complete and came to the log's end at `now`.
+pub fn epilogue(ending: &Ending, began_at: u64, now: Instant) -> String {
+    let what = match began_at {
+        0 => format!("{} instructions", now.count),
+        from => format!("instructions {from} to {}", now.count),
+    };
     match ending {
-        Ending::End => format!("replayed {} instructions: all as recorded", now.count),
-        other => format!("replayed {} instructions, all as recorded; {other}", now.count),
+        Ending::End => format!("replayed {what}: all as recorded"),
+        other => format!("replayed {what}, all as recorded; {other}"),
     }
 }

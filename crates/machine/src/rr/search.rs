@@ -12,9 +12,10 @@
 //! wrong; the trail's interval is all that can be known.
 
 use super::outside::MEMORY_EVERY;
+use super::twin::twin;
 use super::{Log, Replaying};
 use crate::symbols::Symbols;
-use crate::{Backend, Config, MemoryDigest, Moment, Stepper, StepperEnd, Time};
+use crate::{Config, MemoryDigest, Moment, Stepper, StepperEnd, Time};
 use accel_tcg::{Engine, Sleep};
 use anyhow::Result;
 use migration::Snapshot;
@@ -127,27 +128,13 @@ impl Search {
         let Time::Counted(time, _) = config.time else {
             return None;
         };
-        let quiet = |backend: &Backend| match backend {
-            Backend::Described(text) if text == "none" => Backend::Described("none".into()),
-            _ => Backend::Described("null".into()),
-        };
+        // A machine of its own begins at the first instruction.
+        if replaying.begins_with_snapshot() {
+            return None;
+        }
         let twin = Config {
-            memory: config.memory,
-            cpu: config.cpu.clone(),
-            layout: config.layout,
-            boot: config.boot.clone(),
-            serials: config.serials.iter().map(quiet).collect(),
-            debug_console: config.debug_console.clone().map(|mut console| {
-                console.backend = "null".into();
-                console
-            }),
-            debug_exit: config.debug_exit,
             time: Time::Counted(time, Sleep::Off),
-            execution: config.execution,
-            hpet: config.hpet,
-            acpi: config.acpi,
-            exit_on_reset: config.exit_on_reset,
-            ..Config::default()
+            ..twin(config)
         };
         Some(Self {
             config: twin,
@@ -162,22 +149,9 @@ impl Search {
         let mut execution = config.execution;
         execution.engine = engine;
         let twin = Config {
-            cpu: config.cpu.clone(),
-            boot: config.boot.clone(),
-            serials: config.serials.clone(),
-            debug_console: config.debug_console.clone(),
-            snapshots: config.snapshots.clone(),
             log: Log::Replay(Box::new(Replaying::open(&self.path)?)),
             execution,
-            name: None,
-            monitor: None,
-            gdb: None,
-            load_snapshot: None,
-            qmp: Vec::new(),
-            look: accel_tcg::Look::default(),
-            symbols: None,
-            report: None,
-            ..*config
+            ..twin(config)
         };
         Ok(Side {
             engine,

@@ -18,7 +18,8 @@
 
 use super::Verdict;
 use super::history::{EVERY, HeldEnd, History, Kept};
-use crate::running::{LogCare, Machine, RunState};
+use super::log_care::LogCare;
+use crate::running::{Machine, RunState};
 use gdb_server::{Motion, Stop, WatchKind};
 use replay::{Mode, Shutdown};
 use std::sync::Arc;
@@ -244,7 +245,12 @@ impl Machine {
         let nearest = history.not_after(target).cloned();
         let nearest = nearest.ok_or_else(|| {
             let first = history.first().unwrap_or_default();
-            format!("what is before instruction {first} is not known; begin the replay with --history MIB")
+            match self.began_at {
+                at if at == first => format!("the replay begins with instruction {first}"),
+                _ => format!(
+                    "what is before instruction {first} is not known; begin the replay with --history MIB"
+                ),
+            }
         })?;
         let now = self.count();
         // Of its own count, the machine may have seen more than the first place.
@@ -503,6 +509,11 @@ impl Machine {
         self.stop(period, RunState::Debug);
         self.halt = Some(Halt::Reached);
         if self.travelling {
+            return;
+        }
+        if self.replay.mode() == Mode::Record {
+            self.rotate(period);
+            self.start();
             return;
         }
         let count = self.count();

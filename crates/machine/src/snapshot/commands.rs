@@ -117,13 +117,15 @@ impl Machine {
         }
     }
 
-    fn held_still<R>(
+    /// Calls `work` with the machine, which stands still meanwhile, and what is kept of its memory.
+    pub(crate) fn held_still<R>(
         &mut self,
         period: &mut Period<'_>,
         work: impl FnOnce(&mut Whole<'_>, &mut Memory) -> R,
     ) -> R {
         let before = self.state;
         self.stop(period, before);
+        let position = self.replay.position();
         let cpus = Arc::clone(&self.cpus);
         let past = Arc::clone(&self.past);
         let Past { identity, memory } = &mut *past.lock();
@@ -131,6 +133,7 @@ impl Machine {
             pc: &self.pc,
             time: &self.time,
             identity,
+            position,
             cpus: &mut OnThreads { cpus: &cpus, period },
         };
         let result = work(&mut whole, memory);

@@ -9,6 +9,7 @@ use crate::virtual_time::ClockState;
 use accel_tcg::Schedule;
 use hw_core::{SavedState, StateError};
 use migration::{Section, SnapshotError};
+use replay::Position;
 use serde::{Serialize, de::DeserializeOwned};
 use target_i386::VcpuImage;
 
@@ -18,6 +19,8 @@ const TIMERS: &str = "timers";
 const CPU: &str = "cpu";
 const SCHEDULE: &str = "schedule";
 const DEVICE: &str = "device";
+/// The place in a log, of a run that has one.
+const LOG: &str = "log";
 
 /// Version of the clock's, the timers' and the schedule's sections.
 const VERSION: u16 = 2;
@@ -32,6 +35,7 @@ struct Decoded {
     cpus: Vec<VcpuImage>,
     schedule: Schedule,
     devices: Vec<(String, SavedState)>,
+    position: Option<Position>,
 }
 
 fn encode<T: Serialize>(name: &str, instance: usize, version: u16, state: &T) -> Section {
@@ -84,7 +88,9 @@ impl Decoded {
             };
             Some((prefix(section)?, state))
         };
+        let log = sections.iter().find(|section| section.name == LOG);
         Ok(Self {
+            position: log.map(|section| decode(section, VERSION)).transpose()?,
             clock: decode(find(CLOCK, 0)?, VERSION)?,
             timers: decode(find(TIMERS, 0)?, VERSION)?,
             cpus: (0..cpus).map(image).collect::<Result<_, _>>()?,
@@ -108,6 +114,9 @@ impl Whole<'_> {
             encode(SCHEDULE, 0, VERSION, &self.cpus.schedule()),
         ];
         sections.extend(cpus);
+        if let Some(position) = &self.position {
+            sections.push(encode(LOG, 0, VERSION, position));
+        }
         let devices = self.pc.save_devices().into_iter();
         sections.extend(devices.map(|(name, state)| section(&format!("{DEVICE} {name}"), 0, state)));
         sections
@@ -121,7 +130,9 @@ impl Whole<'_> {
         let count = self.cpus.count();
         let wanted = Decoded::new(sections, count)?;
         let before = self.sections();
+        let position = wanted.position;
         let Err(error) = self.become_of(wanted) else {
+            self.position = position;
             return Ok(());
         };
         match Decoded::new(&before, count).and_then(|before| self.become_of(before)) {

@@ -65,6 +65,7 @@ impl Stepper {
             time: &self.time,
             identity,
             cpus: &mut Held(&mut self.turns),
+            position: None,
         };
         work(&mut whole, memory)
     }

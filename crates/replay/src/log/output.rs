@@ -62,8 +62,10 @@ impl Ring {
             let name = entry?.file_name();
             match name.to_str().map(|name| (name, segment_number(name))) {
                 Some((_, Some(_))) => old.push(directory.join(&name)),
-                // The machine's snapshots lie beside the segments.
-                Some((name, None)) if name.starts_with("snapshot-") => {}
+                // The machine's snapshots lie beside the segments that need them; hidden, while they are written.
+                Some((name, None)) if name.trim_start_matches('.').starts_with("snapshot-") => {
+                    old.push(directory.join(name));
+                }
                 _ => return Err(LogError::ForeignFile(name.to_string_lossy().into_owned())),
             }
         }

@@ -3,6 +3,10 @@
 //! Property P1 of record and replay on a guest that answers: output, exit status and final digest are the same, on every
 //! engine, and what is left of a log that was cut replays as far as it goes.
 
+mod beginnings;
+mod flight;
+mod strict;
+
 use accel_tcg::{Engine, InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Digest, Log, Recording, Replaying, Time};
@@ -98,17 +102,29 @@ fn typist(socket: PathBuf, lines: &[&str], seed: u64) -> JoinHandle<String> {
 }
 
 /// Records the embedded guest while somebody types `lines`.
-fn record(place: &Place, mut config: Config, lines: &[&str], seed: u64) -> (Outcome, String) {
+fn record(place: &Place, config: Config, lines: &[&str], seed: u64) -> (Outcome, String) {
+    let recording = Recording {
+        digest_every: DIGESTS,
+        ..Recording::to(place.file("log"))
+    };
+    record_as(place, config, lines, seed, recording)
+}
+
+/// The same, in the way of `recording`.
+fn record_as(
+    place: &Place,
+    mut config: Config,
+    lines: &[&str],
+    seed: u64,
+    recording: Recording,
+) -> (Outcome, String) {
     let socket = place.file("serial");
     let typist = typist(socket.clone(), lines, seed);
     config.serials = vec![Backend::Described(format!(
         "unix:{},server=on,wait=on",
         socket.display()
     ))];
-    config.log = Log::Record(Recording {
-        digest_every: DIGESTS,
-        ..Recording::to(place.file("log"))
-    });
+    config.log = Log::Record(recording);
     let (status, digest) = machine::run_and_digest(config).expect("it records");
     let seen = typist.join().expect("nothing unexpected at the terminal");
     let outcome = Outcome {
