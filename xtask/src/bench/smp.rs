@@ -1,7 +1,7 @@
 //! `cargo xtask bench smp`: two virtual CPUs on threads of their own, in Reprise and in QEMU (`thread=multi`), and two CPUs
 //! of the host, alternately.
 //!
-//! In every round each of them runs all of [`WORKLOADS`]; one job alone and two at once come after each other, so that
+//! In every round each of them runs all of [`WORKLOADS`], [`LAPS`] times; one job alone and two at once come after each other, so that
 //! what else the host does falls on both. Scaling is what two CPUs do in the time of one (2 at best); it is compared with
 //! that of the host's own processes in the same round, the rest with QEMU's times. Data flows from boots
 //! ([`super::measure`]) into medians and a text, which is also written to `target/bench/smp.txt`.
@@ -26,6 +26,9 @@ const SCALING_FLOOR: f64 = 0.95;
 /// QEMU's time over ours must be more.
 const CONTENTION_FLOOR: f64 = 1.0;
 
+/// How often all of it is run in one boot: many short laps, so that the middle one says what a quiet moment is like.
+const LAPS: usize = 5;
+
 /// Work for one CPU alone, and for two at once.
 const ALONE: &str = "one-job";
 const AT_ONCE: &str = "two-jobs";
@@ -33,12 +36,12 @@ const AT_ONCE: &str = "two-jobs";
 /// What is run, in this order; what counts in pairs stands next to each other.
 #[rustfmt::skip]
 const WORKLOADS: &[Workload] = &[
-    row(ALONE,   6_000),
-    row(AT_ONCE, 6_000),
-    row("spin",  1_500_000),
-    row("add",   4_000_000),
-    row("mutex", 800_000),
-    row("futex", 10_000),
+    row(ALONE,   3_000),
+    row(AT_ONCE, 3_000),
+    row("spin",  500_000),
+    row("add",   1_500_000),
+    row("mutex", 250_000),
+    row("futex", 3_000),
 ];
 
 const fn row(name: &'static str, count: u64) -> Workload {
@@ -49,7 +52,7 @@ const fn row(name: &'static str, count: u64) -> Workload {
     }
 }
 
-/// One of those who take turns, and its seconds in each round.
+/// One of those who take turns, and its seconds in each lap of each round.
 struct Side<'a> {
     name: &'a str,
     emulator: Option<&'a Emulator>,
@@ -100,7 +103,8 @@ pub fn bench(workspace: &Path, options: &Options) -> Result<()> {
     );
 
     let lines = programs::lines(&workloads, options.scale);
-    let lines: Vec<&programs::Line<'_>> = lines.iter().collect();
+    let once: Vec<&programs::Line<'_>> = lines.iter().collect();
+    let lines = once.repeat(LAPS);
     for round in 1..=options.runs {
         for side in &mut sides {
             let command = match side.emulator {
@@ -136,25 +140,25 @@ impl<'a> Side<'a> {
 
     /// A round.
     fn enter(&mut self, workloads: &[&Workload], laps: &[Lap]) -> Result<()> {
-        let mut seconds = Vec::new();
+        let mut of_each = Vec::new();
         for workload in workloads {
-            let lap = laps
+            let laps = laps
                 .iter()
-                .find(|lap| lap.name == workload.name && lap.status == 0);
-            match (lap, self.emulator) {
-                (None, _) => bail!("{} failed in {}", workload.name, self.name),
-                // The host's clock is right for itself.
-                (
-                    Some(Lap {
-                        took: Some((wall, _)),
-                        ..
-                    }),
-                    None,
-                ) => seconds.push(*wall),
-                (Some(lap), _) => seconds.push(lap.seconds),
+                .filter(|lap| lap.name == workload.name && lap.status == 0);
+            let seconds: Vec<f64> = laps
+                .map(|lap| match (lap.took, self.emulator) {
+                    // The host's clock is right for itself.
+                    (Some((wall, _)), None) => wall,
+                    _ => lap.seconds,
+                })
+                .collect();
+            if seconds.len() != LAPS {
+                bail!("{} failed in {}", workload.name, self.name);
             }
+            of_each.push(seconds);
         }
-        self.seconds.push(seconds);
+        let lap = |n: usize| of_each.iter().map(|seconds| seconds[n]).collect();
+        self.seconds.extend((0..LAPS).map(lap));
         Ok(())
     }
 
@@ -162,7 +166,7 @@ impl<'a> Side<'a> {
         self.seconds.iter().map(|round| round[n]).collect()
     }
 
-    /// Of two columns, round by round.
+    /// Of two columns, lap by lap.
     fn ratios(&self, n: usize, other: &Self, m: usize) -> Vec<f64> {
         let rounds = self.seconds.iter().zip(&other.seconds);
         rounds.map(|(own, others)| own[n] / others[m]).collect()
@@ -177,7 +181,7 @@ fn verdict(value: f64, floor: f64) -> &'static str {
     if value >= floor { "" } else { "  BELOW" }
 }
 
-/// Medians with their spread, and what they are compared by: always ratios within a round.
+/// Medians with their spread, and what they are compared by: always ratios of laps of one round.
 fn table(workloads: &[&Workload], sides: &[Side<'_>]) -> String {
     let [host, ours, theirs @ ..] = sides else {
         return String::new();
