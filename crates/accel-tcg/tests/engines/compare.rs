@@ -126,6 +126,7 @@ fn sides(program: &Program, subject: Subject) -> [Side; 2] {
             engine,
             code_size,
             regions,
+            ..ExecutionConfig::default()
         },
     ]
     .map(|config| Side::new(program.kind, config, &program.low, &program.state))
