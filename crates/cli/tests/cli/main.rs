@@ -18,3 +18,4 @@ mod pty;
 mod replay_log;
 mod snapshots;
 mod terminal;
+mod travel;
