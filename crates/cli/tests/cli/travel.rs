@@ -30,7 +30,7 @@ fn until(stream: &mut UnixStream, end: &str) -> String {
 }
 
 /// A recording of the embedded guest, to which somebody types `lines`; and how many instructions it has.
-fn record(name: &str, lines: &[&str]) -> (String, u64) {
+fn record(name: &str, cpus: &str, lines: &[&str]) -> (String, u64) {
     let (log, serial) = (scratch(&format!("{name}.log")), scratch(&format!("{name}-typed")));
     let _ = std::fs::remove_file(&serial);
     let device = format!("unix:{},server=on,wait=on", serial.display());
@@ -41,6 +41,8 @@ fn record(name: &str, lines: &[&str]) -> (String, u64) {
         "-nodefaults",
         "-m",
         "32",
+        "-smp",
+        cpus,
         "-serial",
         &device,
     ];
@@ -139,7 +141,7 @@ impl Debugger {
 
 #[test]
 fn a_program_goes_through_a_replay() {
-    let (log, length) = record("travel-qmp", &["cpu", "echo some words", "poweroff"]);
+    let (log, length) = record("travel-qmp", "1", &["cpu", "echo some words", "poweroff"]);
     let (running, places) = replay(&log, "travel-qmp", &["-qmp"], &["-serial", "null"]);
     let mut client = Client::connect(&places[0]);
     let command = |client: &mut Client, name: &str, icount: u64| {
@@ -188,7 +190,7 @@ fn a_program_goes_through_a_replay() {
 
 #[test]
 fn a_person_goes_through_a_replay() {
-    let (log, length) = record("travel-hmp", &["cpu", "echo some words", "poweroff"]);
+    let (log, length) = record("travel-hmp", "1", &["cpu", "echo some words", "poweroff"]);
     let (running, places) = replay(&log, "travel-hmp", &["-monitor"], &["-serial", "null"]);
     let mut client = monitor::Client::connect(&places[0]);
     let at = |count: u64| format!("replaying: instruction {count}\n");
@@ -229,7 +231,7 @@ fn a_person_goes_through_a_replay() {
 /// In the middle of a replay, by everybody who can: what is typed from then on is what happens, to the guest's power-off.
 #[test]
 fn going_live() {
-    let (log, length) = record("travel-live", &["cpu", "echo recorded words", "poweroff"]);
+    let (log, length) = record("travel-live", "1", &["cpu", "echo recorded words", "poweroff"]);
     for (n, by) in ["-monitor", "-qmp", "-gdb"].into_iter().enumerate() {
         for (m, at) in [length / 2, length / 9, length - length / 50]
             .into_iter()
@@ -398,6 +400,47 @@ fn a_debugger_ends_its_journeys() {
     assert_eq!(debugger.ask(&format!("z0,{rip:x},1")), "OK");
     assert!(debugger.ask("bc").contains("replaylog:begin"));
     assert_eq!(at(&mut debugger), 0);
+    debugger.send("k", b"");
+    assert_eq!(finish(running, &["replay"]).status, Some(0));
+}
+
+/// Orders to some CPUs only: obeyed by a machine that lives, and by a replay as far as its recording allows.
+#[test]
+fn a_debugger_holds_cpus() {
+    let socket = scratch("travel-hold-gdb");
+    let _ = std::fs::remove_file(&socket);
+    for time in [&["-icount", "shift=3"][..], &[]] {
+        let device = unix(&socket);
+        let mut args = vec!["-nodefaults", "-m", "32", "-smp", "2", "-S", "-gdb", &device];
+        args.extend(time);
+        let running = start(&args);
+        let mut debugger = Debugger(connect(&socket));
+        debugger.ask("qSupported:multiprocess+");
+        let registers = |debugger: &mut Debugger| {
+            debugger.ask("Hgp1.1");
+            debugger.ask("g")
+        };
+        // The second has nothing to do.
+        for (order, moves) in [("vCont;c:p1.2", false), ("vCont;c:p1.1", true)] {
+            let before = registers(&mut debugger);
+            debugger.send(order, b"");
+            std::thread::sleep(Duration::from_millis(300));
+            debugger.0.write_all(b"\x03").expect("it listens");
+            assert!(debugger.answer().starts_with("T02"));
+            assert_eq!(registers(&mut debugger) != before, moves, "{order} {time:?}");
+        }
+        debugger.send("k", b"");
+        assert_eq!(finish(running, &args).status, Some(0));
+    }
+    let (log, _) = record("travel-hold", "2", &["poweroff"]);
+    let (running, places) = replay(&log, "travel-hold", &["-gdb"], &["-serial", "null"]);
+    let mut debugger = Debugger(connect(&places[0]));
+    debugger.ask("qSupported:multiprocess+");
+    debugger.send("vCont;c:p1.1", b"");
+    assert!(debugger.answer().starts_with('O'), "the reason");
+    assert!(debugger.answer().starts_with("T02"));
+    assert!(debugger.ask("vCont;s:p1.1").starts_with("T05"));
+    assert!(debugger.ask("vCont;c").contains("replaylog:end"));
     debugger.send("k", b"");
     assert_eq!(finish(running, &["replay"]).status, Some(0));
 }
