@@ -209,7 +209,10 @@ fn what_ends_a_long_command() {
         ("", false),
         (r#"{"execute":"stop"}"#, true),
         (r#"{"execute":"query-name"}{"id":1,"execute":"quit"}"#, true),
-        (r#"{"execute":"query-name","arguments":{"execute":"stop"}}"#, false),
+        (
+            r#"{"execute":"query-name","arguments":{"execute":"stop"}}"#,
+            false,
+        ),
         (r#"{"execute":"stop""#, false),
         ("[\"stop\"]\n{\"execute\":\"stop\"}", true),
         (r#"{"execute":7}"#, false),
