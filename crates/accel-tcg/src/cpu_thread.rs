@@ -16,7 +16,7 @@ use crate::timeline::{Idle, Journal, Standing, Timeline};
 use parking_lot::Mutex;
 use replay::Instant;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use target_i386::{CpuSignals, Others, StopReason, Vcpu};
 use util_mainloop::Exclusive;
@@ -92,6 +92,8 @@ struct Shared {
     /// As of the last piece of work of each CPU.
     reports: Mutex<Vec<Report>>,
     signals: Vec<Arc<CpuSignals>>,
+    /// Which CPUs stay where they are while others run.
+    held: Arc<[AtomicBool]>,
     /// Those that execute, if not in turns.
     group: Option<Arc<Exclusive>>,
     /// Whose turn it is, if they take turns.
@@ -157,6 +159,7 @@ impl Cpus {
         );
         let group = multi.then(|| Arc::new(Exclusive::new()));
         let signals: Vec<_> = seats.iter().map(|seat| Arc::clone(&seat.vcpu.signals)).collect();
+        let held: Arc<[AtomicBool]> = seats.iter().map(|_| AtomicBool::new(false)).collect();
         let report = |seat: &Seat| seat.execution.report(&seat.vcpu);
         let reports = seats.iter().map(report).collect();
         let rounds: Vec<(String, Round)> = match &group {
@@ -182,6 +185,7 @@ impl Cpus {
             moved: Mutex::default(),
             reports: Mutex::new(reports),
             signals,
+            held,
             group,
             current: AtomicUsize::new(0),
             stop_at: AtomicU64::new(u64::MAX),
@@ -220,7 +224,9 @@ impl Cpus {
             shared: Arc::clone(&shared),
             threads: Mutex::default(),
         };
-        for (n, (name, round)) in rounds.into_iter().enumerate() {
+        for (n, (name, mut round)) in rounds.into_iter().enumerate() {
+            // On a thread for each, the thread's number is the CPU's; in turns, there is one thread.
+            round.obey(&shared.held, n);
             let runner = Runner {
                 shared: Arc::clone(&shared),
                 number: n,
@@ -262,6 +268,14 @@ impl Cpus {
     /// Lets the CPUs execute.
     pub fn resume(&self) {
         self.shared.crew.resume();
+    }
+
+    /// Holds these of the stopped CPUs where they are while the others run, until the next call. In a recording or replay
+    /// the log says who runs: nobody is held there.
+    pub fn hold(&self, cpus: &[usize]) {
+        for (n, held) in self.shared.held.iter().enumerate() {
+            held.store(cpus.contains(&n), Ordering::Release);
+        }
     }
 
     /// Has the stopped CPUs stop again when so many instructions are completed by all, before anything else of that

@@ -9,6 +9,7 @@
 use crate::engine::Execution;
 use crate::stats::Report;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use target_i386::flags::bit;
 use target_i386::interrupt::Delivery;
 use target_i386::signals::request;
@@ -47,6 +48,9 @@ pub(crate) struct Round {
     slice: u64,
     /// `current` and `left` before the last choice.
     before: (usize, u64),
+    /// By the machine's numbers, which CPUs a debugger holds where they are; those here begin at `first`.
+    held: Arc<[AtomicBool]>,
+    first: usize,
     /// Those who execute at the same time, on other threads.
     group: Option<Arc<Exclusive>>,
 }
@@ -81,6 +85,8 @@ impl Round {
             current: seats.len() - 1,
             left: 0,
             before: (0, 0),
+            held: seats.iter().map(|_| AtomicBool::new(false)).collect(),
+            first: 0,
             group: None,
             slice: if several { SLICE } else { u64::MAX },
             seats,
@@ -92,6 +98,16 @@ impl Round {
         let mut round = Self::new(vec![seat]);
         round.group = Some(group);
         round
+    }
+
+    /// Where somebody says which CPUs are held; `first` is the number of the first one here.
+    pub fn obey(&mut self, held: &Arc<[AtomicBool]>, first: usize) {
+        (self.held, self.first) = (Arc::clone(held), first);
+    }
+
+    /// Whether a CPU has something to execute, and may.
+    fn can_run(&self, n: usize) -> bool {
+        can_wake(self.vcpu(n)) && !self.held[self.first + n].load(Ordering::Acquire)
     }
 
     /// The vCPUs, in their order.
@@ -167,7 +183,7 @@ impl Round {
 
     /// Whether no vCPU can run.
     pub fn is_idle(&self) -> bool {
-        !self.vcpus().any(can_wake)
+        !(0..self.seats.len()).any(|n| self.can_run(n))
     }
 
     /// What comes next: a turn that ends with its slice or after `limit` instructions, whatever is first.
@@ -182,12 +198,12 @@ impl Round {
     /// Decides whose turn it is; false if nobody can run.
     fn choose(&mut self) -> bool {
         self.before = (self.current, self.left);
-        if self.left > 0 && can_wake(self.vcpu(self.current)) {
+        if self.left > 0 && self.can_run(self.current) {
             return true;
         }
         let seats = self.seats.len();
         let after = (1..=seats).map(|n| (self.current + n) % seats);
-        match after.into_iter().find(|&n| can_wake(self.vcpu(n))) {
+        match after.into_iter().find(|&n| self.can_run(n)) {
             Some(next) => {
                 self.current = next;
                 self.left = self.slice;

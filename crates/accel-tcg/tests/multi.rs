@@ -67,6 +67,10 @@ struct Machine {
 impl Machine {
     /// A CPU for each program, all at one; RBX and R12 are 1 where `from_one` says.
     fn new(engine: Engine, programs: &[Vec<u8>], from_one: bool) -> Self {
+        Self::on(Threads::Multi, engine, programs, from_one)
+    }
+
+    fn on(threads: Threads, engine: Engine, programs: &[Vec<u8>], from_one: bool) -> Self {
         let mut bench = TestBench::new(Mode::Long);
         // mov eax, 0; ret
         bench.put(0x1400, &[0xb8, 0, 0, 0, 0, 0xc3]);
@@ -107,13 +111,7 @@ impl Machine {
         let seats = vcpus.into_iter().zip(executions);
         let seats = seats.map(|(vcpu, execution)| Seat { vcpu, execution }).collect();
         let lock = Arc::new(BigLock::new());
-        let cpus = Cpus::spawn(
-            seats,
-            Threads::Multi,
-            Arc::clone(&lock),
-            TimeBase::Host,
-            Arc::new(Quiet),
-        );
+        let cpus = Cpus::spawn(seats, threads, Arc::clone(&lock), TimeBase::Host, Arc::new(Quiet));
         Self {
             cpus: cpus.expect("threads"),
             lock,
@@ -207,4 +205,38 @@ fn work_alone() {
     assert_eq!(seen.load(Ordering::Relaxed), 30);
     machine.cpus.pause(&mut big);
     assert!(machine.cpus.is_paused() && !machine.cpus.is_finished());
+}
+
+/// A CPU that is held stays where it is while the others run, in turns and on threads of their own.
+#[test]
+fn held_cpus_stay() {
+    for threads in [Threads::Single, Threads::Multi] {
+        // jmp $
+        let programs = [vec![0xeb, 0xfe], vec![0xeb, 0xfe], vec![0xeb, 0xfe]];
+        let machine = Machine::on(threads, Engine::default(), &programs, false);
+        let counts = || {
+            let mut big = machine.lock.lock();
+            machine.cpus.pause(&mut big);
+            let count = |n| machine.cpus.run_on_cpu(&mut big, n, |cpu| cpu.icount);
+            [0, 1, 2].map(count)
+        };
+        for held in [&[0][..], &[1, 2], &[], &[0, 1, 2], &[2]] {
+            let before = counts();
+            machine.cpus.hold(held);
+            machine.cpus.resume();
+            for _ in 0..60_000 {
+                std::thread::sleep(Duration::from_millis(1));
+                let mut big = machine.lock.lock();
+                let mut count = |n: usize| machine.cpus.run_on_cpu(&mut big, n, |cpu| cpu.icount);
+                if (0..3).all(|n| held.contains(&n) || count(n) > before[n]) {
+                    break;
+                }
+            }
+            let after = counts();
+            for n in 0..3 {
+                let stayed = after[n] == before[n];
+                assert_eq!(stayed, held.contains(&n), "{threads:?}: CPU {n} of {held:?} held");
+            }
+        }
+    }
 }

@@ -204,8 +204,8 @@ impl<D: Debuggee> Session<D> {
         });
     }
 
-    /// The answer to [`Order::Monitor`].
-    pub fn answer(&mut self, text: &str) {
+    /// Text for the person at the debugger, while it waits for the machine.
+    pub fn say(&mut self, text: &str) {
         // In pieces that gdb has room for.
         for piece in text.as_bytes().chunks(PACKET / 4) {
             let mut body = vec![b'O'];
@@ -214,6 +214,11 @@ impl<D: Debuggee> Session<D> {
             }
             self.output.extend(enclose(&body));
         }
+    }
+
+    /// The answer to [`Order::Monitor`].
+    pub fn answer(&mut self, text: &str) {
+        self.say(text);
         self.output.extend(enclose(b"OK"));
     }
 

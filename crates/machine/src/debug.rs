@@ -22,10 +22,13 @@ use crate::running::{Machine, RunState};
 use crate::target::MonitorTarget;
 use gdb_server::{Motion, Order, Session, Stop};
 use monitor::Monitor;
-use replay::Shutdown;
+use replay::{Mode, Shutdown};
 use std::sync::Arc;
 use util_mainloop::lock::Held;
 use util_mainloop::{MainLoop, Period};
+
+/// Why `set scheduler-locking on` is not obeyed.
+const ITS_TURN: &str = "the recording says whose turn it is: no CPU can be held (set scheduler-locking off, or monitor replay_live)\n";
 
 /// A debugger's connection to the machine.
 pub struct GdbServer {
@@ -90,6 +93,7 @@ impl Machine {
                 // The machine stays as it is: another debugger may come.
                 News::Closed => {
                     self.debugging = false;
+                    self.cpus.hold(&[]);
                     period.unlocked(&mut || server.session.end());
                 }
                 News::Bytes(bytes) => {
@@ -113,6 +117,13 @@ impl Machine {
         order: Order,
     ) {
         match order {
+            // A step among CPUs that wait is how gdb leaves a breakpoint: the log's order makes it.
+            Order::Resume(Motion::Forward { steps, held })
+                if steps.is_empty() && !held.is_empty() && self.replay.mode() != Mode::None =>
+            {
+                server.session.say(ITS_TURN);
+                server.session.stopped(Stop::Interrupted { cpu: 0 });
+            }
             Order::Resume(Motion::Forward { steps, held }) => {
                 for n in 0..self.cpus.count() {
                     let steps = steps.contains(&n);
@@ -123,8 +134,9 @@ impl Machine {
                         }
                     });
                 }
-                // CPUs that take turns cannot be held alone: the others wait for them with locks in their hands.
-                let _ = held;
+                if self.replay.mode() == Mode::None {
+                    self.cpus.hold(&held);
+                }
                 if self.is_at_end() {
                     server.session.stopped(Stop::End { cpu: 0 });
                 } else if self.state == RunState::Shutdown {
@@ -145,6 +157,7 @@ impl Machine {
             }
             Order::Resume(_) => server.session.stopped(Stop::Begin { cpu: 0 }),
             Order::Interrupt => {
+                self.cpus.hold(&[]);
                 if self.state == RunState::Running {
                     self.stop(period, RunState::Debug);
                 }
@@ -162,6 +175,7 @@ impl Machine {
                 server.session.answer(&text);
             }
             Order::Detach => {
+                self.cpus.hold(&[]);
                 self.debugging = false;
                 if self.let_end() {
                     // What was held comes.
@@ -188,6 +202,7 @@ impl Machine {
         if !waits || self.state == RunState::Running {
             return;
         }
+        self.cpus.hold(&[]);
         self.debugger_stopped(match self.halt {
             Some(Halt::Debug(cpu, stop, _)) => as_told(cpu, stop),
             Some(Halt::End) => Stop::End { cpu: 0 },

@@ -228,7 +228,7 @@ impl qmp::Machine for MonitorTarget<'_, '_> {
                 Mode::Play => ReplayMode::Play,
             },
             filename: None,
-            icount: self.machine.cpus.instant().count,
+            icount: self.machine.count(),
         }
     }
 

@@ -166,7 +166,12 @@ impl Machine {
         }
         let mut log = LogCare::new(self);
         let (status, cause) = loop {
-            main_loop.run_once(&mut period, log.timeout())?;
+            // What arrived on the way through a replay rings no bell any more.
+            let waits = self.gdb.as_ref().is_some_and(GdbServer::has_news)
+                || self.qmp.iter().any(QmpServer::has_news)
+                || monitors.iter().any(MonitorConsole::has_news);
+            let timeout = if waits { Timeout::from_ns(0) } else { log.timeout() };
+            main_loop.run_once(&mut period, timeout)?;
             if self.cpus.is_finished() {
                 anyhow::bail!("a CPU thread ended unexpectedly");
             }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Each program is killed after so many seconds.
-const LIMIT: &str = "300";
+/// Each program is killed after so many seconds; the long recording takes minutes each way.
+const LIMIT: &str = "900";
 
 /// `program`, which is killed if it takes too long, and reads nothing.
 pub fn limited(program: &Path) -> Command {

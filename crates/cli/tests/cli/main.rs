@@ -19,3 +19,4 @@ mod pty;
 mod replay_log;
 mod snapshots;
 mod terminal;
+mod travel;

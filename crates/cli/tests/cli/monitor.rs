@@ -47,6 +47,21 @@ impl Client {
         text
     }
 
+    pub fn send(&mut self, keys: &[u8]) {
+        self.0.write_all(keys).expect("the monitor listens");
+    }
+
+    /// Everything up to `end`.
+    pub fn until(&mut self, end: &str) -> String {
+        let (mut text, mut byte) = (String::new(), [0]);
+        while !text.ends_with(end) {
+            let got = self.0.read(&mut byte).expect("the monitor answers in time");
+            assert_ne!(got, 0, "the monitor hung up after {text:?}");
+            text.push(char::from(byte[0]));
+        }
+        text
+    }
+
     /// The answer to one command, without its echo.
     pub fn ask(&mut self, line: &str) -> String {
         self.0

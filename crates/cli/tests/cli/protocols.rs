@@ -6,7 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn connect(path: &Path) -> UnixStream {
+/// Connects as soon as there is somebody.
+pub fn connect(path: &Path) -> UnixStream {
     let start = Instant::now();
     loop {
         match UnixStream::connect(path) {
@@ -26,34 +27,36 @@ fn connect(path: &Path) -> UnixStream {
 }
 
 /// A QMP client that has negotiated.
-struct Client(BufReader<UnixStream>);
+pub struct Client(BufReader<UnixStream>);
 
 impl Client {
-    fn connect(path: &Path) -> Self {
+    pub fn connect(path: &Path) -> Self {
         let mut client = Self(BufReader::new(connect(path)));
         assert!(client.line().starts_with(r#"{"QMP":{"capabilities":["oob"]"#));
         assert_eq!(client.ask("qmp_capabilities"), r#"{"return":{}}"#);
         client
     }
 
-    fn line(&mut self) -> String {
+    /// The next message.
+    pub fn line(&mut self) -> String {
         let mut line = String::new();
         let read = self.0.read_line(&mut line).expect("an answer in time");
         assert_ne!(read, 0, "it hung up");
         line.trim_end().to_owned()
     }
 
-    fn ask(&mut self, command: &str) -> String {
+    /// The answer to a command.
+    pub fn ask(&mut self, command: &str) -> String {
         self.send(&format!(r#"{{"execute":"{command}"}}"#));
         self.line()
     }
 
-    fn send(&mut self, text: &str) {
+    pub fn send(&mut self, text: &str) {
         self.0.get_mut().write_all(text.as_bytes()).expect("it listens");
     }
 
     /// The next event of that name; other messages are passed over.
-    fn event(&mut self, name: &str) {
+    pub fn event(&mut self, name: &str) {
         let wanted = format!(r#""event":"{name}""#);
         while !self.line().contains(&wanted) {}
     }

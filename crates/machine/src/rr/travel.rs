@@ -387,6 +387,10 @@ impl Machine {
         let interrupted = Stop::Interrupted { cpu: 0 };
         // Behind it everything was searched; at first that is nothing.
         let mut searched: Option<Kept> = None;
+        let (stops, watches) = self.on_cpu(trip.period, 0, |vcpu| vcpu.debugger.points());
+        if stops.is_empty() && watches.is_empty() {
+            end = 0;
+        }
         while let Some(start) = self.before_end(end) {
             self.go_to(trip.period, &start)?;
             let Some(hit) = self.scan(trip, end, here)? else {

@@ -212,3 +212,21 @@ proptest! {
         prop_assert!(answer.contains(r#""id":"last""#));
     }
 }
+
+#[test]
+fn what_ends_a_long_command() {
+    for (bytes, ends) in [
+        ("", false),
+        (r#"{"execute":"stop"}"#, true),
+        (r#"{"execute":"query-name"}{"id":1,"execute":"quit"}"#, true),
+        (
+            r#"{"execute":"query-name","arguments":{"execute":"stop"}}"#,
+            false,
+        ),
+        (r#"{"execute":"stop""#, false),
+        ("[\"stop\"]\n{\"execute\":\"stop\"}", true),
+        (r#"{"execute":7}"#, false),
+    ] {
+        assert_eq!(crate::wants_end(bytes.as_bytes()), ends, "{bytes}");
+    }
+}
