@@ -126,6 +126,7 @@ fn sides(program: &Program, subject: Subject) -> [Side; 2] {
             engine,
             code_size,
             regions,
+            fault: None,
         },
     ]
     .map(|config| Side::new(program.kind, config, &program.low, &program.state))
