@@ -46,6 +46,7 @@ fn measure(engine: Engine, code: &[u8], per_iteration: u64) -> [f64; 2] {
             wait: true,
             ..RegionConfig::default()
         },
+        fault: None,
     };
     let mut execution = Execution::new(&bench.cpu, config);
     execution.run(&mut bench.cpu, 20_000_000);

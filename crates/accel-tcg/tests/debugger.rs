@@ -52,6 +52,7 @@ impl World {
                 wait: true,
                 straight: false,
             },
+            fault: None,
         };
         let execution = Execution::new(&bench.cpu, config);
         assert_eq!(execution.fallback(), None);

@@ -17,6 +17,7 @@ fn run(bench: &TestBench, engine: Engine) -> Run {
             wait: true,
             straight: true,
         },
+        fault: None,
     };
     let mut execution = Execution::new(&bench.cpu, config);
     assert_eq!(execution.fallback(), None);

@@ -324,13 +324,14 @@ impl Stepper {
             }
         };
         lines("registers", &self.registers(), &other.registers());
-        for ((name, a), (_, b)) in self.devices().iter().zip(other.devices()) {
-            lines(name, &format!("{a:016x}"), &format!("{b:016x}"));
-        }
+        // What registers do not show.
         let (s, t) = (self.state(), other.state());
-        if s != t {
+        if s != t && self.registers() == other.registers() {
             let (s, t) = (format!("{s:x?}"), format!("{t:x?}"));
             lines("state", &s.replace(", ", "\n"), &t.replace(", ", "\n"));
+        }
+        for ((name, a), (_, b)) in self.devices().iter().zip(other.devices()) {
+            lines(name, &format!("{a:016x}"), &format!("{b:016x}"));
         }
         if let Some((at, x, y)) = self.memory_difference(other) {
             lines(

@@ -120,7 +120,6 @@ fn a_fault_of_an_engine_is_found_to_the_instruction() {
             " <guest",
             "registers, baseline",
             "registers, interp",
-            "the last events",
         ] {
             assert!(report.contains(words), "no '{words}' in:\n{report}");
         }

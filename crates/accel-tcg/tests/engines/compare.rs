@@ -126,7 +126,7 @@ fn sides(program: &Program, subject: Subject) -> [Side; 2] {
             engine,
             code_size,
             regions,
-            ..ExecutionConfig::default()
+            fault: None,
         },
     ]
     .map(|config| Side::new(program.kind, config, &program.low, &program.state))

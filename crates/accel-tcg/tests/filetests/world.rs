@@ -201,6 +201,7 @@ pub fn run_regions(program: &Program) -> Result<Entered, String> {
                 wait: true,
                 ..RegionConfig::default()
             },
+            fault: None,
         };
         let mut execution = Execution::new(&bench.cpu, config);
         execution.run(&mut bench.cpu, budget);

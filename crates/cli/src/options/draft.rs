@@ -490,6 +490,7 @@ impl Draft {
             qmp: self.qmp,
             start_stopped: self.start_stopped,
             signals: true,
+            ..Config::default()
         };
         Ok((config, self.log))
     }
