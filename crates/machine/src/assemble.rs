@@ -16,7 +16,7 @@ use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
@@ -24,13 +24,12 @@ use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
 use parking_lot::Mutex;
-use replay::{Header, Mode, Replay};
+use replay::{Blocked, Blocker, Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
-use util_mainloop::clock::{ClockSource, WallClock};
 use util_mainloop::timer::Timer;
 use util_mainloop::{BigLock, FdToken, MainLoop};
 
@@ -50,9 +49,6 @@ pub struct Assembled {
     _inputs: Vec<Option<Arc<SerialInput>>>,
     _silence: Option<Timer>,
 }
-
-/// 2026-01-01 00:00:00 UTC: what the RTC shows at the start under counted time, so that every run is the same.
-const COUNTED_EPOCH: i64 = 1_767_225_600;
 
 impl MachineRequests for Requests {
     fn reset(&self) {
@@ -107,6 +103,8 @@ pub struct Remaining {
     pub history_bytes: u64,
     pub keeps_history: bool,
     pub automatic_history: bool,
+    /// Its real-time clock, for a snapshot's identity.
+    pub rtc: String,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
 }
@@ -118,7 +116,7 @@ pub struct Remaining {
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
     let requests = parts.requests;
-    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
+    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time, &parts.config.rtc);
     let past = Arc::new(Mutex::new(past));
     let mut vcpus = parts.vcpus;
     if parts.replay.is_strict() {
@@ -249,9 +247,10 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             .get(n)
             .is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"))
     };
-    let rtc_seconds = match config.time {
-        Time::Host => WallClock.now_ns() / 1_000_000_000,
-        Time::Counted(..) => COUNTED_EPOCH,
+    let rtc = config.rtc;
+    let rtc_seconds = match &config.log {
+        Log::Replay(replaying) => replaying.first_seconds(),
+        Log::None | Log::Record(_) => rtc.first_seconds(config.time),
     };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
@@ -272,7 +271,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             .collect(),
         hpet: config.hpet,
         acpi: config.acpi,
-        rtc_seconds,
+        rtc: rtc.device(config.time, rtc_seconds),
+        rtc_clock: rtc.clock(config.time, &time),
         requests: Arc::clone(&requests) as _,
     })
     .map_err(|error| match error {
@@ -369,6 +369,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             history_bytes: config.history.unwrap_or(Config::HISTORY),
             keeps_history: config.history.is_some() || gdb.is_some(),
             automatic_history: config.history.is_some(),
+            rtc: rtc.describe(config.time),
             wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
@@ -407,22 +408,23 @@ enum Prepared {
 
 impl Prepared {
     /// # Errors
-    /// `replay LOG: reason`: this machine is not the one of the log; or time is not counted.
+    /// `replay LOG: reason`: this machine is not the one of the log; or what keeps it from being recorded, all of it.
     fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
         let log = std::mem::take(&mut config.log);
         if matches!(log, Log::None) && config.log_snapshot.is_some() {
-            bail!("-icount rrsnapshot=: there is no log (rr=record or rr=replay)");
+            anyhow::bail!("-icount rrsnapshot=: there is no log (rr=record or rr=replay)");
         }
         if matches!(log, Log::None) && config.strict_log {
-            bail!("-icount rrstrict=on: there is no log (rr=record or rr=replay)");
+            anyhow::bail!("-icount rrstrict=on: there is no log (rr=record or rr=replay)");
         }
-        if !matches!(log, Log::None) {
-            if matches!(config.time, Time::Host) {
-                bail!("record and replay need counted time: -icount shift=N");
-            }
-            if config.stay_after_shutdown {
-                bail!("-no-shutdown: a recording ends when the guest switches itself off");
-            }
+        let mode = match &log {
+            Log::None => Mode::None,
+            Log::Record(_) => Mode::Record,
+            Log::Replay(_) => Mode::Play,
+        };
+        let blockers = blockers(config);
+        if mode != Mode::None && !blockers.is_empty() {
+            return Err(Blocked { mode, blockers }.into());
         }
         Ok(match log {
             Log::None => Self::None,
@@ -439,7 +441,7 @@ impl Prepared {
                 if config.log_snapshot.is_none() {
                     replaying.check_beginning(config.load_snapshot.as_deref(), || loaded(config))?;
                 }
-                replaying.check(&machine, &facts(config, boot, rtc_seconds))?;
+                replaying.check(config, &machine, &facts(config, boot, rtc_seconds))?;
                 Self::Replay(replaying)
             }
         })
@@ -468,6 +470,30 @@ fn loaded(config: &Config) -> Result<Option<Loaded>> {
         Loaded::open(&Store::new(&config.snapshots), name).with_context(|| format!("-loadvm {name}"))
     };
     config.load_snapshot.as_ref().map(open).transpose()
+}
+
+/// What keeps a machine from being recorded and replayed.
+fn blockers(config: &Config) -> Vec<Blocker> {
+    let mut all = Vec::new();
+    let mut block = |what: &str, reason: &str| {
+        all.push(Blocker {
+            what: what.into(),
+            reason: reason.into(),
+        });
+    };
+    if matches!(config.time, Time::Host) {
+        block("-icount", "missing; time must be counted: -icount shift=N");
+    }
+    for (what, reason) in config.rtc.blockers() {
+        block(what, reason);
+    }
+    if config.stay_after_shutdown {
+        block(
+            "-no-shutdown",
+            "a recording ends when the guest switches itself off",
+        );
+    }
+    all
 }
 
 /// The CPUs, each with its engine.

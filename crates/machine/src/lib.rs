@@ -39,14 +39,17 @@ mod serial;
 mod signals;
 mod snapshot;
 mod target;
+mod time_of_day;
 mod virtual_time;
 
 pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
+pub use hw_i386::rtc::RtcTime;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
 pub use snapshot::{Mark, MemoryDigest, PageLog};
+pub use time_of_day::{RealTimeClock, RtcBase};
 
 use anyhow::Result;
 

@@ -100,7 +100,7 @@ impl Stepper {
             time,
             ..
         } = parts;
-        let past = Past::new(&pc, &vcpus, &time);
+        let past = Past::new(&pc, &vcpus, &time, &config.rtc);
         let seats = assemble::seats(vcpus, config.execution, &config.look);
         let turns = Turns::new(seats, Arc::clone(&lock), base);
         let mut stepper = Self {

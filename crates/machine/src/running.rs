@@ -290,12 +290,12 @@ impl Machine {
         if self.replay.mode() == Mode::None {
             return status;
         }
-        let Digest {
-            cpu, memory, devices, ..
-        } = self.digest(period);
+        let cpus: Vec<u64> = (0..self.cpus.count())
+            .map(|n| self.on_cpu(period, n, |vcpu| digest::cpu(vcpu)))
+            .collect();
         let mut whole = digest::Hashed(Xxh3::new());
-        [cpu, memory, devices]
-            .into_iter()
+        cpus.into_iter()
+            .chain([self.outsides.memory_digest(), hw_core::digest(&self.pc.devices)])
             .for_each(|part| whole.write_u64(part));
         let now = self.cpus.instant();
         let replaying = self.replay.mode() == Mode::Play;

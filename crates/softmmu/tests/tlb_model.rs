@@ -35,6 +35,13 @@ enum Op {
     PageOfAsid(u64, u16),
     Watch(u64),
     Unwatch(u64),
+    /// A tracker takes all pages that were written; the CPU stands still.
+    Take,
+    /// A store that generated code is to make once it was announced.
+    Announce {
+        idx: u8,
+        page: u64,
+    },
     /// Restores the TLB from its saved state.
     Reload,
 }
@@ -70,6 +77,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (page(), asid).prop_map(|(page, asid)| Op::PageOfAsid(page, asid)),
         2 => frame().prop_map(Op::Watch),
         2 => frame().prop_map(Op::Unwatch),
+        1 => Just(Op::Take),
+        4 => (0u8..2, page()).prop_map(|(idx, page)| Op::Announce { idx, page }),
         1 => Just(Op::Reload),
     ]
 }
@@ -241,6 +250,12 @@ impl World {
                 self.tlb.protect_code(RamAddr(frame * PAGE_SIZE));
             }
             Op::Unwatch(frame) => self.code.unwatch(RamAddr(frame * PAGE_SIZE)),
+            Op::Take => {
+                self.dirty
+                    .take_dirty(DirtyClient::Migration, RamAddr(0), RAM, |_| {});
+                self.tlb.protect_cleaned();
+            }
+            Op::Announce { idx, page } => self.announce(MmuIndex::new(idx), GuestVirt(page + 8)),
             Op::Reload => {
                 let state = self.tlb.save();
                 let mut other = Tlb::new(self.dirty.clone());
@@ -249,6 +264,23 @@ impl World {
                 self.tlb.restore(&state, |paddr| self.space.translate(paddr));
             }
         }
+    }
+
+    fn announce(&mut self, mmu: MmuIndex, at: GuestVirt) {
+        let Probe::Ram { ram, .. } = self.tlb.probe(mmu, at, Access::Write) else {
+            return;
+        };
+        self.tlb.announce_store(mmu, at, 4);
+        let host = self.tlb.plain_host(mmu, at, 4, Access::Write);
+        let code = self.dirty.is_code(ram);
+        assert_eq!(host.is_none(), code, "only watched pages are not let through");
+        assert!(code || self.dirty.is_dirty(DirtyClient::Migration, ram));
+        assert_eq!(
+            self.tlb.store(mmu, at, 0u32).is_none(),
+            code,
+            "later stores neither"
+        );
+        assert!(!self.code.has_news());
     }
 
     /// The accesses a vCPU would make, fast then slow, and what each is allowed to find.
@@ -292,6 +324,8 @@ impl World {
                     Probe::Ram { paddr, ram } => {
                         assert_eq!(paddr.0, ram.0, "RAM is mapped one to one");
                         assert!(!(fast && self.dirty.is_code(ram)), "wrote watched code unseen");
+                        let taken = !self.dirty.is_dirty(DirtyClient::Migration, ram);
+                        assert!(!(fast && taken), "wrote a taken page unseen");
                         paddr.0 - 8
                     }
                     Probe::Io(paddr) => paddr.0 - 8,

@@ -1,7 +1,7 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
 use super::Loaded;
-use crate::{Backend, BootFiles, Config, Time};
+use crate::{Backend, BootFiles, Config, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use target_i386::CpuState;
@@ -90,7 +90,8 @@ fn ports(config: &Config) -> String {
     let console = console.map(|c| format!("debug console {:x} reading {:x}", c.port, c.readback));
     let exit = config.debug_exit.iter();
     let exit = exit.map(|e| format!("debug exit {:x} of {}", e.port, e.size));
-    let all: Vec<_> = serials.chain(console).chain(exit).collect();
+    let rtc = config.rtc.slew.then(|| "an RTC with driftfix=slew".to_owned());
+    let all: Vec<_> = serials.chain(console).chain(exit).chain(rtc).collect();
     if all.is_empty() {
         "no serial port".into()
     } else {
@@ -122,6 +123,16 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
             Time::Counted(time, _) => time.shift().unwrap_or(0),
             Time::Host => 0,
         },
+    }
+}
+
+/// Whether a machine whose options name a date begins on that date.
+pub fn same_date(then: &Facts, config: &Config) -> Result<(), String> {
+    match config.rtc.base {
+        Some(RtcBase::At(seconds)) if seconds != then.rtc_base_s => {
+            Err("recorded with another date (-rtc base=)".into())
+        }
+        _ => Ok(()),
     }
 }
 

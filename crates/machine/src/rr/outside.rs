@@ -91,7 +91,7 @@ impl Outsides {
     }
 
     /// Of all RAM. The CPUs hold still; they protect pages again when they run on.
-    fn memory_digest(&self) -> u64 {
+    pub fn memory_digest(&self) -> u64 {
         let mut past = self.past.lock();
         let (log, blocks) = past.memory.log_and_blocks();
         self.memory.lock().update(log, blocks)

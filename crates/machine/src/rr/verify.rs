@@ -53,6 +53,7 @@ pub(crate) fn beside(config: &Config) -> Config {
         start_stopped: false,
         signals: false,
         time: config.time,
+        rtc: config.rtc,
         debug_exit: config.debug_exit,
         threads: config.threads,
         execution: config.execution,

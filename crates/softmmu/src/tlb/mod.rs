@@ -126,10 +126,10 @@ impl Tlb {
 
     /// The host address of `vaddr` if the fast path of a load or store of its one byte would hit: what generated code
     /// asks for once a miss is filled. The rest of the page follows it.
-    #[inline]
     ///
     /// For a write the page may be tracked as long as nobody would act on a write of these `len` bytes, which must
     /// not cross a page: data beside code.
+    #[inline]
     pub fn plain_host(&self, idx: MmuIndex, vaddr: GuestVirt, len: u64, access: Access) -> Option<*mut u8> {
         let entry = &self.tables[idx.raw()].entries[slot_of(vaddr.0)];
         let (word, page) = (entry.word(access), vaddr.0 & PAGE_MASK);

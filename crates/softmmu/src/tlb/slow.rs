@@ -2,7 +2,7 @@
 
 use crate::addr::{GuestPhys, GuestVirt, PAGE_MASK};
 use crate::host::{self, Width};
-use crate::tlb::entry::{DISCARD, Entry, IO, NOTDIRTY};
+use crate::tlb::entry::{DISCARD, Entry, IO, NOTDIRTY, Word};
 use crate::tlb::types::{Access, MmuIndex, Probe, Slow};
 use crate::tlb::{Tlb, within_page};
 
@@ -54,6 +54,24 @@ impl Tlb {
             self.tables[idx.raw()].entries[super::slot_of(vaddr.0)]
                 .write
                 .clear(NOTDIRTY);
+        }
+    }
+
+    /// Before a store of `len` bytes that does not go through [`slow_store`](Self::slow_store), to a page in the table's
+    /// first place: tells trackers that the page is written, and lets this and later stores through if nobody tracks it
+    /// any more. Does nothing where code lies: that store has to be seen when it is made.
+    ///
+    /// A tracker on another thread that takes the page between this and the store learns of it as of any store that it
+    /// did not see: by [`reprotect`](Self::reprotect).
+    pub fn announce_store(&mut self, idx: MmuIndex, vaddr: GuestVirt, len: u64) {
+        let entry = &mut self.tables[idx.raw()].entries[super::slot_of(vaddr.0)];
+        let at = entry.ram.add(vaddr.page_offset());
+        if entry.write != Word::new(vaddr.0 & PAGE_MASK, NOTDIRTY) || self.dirty.code_free(at, len) < len {
+            return;
+        }
+        self.dirty.mark(at, len);
+        if !self.dirty.tracks_writes(at) {
+            entry.write.clear(NOTDIRTY);
         }
     }
 

@@ -116,6 +116,9 @@ pub(crate) unsafe extern "C" fn slow(env: *mut Env, addr: u64, how: u32) -> *mut
     {
         return std::ptr::null_mut();
     }
+    if access == Access::Write {
+        cpu.tlb.announce_store(mmu, GuestVirt(addr), size);
+    }
     cpu.tlb
         .plain_host(mmu, GuestVirt(addr), size, access)
         .unwrap_or(std::ptr::null_mut())
