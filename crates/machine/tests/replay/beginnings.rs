@@ -84,7 +84,7 @@ fn the_beginning_is_saved() {
     );
     let late = late.expect("it replays");
     assert_eq!((late.status, late.digest), (0, whole.digest));
-    assert!(whole.output.ends_with(&late.output) && late.output.len() < whole.output.len());
+    assert!(whole.output.ends_with(&late.output));
 }
 
 #[test]
