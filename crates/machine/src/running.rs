@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use replay::{Control, Event, Replay, Shutdown};
 use std::sync::Arc;
 use target_i386::Vcpu;
-use util_mainloop::{BigLock, FdToken, MainLoop, Period};
+use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
 
 /// Whether the guest runs, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
