@@ -321,8 +321,7 @@ fn a_throttle_is_no_part_of_the_guest() {
         throttle.set(None);
         assert_eq!(throttle.percent(), None);
         cpus.join();
-        let seen = seen.lock().clone();
-        seen
+        seen.lock().clone()
     };
     assert_eq!(at(true), at(false));
     assert_eq!(at(false), [30_000_000]);
