@@ -7,7 +7,7 @@
 
 mod chart;
 mod clock;
-mod emulators;
+pub mod emulators;
 mod guest;
 mod measure;
 pub mod memory;
@@ -16,7 +16,7 @@ mod programs;
 mod report;
 mod results;
 mod rounds;
-mod statistics;
+pub mod statistics;
 mod workloads;
 
 use crate::boot;

@@ -1,18 +1,21 @@
 //! `cargo xtask gdb-test`: the real gdb, driven by a script, and a Debian kernel that does not notice.
 //!
 //! The same boot runs twice under counted time, once alone and once with breakpoints, watchpoints and steps: what gdb
-//! says must be right, and both runs must end in the same digest.
+//! says must be right, and both runs must end in the same digest. Then it goes back and forth in recordings.
 
+mod distances;
+mod oops;
+mod replay;
+mod session;
+
+use crate::boot_tests::Options;
 use crate::guests::{Flavour, Guests};
 use crate::progress;
 use crate::test::install;
 use anyhow::{Context, Result, bail};
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
-/// Each run is killed after this.
-const LIMIT: Duration = Duration::from_secs(300);
+use session::limited;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const INIT: &str = "#!/bin/sh\n/bin/busybox poweroff -f\n";
 
@@ -70,101 +73,97 @@ const EXPECTED: &[&str] = &[
     "detached]",
 ];
 
+/// What the parts of the test use.
+struct Places<'a> {
+    workspace: &'a Path,
+    reprise: &'a Path,
+    guests: &'a Guests,
+    /// For files that nobody needs afterwards.
+    dir: &'a Path,
+}
+
+type Part = fn(&Places<'_>) -> Result<()>;
+
+/// Name, whether it takes too long for every day, and what it does.
+const PARTS: &[(&str, bool, Part)] = &[
+    ("engine-baseline", false, |places| compare(places, "baseline")),
+    ("engine-interp", false, |places| compare(places, "interp")),
+    ("back-and-forth", false, replay::run),
+    ("oops", false, oops::run),
+    ("distances", true, distances::run),
+];
+
 /// Runs it with a built emulator.
 ///
 /// # Errors
 /// A guest or gdb cannot be had, gdb says something else, or the guest noticed.
-pub fn run(workspace: &Path, reprise: &Path) -> Result<()> {
+pub fn run(workspace: &Path, reprise: &Path, options: &Options) -> Result<()> {
     install_gdb()?;
-    let guests = Guests::open(workspace)?;
-    let kernel = guests.kernel(Flavour::Cloud)?;
-    let initrd = guests.initramfs(Flavour::Cloud, "initramfs-gdb.cpio", INIT)?;
     let dir = std::env::temp_dir().join(format!("reprise-gdb-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;
-    let result = ["baseline", "interp"].iter().try_for_each(|engine| {
-        compare(reprise, &kernel, &initrd, &dir, engine).with_context(|| format!("engine {engine}"))?;
-        progress::heading(&format!("gdb, engine {engine}: ok"));
-        Ok(())
-    });
-    let result = result.and_then(|()| crate::gdb_replay::run(reprise, &kernel, &initrd, &dir));
+    let guests = Guests::open(workspace)?;
+    let places = Places {
+        workspace,
+        reprise,
+        guests: &guests,
+        dir: &dir,
+    };
+    let wanted = PARTS
+        .iter()
+        .filter(|(name, long, _)| name.contains(&options.filter) && (options.long || !long));
+    let mut result = Ok(());
+    for (name, _, part) in wanted {
+        result = part(&places).with_context(|| format!("part {name}"));
+        if result.is_err() {
+            break;
+        }
+        progress::heading(&format!("gdb, {name}: ok"));
+    }
     std::fs::remove_dir_all(&dir)?;
     result
 }
 
-fn compare(reprise: &Path, kernel: &Path, initrd: &Path, dir: &Path, engine: &str) -> Result<()> {
+impl Places<'_> {
+    /// A kernel, and an initramfs that powers off.
+    fn boot(&self) -> Result<(PathBuf, PathBuf)> {
+        let kernel = self.guests.kernel(Flavour::Cloud)?;
+        let initrd = self
+            .guests
+            .initramfs(Flavour::Cloud, "initramfs-gdb.cpio", INIT)?;
+        Ok((kernel, initrd))
+    }
+}
+
+fn compare(places: &Places<'_>, engine: &str) -> Result<()> {
+    let (kernel, initrd) = places.boot()?;
+    let dir = places.dir;
     let guest = |log: &Path| {
-        let mut command = Command::new("timeout");
-        command
-            .args(["-k", "2", &LIMIT.as_secs().to_string()])
-            .arg(reprise);
-        command.arg("-kernel").arg(kernel).arg("-initrd").arg(initrd);
+        let mut command = limited(places.reprise);
+        command.arg("-kernel").arg(&kernel).arg("-initrd").arg(&initrd);
         command.args(["-append", "console=ttyS0 panic=-1 nokaslr quiet"]);
         command.args(["-icount", "shift=0,sleep=off", "-display", "none", "-no-reboot"]);
         command.args(["-accel", &format!("tcg,engine={engine}")]);
         command.args(["-serial", "null", "-monitor", "none", "-d", "digest", "-D"]);
-        command.arg(log).stdin(Stdio::null());
+        command.arg(log);
         command
     };
-    let (plain_log, gdb_log, socket) = (dir.join("plain"), dir.join("gdb"), dir.join("socket"));
+    let (plain_log, gdb_log) = (dir.join("plain"), dir.join("gdb"));
     let mut plain = guest(&plain_log).spawn()?;
-    let mut debugged = guest(&gdb_log)
-        .arg("-S")
-        .arg("-gdb")
-        .arg(format!("unix:{}", socket.display()))
-        .spawn()?;
-    let script = dir.join("script");
-    std::fs::write(&script, SCRIPT.replace("SOCKET", &socket.display().to_string()))?;
-    for _ in 0..200 {
-        if socket.exists() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
+    let name = format!("engine-{engine}");
+    let said = session::run(&mut guest(&gdb_log), dir, &name, SCRIPT, EXPECTED);
+    let status = plain.wait()?;
+    let said = said?;
+    if !status.success() {
+        bail!("the plain run ended with {status}");
     }
-    let gdb = Command::new("timeout")
-        .args([
-            "-k",
-            "2",
-            &LIMIT.as_secs().to_string(),
-            "gdb",
-            "-batch",
-            "-nx",
-            "-x",
-        ])
-        .arg(&script)
-        .stdin(Stdio::null())
-        .output()
-        .context("starting gdb")?;
-    let said = String::from_utf8_lossy(&gdb.stdout).into_owned() + &String::from_utf8_lossy(&gdb.stderr);
-    if let Err(error) = in_order(&said) {
-        let _ = debugged.kill();
-        let _ = plain.kill();
-        bail!("{error:#}\n{said}");
-    }
-    for (name, status) in [("plain", plain.wait()?), ("debugged", debugged.wait()?)] {
-        if !status.success() {
-            bail!("the {name} run ended with {status}\n{said}");
-        }
+    // On its standard error.
+    if !said.contains("VM status: paused (debug)") {
+        bail!("no answer of the monitor\n{said}");
     }
     let digest = |log: &Path| std::fs::read_to_string(log).context("reading a digest");
     let (plain, debugged) = (digest(&plain_log)?, digest(&gdb_log)?);
     if plain != debugged || !plain.contains("digest after") {
         bail!("the guest noticed the debugger:\n{plain}{debugged}");
-    }
-    Ok(())
-}
-
-/// Whether [`EXPECTED`] is in `said`.
-fn in_order(said: &str) -> Result<()> {
-    let mut rest = said;
-    for expected in EXPECTED {
-        let at = rest
-            .find(expected)
-            .with_context(|| format!("gdb did not say {expected:?}"))?;
-        rest = &rest[at + expected.len()..];
-    }
-    // On its standard error.
-    if !said.contains("VM status: paused (debug)") {
-        bail!("no answer of the monitor");
     }
     Ok(())
 }

@@ -10,13 +10,14 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
-mod gdb_replay;
 mod gdb_test;
 mod guests;
+mod kernel_module;
 mod lockstep;
 mod multiboot;
 mod payload;
 mod progress;
+mod replay_bench;
 mod replay_test;
 mod snapshots;
 mod test;
@@ -53,8 +54,12 @@ cargo xtask CHORE
   replay-test [NAME] [--pairs N] [--reprise FILE]
               guests (whose name contains NAME) recorded and replayed on all engines, N pairs; killed
               recorders, cut and changed logs; a table of what recording costs
-  gdb-test [--reprise FILE]
-              the real gdb, driven by a script, and a guest that does not notice
+  replay-bench [--runs N] [--reprise FILE] [--cpu-time]
+              a boot as it is, with counted time, recorded and replayed, in reprise and in QEMU (where
+              installed), alternately; what logs weigh, for the boot and for an idle second
+  gdb-test [PART] [--long] [--reprise FILE]
+              the real gdb, driven by a script: a guest that does not notice, back and forth in recordings,
+              from an oops back to its cause; with --long how long the ways take with 20 G instructions
   fuzz-cpu [--times N] [--seed N]
               random instructions on the host CPU and in the interpreter, compared; N times as
               many as in test (default 10: two million)
@@ -116,7 +121,7 @@ fn run() -> Result<()> {
                 Some(program) => program.clone(),
                 None => boot::build(workspace, true)?,
             };
-            gdb_test::run(workspace, &reprise)
+            gdb_test::run(workspace, &reprise, &options)
         }
         "replay-test" => {
             let options = replay_test_options(&mut args)?;
@@ -125,6 +130,14 @@ fn run() -> Result<()> {
                 None => boot::build(workspace, true)?,
             };
             replay_test::run(workspace, &reprise, &options)
+        }
+        "replay-bench" => {
+            let options = replay_bench_options(&mut args)?;
+            let reprise = match &options.reprise {
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            replay_bench::run(workspace, &reprise, &options)
         }
         "lockstep" => lockstep::lockstep(workspace, lockstep_options(&mut args)?),
         "snapshots" => {
@@ -201,6 +214,19 @@ fn replay_test_options(args: &mut lexopt::Parser) -> Result<replay_test::Options
             Long("pairs") => options.pairs = Some(args.value()?.parse()?),
             Long("reprise") => options.reprise = Some(args.value()?.into()),
             Value(name) => options.filter = name.string()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn replay_bench_options(args: &mut lexopt::Parser) -> Result<replay_bench::Options> {
+    let mut options = replay_bench::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("runs") => options.runs = Some(args.value()?.parse()?),
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Long("cpu-time") => options.cpu_time = true,
             other => return Err(other.unexpected().into()),
         }
     }

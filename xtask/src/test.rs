@@ -44,7 +44,7 @@ pub fn test(workspace: &Path) -> Result<()> {
     })?;
     step("gdb", || {
         let reprise = boot::build(workspace, true)?;
-        gdb_test::run(workspace, &reprise)
+        gdb_test::run(workspace, &reprise, &boot_tests::Options::default())
     })?;
     println!("all checks passed");
     Ok(())

@@ -9,6 +9,7 @@
 
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::boot::{self, KernelKind, Module};
+use hw_i386::rtc::RtcConfig;
 use hw_i386::{MachineRequests, Pc, PcConfig, PcCpus};
 use softmmu::lock::Solo;
 use softmmu::{DispatchLock, GuestPhys, MemoryMap};
@@ -57,7 +58,8 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         debug_exits: vec![],
         hpet: true,
         acpi: true,
-        rtc_seconds: 0,
+        rtc: RtcConfig::default(),
+        rtc_clock: None,
         requests: Arc::new(Talk),
     })?)
 }

@@ -80,8 +80,10 @@ pub struct PcConfig {
     pub hpet: bool,
     /// Whether there are ACPI tables.
     pub acpi: bool,
-    /// Time of day at start, in seconds since 1970.
-    pub rtc_seconds: i64,
+    /// The real-time clock.
+    pub rtc: RtcConfig,
+    /// The clock it goes by, unless that is the virtual one.
+    pub rtc_clock: Option<VirtualClock>,
     /// The machine, for what devices ask of it.
     pub requests: Arc<dyn MachineRequests>,
 }
@@ -228,10 +230,8 @@ impl Pc {
         // Time.
         let pit = Pit::new(&clock, legacy.input(LegacyInput::Pit));
         open_all(io, &pit.windows());
-        let rtc_config = RtcConfig {
-            unix_seconds: config.rtc_seconds,
-        };
-        let rtc = Rtc::new(rtc_config, &clock, legacy.input(LegacyInput::Rtc));
+        let rtc_clock = config.rtc_clock.as_ref().unwrap_or(&clock);
+        let rtc = Rtc::new(config.rtc, rtc_clock, legacy.input(LegacyInput::Rtc));
         open(io, &rtc.window());
         devices.extend([pit as Arc<dyn Device>, rtc.clone()]);
         if config.hpet {

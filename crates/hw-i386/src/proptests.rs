@@ -56,6 +56,7 @@ fn rtc() -> Rig {
     let clock = TestClock::new();
     let config = RtcConfig {
         unix_seconds: 1_700_000_000,
+        ..RtcConfig::default()
     };
     let rtc = Rtc::new(config, &clock.clock(), IrqLine::disconnected());
     Rig {

@@ -16,7 +16,7 @@ use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
 use crate::{Backend, BootFiles, Config, MACHINE_VERSION, Recording, Replaying, Symbols, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
@@ -24,13 +24,12 @@ use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
 use parking_lot::Mutex;
-use replay::{Header, Mode, Replay};
+use replay::{Blocked, Blocker, Header, Mode, Replay};
 use softmmu::MemoryMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
 use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
-use util_mainloop::clock::{ClockSource, WallClock};
 use util_mainloop::timer::Timer;
 use util_mainloop::{BigLock, FdToken, MainLoop};
 
@@ -50,9 +49,6 @@ pub struct Assembled {
     _inputs: Vec<Option<Arc<SerialInput>>>,
     _silence: Option<Timer>,
 }
-
-/// 2026-01-01 00:00:00 UTC: what the RTC shows at the start under counted time, so that every run is the same.
-const COUNTED_EPOCH: i64 = 1_767_225_600;
 
 impl MachineRequests for Requests {
     fn reset(&self) {
@@ -132,6 +128,8 @@ pub struct Remaining {
     pub patience: u32,
     pub symbols: Option<Arc<Symbols>>,
     pub report: Option<Arc<Mutex<String>>>,
+    /// Its real-time clock, for a snapshot's identity.
+    pub rtc: String,
     /// Its CPUs know 64-bit mode.
     pub wide: bool,
 }
@@ -142,7 +140,7 @@ pub struct Remaining {
 /// The first thing that is wrong with the configuration, or that the host refuses, in words for the user.
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
-    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time);
+    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time, &parts.config.rtc);
     let past = Arc::new(Mutex::new(past));
     let outsides = parts.outsides(&past);
     let journal = parts.journal(&outsides);
@@ -261,9 +259,10 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             .get(n)
             .is_some_and(|backend| !matches!(backend, Backend::Described(text) if text == "none"))
     };
-    let rtc_seconds = match config.time {
-        Time::Host => WallClock.now_ns() / 1_000_000_000,
-        Time::Counted(..) => COUNTED_EPOCH,
+    let rtc = config.rtc;
+    let rtc_seconds = match &config.log {
+        Log::Replay(replaying) => replaying.first_seconds(),
+        Log::None | Log::Record(_) => rtc.first_seconds(config.time),
     };
     let mut pc = Pc::new(PcConfig {
         ram_size: config.memory,
@@ -284,7 +283,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             .collect(),
         hpet: config.hpet,
         acpi: config.acpi,
-        rtc_seconds,
+        rtc: rtc.device(config.time, rtc_seconds),
+        rtc_clock: rtc.clock(config.time, &time),
         requests: Arc::clone(&requests) as _,
     })
     .map_err(|error| match error {
@@ -383,6 +383,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             patience: config.patience,
             symbols: config.symbols,
             report: config.report,
+            rtc: rtc.describe(config.time),
             wide,
             ends: EndPolicy {
                 exit_on_reset: config.exit_on_reset,
@@ -420,16 +421,17 @@ enum Prepared {
 
 impl Prepared {
     /// # Errors
-    /// `replay LOG: reason`: this machine is not the one of the log; or time is not counted.
+    /// `replay LOG: reason`: this machine is not the one of the log; or what keeps it from being recorded, all of it.
     fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
         let log = std::mem::take(&mut config.log);
-        if !matches!(log, Log::None) {
-            if matches!(config.time, Time::Host) {
-                bail!("record and replay need counted time: -icount shift=N");
-            }
-            if config.stay_after_shutdown {
-                bail!("-no-shutdown: a recording ends when the guest switches itself off");
-            }
+        let mode = match &log {
+            Log::None => Mode::None,
+            Log::Record(_) => Mode::Record,
+            Log::Replay(_) => Mode::Play,
+        };
+        let blockers = blockers(config);
+        if mode != Mode::None && !blockers.is_empty() {
+            return Err(Blocked { mode, blockers }.into());
         }
         Ok(match log {
             Log::None => Self::None,
@@ -442,7 +444,7 @@ impl Prepared {
             }
             Log::Replay(replaying) => {
                 let machine = Recorded::new(config, &[], 0);
-                replaying.check(&machine, &facts(config, boot, rtc_seconds))?;
+                replaying.check(config, &machine, &facts(config, boot, rtc_seconds))?;
                 Self::Replay(replaying)
             }
         })
@@ -473,6 +475,30 @@ pub fn trail_every(digest_every: u64) -> u64 {
     } else {
         digest_every
     }
+}
+
+/// What keeps a machine from being recorded and replayed.
+fn blockers(config: &Config) -> Vec<Blocker> {
+    let mut all = Vec::new();
+    let mut block = |what: &str, reason: &str| {
+        all.push(Blocker {
+            what: what.into(),
+            reason: reason.into(),
+        });
+    };
+    if matches!(config.time, Time::Host) {
+        block("-icount", "missing; time must be counted: -icount shift=N");
+    }
+    for (what, reason) in config.rtc.blockers() {
+        block(what, reason);
+    }
+    if config.stay_after_shutdown {
+        block(
+            "-no-shutdown",
+            "a recording ends when the guest switches itself off",
+        );
+    }
+    all
 }
 
 /// The CPUs, each with its engine.

@@ -1,6 +1,6 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, Log, Symbols};
+use crate::{BootFiles, Log, RealTimeClock, Symbols};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
 use chardev::Chardev;
 use parking_lot::Mutex;
@@ -32,6 +32,8 @@ pub struct Config {
     pub debug_exit: Option<DebugExit>,
     /// Who moves virtual time.
     pub time: Time,
+    /// The clock that tells the date.
+    pub rtc: RealTimeClock,
     /// Whether the run is recorded, or follows a recording; both take counted time.
     pub log: Log,
     /// On how many host threads the CPUs run, where that is a choice: none means one each if there are several and time is
@@ -94,6 +96,7 @@ impl Default for Config {
             debug_console: None,
             debug_exit: None,
             time: Time::Host,
+            rtc: RealTimeClock::default(),
             log: Log::None,
             threads: None,
             execution: ExecutionConfig::default(),

@@ -40,15 +40,18 @@ mod signals;
 mod snapshot;
 mod symbols;
 mod target;
+mod time_of_day;
 mod virtual_time;
 
 pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use files::BootFiles;
+pub use hw_i386::rtc::RtcTime;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
 pub use snapshot::{Mark, MemoryDigest, PageLog};
 pub use symbols::Symbols;
+pub use time_of_day::{RealTimeClock, RtcBase};
 
 use anyhow::Result;
 use rr::search::Search;

@@ -99,7 +99,12 @@ impl Stepper {
             bail!("only counted instructions with sleep=off make two runs the same");
         }
         let parts = assemble::parts(config)?;
-        let past = Arc::new(Mutex::new(Past::new(&parts.pc, &parts.vcpus, &parts.time)));
+        let past = Arc::new(Mutex::new(Past::new(
+            &parts.pc,
+            &parts.vcpus,
+            &parts.time,
+            &parts.config.rtc,
+        )));
         let outsides = parts.outsides(&past);
         let base = parts.time.base(parts.journal(&outsides));
         let Parts {

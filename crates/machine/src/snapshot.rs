@@ -56,7 +56,7 @@ pub(crate) struct Whole<'a> {
 }
 
 /// What a guest could tell its machine by.
-fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime) -> Identity {
+fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Identity {
     let (model, place): (&Model, Topology) = vcpus
         .last()
         .map(|vcpu| (&*vcpu.model, vcpu.topology))
@@ -88,7 +88,8 @@ fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime) -> Identity {
             format!("{:x} {:x} {}", model.level, model.xlevel, model.phys_bits),
         )
         .with("CPU's features", features.join(","))
-        .with("virtual time", time.describe());
+        .with("virtual time", time.describe())
+        .with("real-time clock", rtc);
     for block in &blocks[1..] {
         identity = identity.with(format!("memory '{}'", block.name()), block.size().to_string());
     }
@@ -143,9 +144,9 @@ pub(crate) struct Past {
 
 impl Past {
     /// Of a new machine.
-    pub fn new(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime) -> Self {
+    pub fn new(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Self {
         Self {
-            identity: identity(pc, vcpus, time),
+            identity: identity(pc, vcpus, time, rtc),
             memory: Memory::new(pc.ram_blocks(), PageStore::new()),
         }
     }

@@ -7,10 +7,12 @@ use crate::hints;
 use crate::mappings;
 use crate::running::{Machine, RunState};
 use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction};
-use monitor::{InfoTopic, ReplayAction, SnapshotAction, Target, Unreadable};
+use monitor::{InfoTopic, ReplayAction, SnapshotAction, Space, Target, Unreadable};
 use replay::{Control, Mode, Shutdown};
 use softmmu::{GuestPhys, PAGE_SIZE};
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
 use target_i386::{Vcpu, paging, registers};
 use util_mainloop::{MainLoop, Period};
 
@@ -44,6 +46,25 @@ impl MonitorTarget<'_, '_> {
             });
         }
         out
+    }
+
+    fn write_memory(&mut self, space: Space, address: u64, size: u64, path: &str) -> Result<(), String> {
+        let failed = |error: io::Error| format!("{path}: {error}");
+        let mut file = File::create(path).map_err(failed)?;
+        let mut piece = vec![0; PAGE_SIZE as usize];
+        let mut done = 0;
+        while done < size {
+            let length = PAGE_SIZE.min(size - done) as usize;
+            let at = address.wrapping_add(done);
+            match space {
+                Space::Virtual => self.read_virtual(at, &mut piece[..length]),
+                Space::Physical => self.read_physical(at, &mut piece[..length]),
+            }
+            .map_err(|Unreadable(at)| format!("no memory at {at:#x}"))?;
+            file.write_all(&piece[..length]).map_err(failed)?;
+            done += length as u64;
+        }
+        Ok(())
     }
 
     fn tlb(&mut self) -> String {
@@ -191,6 +212,18 @@ impl Target for MonitorTarget<'_, '_> {
         self.machine.pc.memories[self.machine.monitored]
             .read(GuestPhys(address), to)
             .map_err(|_| Unreadable(address))
+    }
+
+    fn save_memory(&mut self, space: Space, address: u64, size: u64, path: &str) -> Result<(), String> {
+        let part = format!("{path}.part");
+        let result = self
+            .write_memory(space, address, size, &part)
+            .and_then(|()| std::fs::rename(&part, path).map_err(|error| format!("{path}: {error}")));
+        if result.is_err() {
+            // What went wrong was said; the piece may not even be there.
+            let _ = std::fs::remove_file(&part);
+        }
+        result
     }
 
     fn register(&mut self, name: &str) -> Option<u64> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use target_i386::InstructionCount;
 use util_mainloop::LoopHandle;
-use util_mainloop::clock::{ClockSource, HostClock, MonotonicClock};
+use util_mainloop::clock::{ClockSource, HostClock, MonotonicClock, WallClock};
 use util_mainloop::timer::TimerList;
 
 /// A virtual clock at one moment.
@@ -29,6 +29,8 @@ pub struct VirtualTime {
     pub virtual_timers: Arc<TimerList>,
     /// Timers on the host's monotonic clock, for what the guest cannot see.
     pub realtime_timers: Arc<TimerList>,
+    /// Timers on the host's time of day.
+    pub wall_timers: Arc<TimerList>,
     /// The published instruction count of all CPUs together.
     pub count: Arc<InstructionCount>,
     /// Stops with the machine; none under counted time, which stops by itself.
@@ -42,6 +44,8 @@ impl VirtualTime {
         let count = Arc::new(InstructionCount::default());
         let realtime_timers = TimerList::new(Arc::new(MonotonicClock));
         main_loop.add_timers(&realtime_timers);
+        let wall_timers = TimerList::new(Arc::new(WallClock));
+        main_loop.add_timers(&wall_timers);
         let (virtual_timers, host_clock, base) = match time {
             Time::Host => {
                 let clock = Arc::new(HostClock::new());
@@ -64,6 +68,7 @@ impl VirtualTime {
         Self {
             virtual_timers,
             realtime_timers,
+            wall_timers,
             count,
             host_clock,
             base,

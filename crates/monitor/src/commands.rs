@@ -32,6 +32,8 @@ const COMMANDS: &[Command] = &[
     Command { name: "replay_live", short: "", arguments: "", help: "leaves the recording: the guest goes on as an ordinary run", run: |_, _, t| done(t.replay(ReplayAction::GoLive)) },
     Command { name: "x", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a virtual address; FORMAT is COUNT, x d u o c i, b h w g", run: |a, f, t| memory(a, f, Space::Virtual, t) },
     Command { name: "xp", short: "", arguments: "[/FORMAT] ADDRESS", help: "shows memory at a physical address", run: |a, f, t| memory(a, f, Space::Physical, t) },
+    Command { name: "memsave", short: "", arguments: "ADDRESS SIZE FILE", help: "writes memory at a virtual address to a file", run: |a, _, t| save_memory(a, Space::Virtual, t) },
+    Command { name: "pmemsave", short: "", arguments: "ADDRESS SIZE FILE", help: "writes memory at a physical address to a file", run: |a, _, t| save_memory(a, Space::Physical, t) },
     Command { name: "print", short: "p", arguments: "EXPRESSION", help: "evaluates numbers, $registers, + - * ()", run: print },
     Command { name: "quit", short: "q", arguments: "", help: "ends the emulator", run: |_, _, t| quiet(t, |t| t.quit()) },
 ];
@@ -164,6 +166,23 @@ fn memory(arguments: &str, last: &mut Format, space: Space, target: &mut dyn Tar
             *last = format;
             examine(format, space, address, target)
         }
+        Err(error) => format!("{error}\n"),
+    }
+}
+
+fn save_memory(arguments: &str, space: Space, target: &mut dyn Target) -> String {
+    // A file's name may hold blanks, and stand between quotes.
+    let words: Vec<&str> = arguments.splitn(3, ' ').map(str::trim).collect();
+    let [address, size, path] = words[..] else {
+        return "an address, a size and a file's name are wanted\n".to_owned();
+    };
+    let path = path
+        .strip_prefix('"')
+        .and_then(|path| path.strip_suffix('"'))
+        .unwrap_or(path);
+    let range = evaluate(address, target).and_then(|address| Ok((address, evaluate(size, target)?)));
+    match range {
+        Ok((address, size)) => done(target.save_memory(space, address, size, path)),
         Err(error) => format!("{error}\n"),
     }
 }

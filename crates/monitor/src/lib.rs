@@ -19,6 +19,7 @@ mod expression;
 mod line_editor;
 mod target;
 
+pub use examine::Space;
 pub use line_editor::{Event, LineEditor};
 pub use target::{InfoTopic, ReplayAction, SnapshotAction, Target, Unreadable};
 

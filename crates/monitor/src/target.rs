@@ -1,5 +1,7 @@
 //! What the monitor asks of a machine.
 
+use crate::examine::Space;
+
 /// What `info` can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InfoTopic {
@@ -111,6 +113,13 @@ pub trait Target {
     /// # Errors
     /// The first address with nothing behind it.
     fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable>;
+    /// Writes guest memory, as it is, to a file of the host's, which appears only when it is complete.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn save_memory(&mut self, _space: Space, _address: u64, _size: u64, _path: &str) -> Result<(), String> {
+        Err("this machine writes no files".to_owned())
+    }
     /// A register's value by its name in lower case, without `$`.
     fn register(&mut self, name: &str) -> Option<u64>;
     /// Disassembles the first instruction in `bytes`, which lie at `address`: its length and text.

@@ -45,6 +45,9 @@ impl Target for Toy {
     fn read_physical(&mut self, address: u64, to: &mut [u8]) -> Result<(), Unreadable> {
         self.read_virtual(address, to)
     }
+    fn save_memory(&mut self, space: Space, address: u64, size: u64, path: &str) -> Result<(), String> {
+        Err(format!("{space:?} {address:#x}+{size:#x} to {path}"))
+    }
     fn register(&mut self, name: &str) -> Option<u64> {
         (name == "rip").then_some(0x40)
     }
@@ -63,6 +66,9 @@ fn answers() {
         ("", ""),
         ("info status", "Status\n"),
         ("info snapshots", "Snapshots\n"),
+        ("memsave 0x10 1+3 a", "Virtual 0x10+0x4 to a\n"),
+        ("pmemsave $rip 8 \"b c\"", "Physical 0x40+0x8 to b c\n"),
+        ("memsave 1 2", "an address, a size and a file's name are wanted\n"),
         ("savevm", "a snapshot's name is missing\n"),
         ("savevm good", ""),
         ("loadvm bad", "bad: Load fails\n"),

@@ -54,6 +54,13 @@ impl ClockSource for WallClock {
     }
 }
 
+impl WallClock {
+    /// Seconds that the host's local time is ahead of UTC now.
+    pub fn zone_s(self) -> i64 {
+        os::offset_s(self.now_ns().div_euclid(1_000_000_000))
+    }
+}
+
 impl<S: ClockSource + ?Sized> ClockSource for Arc<S> {
     fn now_ns(&self) -> i64 {
         (**self).now_ns()
@@ -325,5 +332,6 @@ mod tests {
         assert_eq!(clocks.now_ns(ClockKind::Virtual), 42);
         assert_eq!(clocks.now_ns(ClockKind::VirtualRt), 0);
         assert!(clocks.now_ns(ClockKind::Host) > 1_600_000_000_000_000_000);
+        assert!(WallClock.zone_s().abs() <= 14 * 3600, "as far as the world goes");
     }
 }

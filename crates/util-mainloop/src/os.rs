@@ -1,6 +1,9 @@
 //! The host's side: clocks, the eventfd bell and signals. The only module of this crate that knows Linux.
 
 mod signal;
+mod zone;
+
+pub(crate) use zone::offset_s;
 
 pub use signal::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGWINCH, Signal, SignalFd};
 

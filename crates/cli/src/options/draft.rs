@@ -4,7 +4,10 @@ use super::keyval::{KeyVal, number, switch};
 use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Sleep, Threads};
-use machine::{Backend, BootFiles, Config, DebugConsole, DebugExit, Log, Recording, Replaying, Time};
+use machine::{
+    Backend, BootFiles, Config, DebugConsole, DebugExit, Log, RealTimeClock, Recording, Replaying, RtcTime,
+    Time,
+};
 use std::path::PathBuf;
 use target_i386::cpuid;
 
@@ -47,6 +50,7 @@ pub struct Draft {
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
+    pub rtc: RealTimeClock,
     pub rr: Option<Rr>,
     pub rr_file: Option<String>,
     pub execution: ExecutionConfig,
@@ -271,6 +275,38 @@ pub fn icount(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
+pub fn rtc(draft: &mut Draft, value: &str) -> Outcome {
+    let list = KeyVal::parse(value);
+    if let Some(word) = list.first {
+        return Err(format!("'{word}' is no property of -rtc; base=, clock= and driftfix= are").into());
+    }
+    for (key, value) in &list.pairs {
+        match key.as_str() {
+            "base" => draft.rtc.base = Some(value.parse()?),
+            "clock" => {
+                draft.rtc.clock = Some(match value.as_str() {
+                    "host" => RtcTime::Host,
+                    "rt" => RtcTime::Realtime,
+                    "vm" => RtcTime::Virtual,
+                    _ => return Err(format!("clock is host, rt or vm, not '{value}'").into()),
+                });
+            }
+            "driftfix" => {
+                draft.rtc.slew = match value.as_str() {
+                    "slew" => true,
+                    "none" => false,
+                    _ => return Err(format!("driftfix is none or slew, not '{value}'").into()),
+                };
+            }
+            _ => {
+                let hint = did_you_mean(key, ["base", "clock", "driftfix"].into_iter());
+                return Err(format!("'{key}' is no property of -rtc{hint}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
 pub fn nic(_: &mut Draft, value: &str) -> Outcome {
     if value == "none" {
         Ok(())
@@ -388,6 +424,7 @@ impl Draft {
             time: self
                 .icount
                 .map_or(Time::Host, |(time, sleep)| Time::Counted(time, sleep)),
+            rtc: self.rtc,
             log,
             threads: self.threads,
             execution: self.execution,

@@ -41,6 +41,7 @@ const MACHINE: &[CommandOption] = &[
     row("smp", &[], Some("N[,sockets=][,dies=][,cores=][,threads=][,maxcpus=]"), "number of CPUs (up to 64) and how they are grouped", draft::smp),
     row("m", &[], Some("SIZE"), "guest memory, default 512M", draft::memory),
     row("icount", &[], Some("shift=N[,sleep=on|off]"), "time is counted in instructions of 2^N ns: every run is the same; rr=record|replay,rrfile=LOG writes or follows a log", draft::icount),
+    row("rtc", &[], Some("[base=DATE][,clock=][,driftfix=]"), "the clock that tells the date: base=utc|localtime|2006-06-17T16:01:21, clock=host|rt|vm, driftfix=none|slew", draft::rtc),
     row("device", &[], Some("NAME[,prop=value]"), "adds a device; 'help' lists them, 'NAME,help' its properties", device::add),
     row("nodefaults", &[], None, "no serial port and no monitor unless asked for", |d, _| { d.nodefaults = true; Ok(()) }),
     row("nic", &["net"], Some("none"), "network: none in this version", draft::nic),

@@ -62,6 +62,9 @@ fn options() {
         (&["-d", "foo"], "-d foo: 'foo' is no log item; 'help' lists them"),
         (&["-d", "int", "-D", "/no/such/place/log"], "-D /no/such/place/log: No such file or directory"),
         (&["-D", "/no/such/place/log"], "-D /no/such/place/log: No such file or directory"),
+        (&["-rtc", "base=xyz"], "-rtc base=xyz: base is utc, localtime or a date like '2006-06-17T16:01:21' or '2006-06-17'"),
+        (&["-icount", "3,rr=record,rrfile=/no/such/place/log", "-rtc", "base=localtime,clock=host", "-no-shutdown"],
+            "cannot record: -rtc base=localtime: the host's time zone is in no log; base=utc or a date is; -rtc clock=host: the host's clock goes on between two runs; clock=vm follows the guest's; -no-shutdown: a recording ends when the guest switches itself off"),
         (&["disk.img"], "disk.img: disk images come with a later version; a kernel is given by -kernel"),
     ] {
         refused(args, expected);

@@ -22,6 +22,11 @@ const POWER_OFF: &[u8] = &[
     0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, 0xf4, 0xeb, 0xfd,
 ];
 
+/// The RTC's year to port f4h.
+const YEAR: &[u8] = &[
+    0xb0, 9, 0xe6, 0x70, 0xe4, 0x71, 0x66, 0xba, 0xf4, 0, 0xee, 0xf4, 0xeb, 0xfd,
+];
+
 #[rustfmt::skip]
 #[test]
 fn statuses() {
@@ -33,10 +38,55 @@ fn statuses() {
         ("into-nothing", INTO_NOTHING, &["-no-reboot"], 0),
         ("reset", RESET, &["-no-reboot"], 0),
         ("power-off", POWER_OFF, &[], 0),
+        ("date", YEAR, &[debug_exit, &["-rtc", "base=2006-06-17T16:01:21"]].concat(), 0x0d),
+        ("date-vm", YEAR, &[debug_exit, &["-rtc", "base=2006-06-17", "-rtc", "clock=vm,driftfix=slew"]].concat(), 0x0d),
+        ("date-rt", YEAR, &[debug_exit, &["-rtc", "base=2006-06-17,clock=rt"]].concat(), 0x0d),
+        ("date-counted", YEAR, &[debug_exit, &["-icount", "3"]].concat(), 0x4d),
+        ("date-counted-host", YEAR, &[debug_exit, &["-icount", "3", "-rtc", "base=2006-06-17,clock=host"]].concat(), 0x0d),
     ] {
         let kernel = file(&format!("{name}.elf"), &multiboot(code));
         let finished = run(&[&["-kernel", &kernel, "-m", "32"], options].concat());
         assert_eq!((finished.status, finished.stderr.as_str()), (Some(expected), ""), "{name}");
+    }
+}
+
+/// The date is in the log: a replay needs neither the option nor the day of the recording.
+#[test]
+fn dates_are_recorded() {
+    let kernel = file("recorded-date.elf", &multiboot(YEAR));
+    let log = scratch("recorded-date.rrlog").display().to_string();
+    let machine = [
+        "-kernel",
+        &kernel,
+        "-m",
+        "32",
+        "-device",
+        "isa-debug-exit,iobase=0xf4,iosize=4",
+    ];
+    for (options, replay_options, expected) in [
+        (
+            &["-rtc", "base=2006-06-17,driftfix=slew"][..],
+            &["-rtc", "driftfix=slew"][..],
+            0x0d,
+        ),
+        (&["-rtc", "base=utc"], &[], 0),
+    ] {
+        let recorded = run(&[&["record", &log, "--"], &machine[..], options].concat());
+        if expected != 0 {
+            assert_eq!(recorded.status, Some(expected), "{recorded:?}");
+        }
+        assert_eq!(run(&["replay", &log]).status, recorded.status);
+        let rr = format!("shift=0,rr=replay,rrfile={log}");
+        let again = run(&[&machine[..], &["-icount", &rr], replay_options].concat());
+        assert_eq!(again.status, recorded.status, "{again:?}");
+        let other = run(&[
+            &machine[..],
+            &["-icount", &rr, "-rtc", "base=1999-12-31"],
+            replay_options,
+        ]
+        .concat());
+        assert_eq!(other.status, Some(1));
+        assert!(other.stderr.contains("another date"), "{other:?}");
     }
 }
 

@@ -63,7 +63,11 @@ impl Rig {
             debug_exits: vec![(0xf4, 4)],
             hpet: true,
             acpi: true,
-            rtc_seconds: 1_700_000_000,
+            rtc: RtcConfig {
+                unix_seconds: 1_700_000_000,
+                ..RtcConfig::default()
+            },
+            rtc_clock: None,
             requests: requests.clone(),
         };
         change(&mut config);
@@ -364,7 +368,8 @@ fn refusals() {
             debug_exits: vec![],
             hpet: false,
             acpi: false,
-            rtc_seconds: 0,
+            rtc: RtcConfig::default(),
+            rtc_clock: None,
             requests: rig.requests,
         })
         .is_err()

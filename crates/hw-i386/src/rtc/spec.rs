@@ -15,6 +15,9 @@ pub const UPDATE_NS: i64 = (244 + 1984) * 1000;
 /// The first update comes this long after the divider leaves reset.
 pub const DIVIDER_RELEASE_NS: i64 = SECOND / 2;
 
+/// Lost ticks that are made up for between two ticks of the crystal's, at most: some guests read C until no flag is set.
+pub const REINJECTIONS: u8 = 20;
+
 /// Register numbers.
 pub mod reg {
     /// Seconds.

@@ -20,11 +20,19 @@ pub struct RtcState {
     flags: u8,
     /// Up to when flags have been computed, ns.
     seen_ns: i64,
+    /// Periodic ticks that nobody acknowledged in time are made up for.
+    pub reinjects: bool,
+    /// Such ticks, not made up for yet.
+    lost: u64,
+    /// Made up for since the last tick of the crystal's.
+    reinjected: u8,
+    /// The interrupt output falls and rises again.
+    pulse: bool,
 }
 
 impl RtcState {
     /// Version of the saved form.
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
 
     /// At `seconds` Unix time now, BCD, 24 hours, empty RAM.
     pub fn new(seconds: i64, now: i64) -> Self {
@@ -38,6 +46,10 @@ impl RtcState {
             set_ns: now,
             flags: 0,
             seen_ns: now,
+            reinjects: false,
+            lost: 0,
+            reinjected: 0,
+            pulse: false,
         }
     }
 
@@ -52,6 +64,7 @@ impl RtcState {
         self.index = 0;
         self.flags = 0;
         self.ram[usize::from(reg::B)] &= !spec::B_RESET;
+        self.lost = 0;
     }
 
     fn a(&self) -> u8 {
@@ -175,9 +188,16 @@ impl RtcState {
 
     /// Sets the flags of what has happened up to `now`.
     pub fn advance(&mut self, now: i64) {
-        if let Some(period) = self.period()
-            && self.periods(period, now) > self.periods(period, self.seen_ns)
-        {
+        let ticks = self.period().map_or(0, |period| {
+            self.periods(period, now) - self.periods(period, self.seen_ns)
+        });
+        if ticks > 0 {
+            if self.reinjects && self.b() & spec::PERIODIC != 0 {
+                // The first of them is seen, if the one before it was.
+                let seen = self.flags & spec::PERIODIC == 0;
+                self.lost = self.lost.saturating_add(ticks as u64 - u64::from(seen));
+                self.reinjected = 0;
+            }
             self.flags |= spec::PERIODIC;
         }
         if !self.halted() && self.updates(now) > self.updates(self.seen_ns) {
@@ -187,7 +207,32 @@ impl RtcState {
                 self.flags |= spec::ALARM;
             }
         }
-        self.seen_ns = self.seen_ns.max(now);
+        // The host's time of day can go back.
+        self.seen_ns = now;
+    }
+
+    /// Whether the interrupt output must fall before it takes its level; asking answers it.
+    pub fn take_pulse(&mut self) -> bool {
+        std::mem::take(&mut self.pulse)
+    }
+
+    /// Time has gone on elsewhere until `now`: a saved state is taken up with another host's clock. The calendar stands
+    /// where it was if `stands`, else it shows that clock. No tick of the time between counts.
+    pub fn take_up(&mut self, now: i64, stands: bool) {
+        if stands {
+            self.set_ns = self.set_ns.saturating_add(now.saturating_sub(self.seen_ns));
+        }
+        self.seen_ns = now;
+    }
+
+    /// Lost ticks after registers A or B were written, when ticks were `before` apart.
+    fn keep_lost(&mut self, before: Option<i64>) {
+        self.lost = match (before, self.period()) {
+            (Some(old), Some(new)) if self.b() & spec::PERIODIC != 0 => {
+                self.lost.saturating_mul(old as u64) / new as u64
+            }
+            _ => 0,
+        };
     }
 
     /// Level of the interrupt output.
@@ -233,7 +278,14 @@ impl RtcState {
             reg::A if self.update_in_progress(now) => self.a() | spec::A_UIP,
             reg::C => {
                 let irq = if self.irq() { spec::C_IRQ } else { 0 };
-                std::mem::take(&mut self.flags) | irq
+                let flags = std::mem::take(&mut self.flags);
+                if self.lost > 0 && flags & spec::PERIODIC != 0 && self.reinjected < spec::REINJECTIONS {
+                    self.lost -= 1;
+                    self.reinjected += 1;
+                    self.flags = spec::PERIODIC;
+                    self.pulse = true;
+                }
+                flags | irq
             }
             reg::D => spec::D_VALID,
             _ => {
@@ -261,11 +313,13 @@ impl RtcState {
                     self.show(now);
                 }
                 let was_reset = self.divider_reset();
+                let period = self.period();
                 self.ram[usize::from(number)] = if number == reg::A {
                     value & !spec::A_UIP
                 } else {
                     value
                 };
+                self.keep_lost(period);
                 if was_halted && !self.halted() {
                     self.take(now);
                 }

@@ -15,8 +15,16 @@ const NOW: i64 = 1_700_000_000;
 
 impl Board {
     fn new() -> Self {
+        Self::with(RtcTime::Virtual, false)
+    }
+
+    fn with(time: RtcTime, reinjects: bool) -> Self {
         let (clock, irq) = (TestClock::new(), RecordingSink::new());
-        let config = RtcConfig { unix_seconds: NOW };
+        let config = RtcConfig {
+            unix_seconds: NOW,
+            time,
+            reinjects,
+        };
         let rtc = Rtc::new(config, &clock.clock(), irq.line(8));
         Self { clock, rtc, irq }
     }
@@ -252,4 +260,119 @@ fn state() {
     check_reset(&*fresh.rtc, || {
         fresh.rtc.set_cmos(0x0b, fresh.rtc.cmos(0x0b) | 0x10)
     });
+}
+
+/// Ticks that nobody was there for come one by one as register C is read, a limited number between two ticks.
+#[test]
+fn lost_ticks_are_made_up_for() {
+    let b = Board::with(RtcTime::Virtual, true);
+    let period = SECOND / 8;
+    b.write(0x0a, 0x2d);
+    b.write(0x0b, 0x42);
+    // The guest is away for `away` ticks, then reads C `acks` times each time that it sees the line high.
+    let mut taken = 0;
+    let mut ticks = 0;
+    for (away, acks, seen) in [
+        (1, 5, 1),
+        (4, 5, 4),
+        (1, 1, 1),
+        (2, 1, 1),
+        (1, 5, 2),
+        (50, 99, 21),
+        (1, 99, 21),
+        (1, 99, 10),
+        (1, 9, 1),
+    ] {
+        ticks += away;
+        b.clock.advance_to(ticks * period);
+        let mut found = 0;
+        while b.irq.level(8) && found < acks {
+            assert_eq!(b.read(0x0c) & 0xc0, 0xc0);
+            found += 1;
+        }
+        assert_eq!(found, seen, "after tick {ticks}");
+        taken += found;
+    }
+    assert_eq!(
+        (taken, b.irq.rises(8) as i64),
+        (ticks, ticks),
+        "no tick is lost, none invented"
+    );
+}
+
+#[test]
+fn lost_ticks_follow_the_rate_and_go_with_the_interrupt() {
+    let ticks_after = |change: fn(&Board)| {
+        let b = Board::with(RtcTime::Virtual, true);
+        b.write(0x0a, 0x2d);
+        b.write(0x0b, 0x42);
+        b.clock.advance_to(SECOND);
+        change(&b);
+        (0..99)
+            .take_while(|_| b.irq.level(8) && b.read(0x0c) != 0)
+            .count()
+    };
+    // 8 Hz: eight ticks, one of them seen.
+    assert_eq!(ticks_after(|_| ()), 8);
+    assert_eq!(
+        ticks_after(|b| b.write(0x0a, 0x2c)),
+        15,
+        "seven at 8 Hz are fourteen at 16 Hz"
+    );
+    assert_eq!(ticks_after(|b| b.write(0x0a, 0x2f)), 2, "and one at 2 Hz");
+    let off = |b: &Board| {
+        b.write(0x0b, 0x02);
+        b.write(0x0b, 0x42);
+    };
+    assert_eq!(ticks_after(off), 1);
+}
+
+#[test]
+fn without_driftfix_lost_ticks_are_one() {
+    let b = Board::new();
+    b.write(0x0b, 0x42);
+    b.clock.advance_to(SECOND);
+    assert_eq!(b.read(0x0c) & 0xc0, 0xc0);
+    assert!(!b.irq.level(8));
+}
+
+#[test]
+fn host_time() {
+    let clock = TestClock::new();
+    clock.advance_to(1_000 * SECOND + SECOND / 3);
+    let config = RtcConfig {
+        unix_seconds: NOW,
+        time: RtcTime::Host,
+        ..RtcConfig::default()
+    };
+    let rtc = Rtc::new(config, &clock.clock(), IrqLine::disconnected());
+    clock.advance_to(1_001 * SECOND - 1);
+    assert_eq!(rtc.cmos(0), 0x20);
+    clock.advance_to(1_001 * SECOND);
+    assert_eq!(rtc.cmos(0), 0x21, "the host's seconds are the guest's");
+}
+
+/// A snapshot goes on where it was with `clock=rt`, and shows what the host's clock says with `clock=host`.
+#[test]
+fn other_hosts() {
+    for (time, shown) in [
+        (RtcTime::Realtime, 0x23),
+        (RtcTime::Host, 0x50),
+        (RtcTime::Virtual, 0x50),
+    ] {
+        let (there, here) = (Board::with(time, true), Board::with(time, true));
+        there.write(0x0a, 0x2d);
+        there.write(0x0b, 0x42);
+        there.clock.advance_to(3 * SECOND);
+        let saved = there.rtc.save();
+        here.clock.advance_to(30 * SECOND);
+        here.rtc.load(&saved).unwrap();
+        assert_eq!(here.read(0), shown, "{time:?}");
+        if time != RtcTime::Virtual {
+            // 24 before, none for the time between.
+            let ticks = (0..99).take_while(|_| here.rtc.cmos(0x0c) != 0).count();
+            assert_eq!(ticks, 21, "{time:?}");
+            assert_eq!(here.read(0x0c), 0);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
-use crate::{Backend, BootFiles, Config, Time};
+use crate::{Backend, BootFiles, Config, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -84,7 +84,8 @@ fn ports(config: &Config) -> String {
     let console = console.map(|c| format!("debug console {:x} reading {:x}", c.port, c.readback));
     let exit = config.debug_exit.iter();
     let exit = exit.map(|e| format!("debug exit {:x} of {}", e.port, e.size));
-    let all: Vec<_> = serials.chain(console).chain(exit).collect();
+    let rtc = config.rtc.slew.then(|| "an RTC with driftfix=slew".to_owned());
+    let all: Vec<_> = serials.chain(console).chain(exit).chain(rtc).collect();
     if all.is_empty() {
         "no serial port".into()
     } else {
@@ -114,6 +115,16 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
             Time::Host => 0,
         },
         ..Facts::default()
+    }
+}
+
+/// Whether a machine whose options name a date begins on that date.
+pub fn same_date(then: &Facts, config: &Config) -> Result<(), String> {
+    match config.rtc.base {
+        Some(RtcBase::At(seconds)) if seconds != then.rtc_base_s => {
+            Err("recorded with another date (-rtc base=)".into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ pub use input::SerialInput;
 pub use outside::{Checked, Outsides, Verdict};
 pub use report::{describe, epilogue};
 
+use crate::Config;
 use anyhow::{Result, anyhow};
 use replay::{Player, Recorder};
 use std::path::{Path, PathBuf};
@@ -108,12 +109,19 @@ impl Replaying {
     }
 
     /// Checks that the machine that is about to be made is the one that was recorded.
-    pub(crate) fn check(&self, now: &Recorded, facts: &replay::Facts) -> Result<()> {
+    pub(crate) fn check(&self, config: &Config, now: &Recorded, facts: &replay::Facts) -> Result<()> {
         let refuse = |what: String| anyhow!("replay {}: {what}", self.path.display());
         if let Some(what) = self.recorded.difference(now) {
             return Err(refuse(what));
         }
-        header::same_facts(&self.player.header().facts, facts).map_err(refuse)
+        let then = &self.player.header().facts;
+        header::same_date(then, config).map_err(refuse)?;
+        header::same_facts(then, facts).map_err(refuse)
+    }
+
+    /// The date that the guest sees first.
+    pub(crate) fn first_seconds(&self) -> i64 {
+        self.player.header().facts.rtc_base_s
     }
 
     /// Instructions between digests, in the recording.

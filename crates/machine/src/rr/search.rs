@@ -143,6 +143,7 @@ impl Search {
             }),
             debug_exit: config.debug_exit,
             time: Time::Counted(time, Sleep::Off),
+            rtc: config.rtc,
             execution: config.execution,
             hpet: config.hpet,
             acpi: config.acpi,
