@@ -97,12 +97,12 @@ fn refusals_name_the_cause() {
         (vec![0x7f; 4096], "not a replay log"),
         (good[..30].to_vec(), "a replay log without a complete header"),
         (
-            with(8, &2u32.to_le_bytes()),
-            "format 2 is newer than this program's (1)",
+            with(8, &3u32.to_le_bytes()),
+            "format 3 is newer than this program's (2)",
         ),
         (
-            with(8, &0u32.to_le_bytes()),
-            "format 0 is older than this program's (1)",
+            with(8, &1u32.to_le_bytes()),
+            "format 1 is older than this program's (2)",
         ),
         (
             with(12, &[0xff; 4]),
