@@ -65,7 +65,7 @@ fn the_last_stretch_is_kept() {
     // A killed recorder leaves anything at the end of its last file, and the beginnings of others.
     let last = &sizes.last().expect("there are some").0;
     let bytes = std::fs::read(last).expect("a segment");
-    std::fs::write(last, &bytes[..bytes.len() - 700]).expect("it can be written");
+    std::fs::write(last, &bytes[..bytes.len() / 4 * 3]).expect("it can be written");
     std::fs::write(ring.join("segment-new"), b"\x89RR").expect("room");
     std::fs::write(ring.join(".snapshot-9.reprise-snapshot.77"), b"part").expect("room");
     let cut = again(Engine::default());
