@@ -12,6 +12,7 @@ mod input;
 pub(crate) mod interruptions;
 pub(crate) mod log_care;
 mod outside;
+pub(crate) mod prepared;
 mod report;
 mod ring;
 pub(crate) mod search;
