@@ -8,7 +8,7 @@
 use crate::counted::{CountedClock, Sleep};
 use crate::cpu_thread::TimeBase;
 use crate::pace::{Due, Pace, Pacer};
-use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay};
+use replay::{Difference, Divergence, Ending, Event, Instant, Mode, Replay, Stop};
 use std::sync::Arc;
 use target_i386::Vcpu;
 use target_i386::interrupt::Delivery;
@@ -45,6 +45,14 @@ pub struct Journal {
     pub digest_every: u64,
     /// Instructions between marks of the trail that lies between digests: `digest_every`, or an even part of it.
     pub trail_every: u64,
+}
+
+impl Journal {
+    /// Where the machine must come to a boundary for the log; none if it is not as recorded any more, which is said.
+    fn next_stop(&self, now: Instant) -> Option<Stop> {
+        let stop = self.replay.next_stop(now);
+        stop.map_err(|divergence| self.outside.diverged(divergence)).ok()
+    }
 }
 
 /// What a boundary found.
@@ -291,13 +299,7 @@ impl Timeline {
             // One instruction makes a boundary at which it can be taken.
             return Some(1);
         }
-        let stop = match journal.replay.next_stop(now) {
-            Ok(stop) => stop,
-            Err(divergence) => {
-                journal.outside.diverged(divergence);
-                return None;
-            }
-        };
+        let stop = journal.next_stop(now)?;
         let left = stop.count.map_or(u64::MAX, |count| count - now.count);
         if left == 0 {
             if !stop.waiting {
@@ -326,12 +328,8 @@ impl Timeline {
         if let Some(journal) = &self.journal
             && journal.replay.mode() == Mode::Play
         {
-            let stop = match journal.replay.next_stop(now) {
-                Ok(stop) => stop,
-                Err(divergence) => {
-                    journal.outside.diverged(divergence);
-                    return Idle::Over;
-                }
+            let Some(stop) = journal.next_stop(now) else {
+                return Idle::Over;
             };
             if stop.waiting {
                 return Idle::Wait;
