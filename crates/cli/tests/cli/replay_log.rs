@@ -51,7 +51,7 @@ fn prints_what_is_in_a_log() {
     assert!(part.stdout.starts_with("#1 "), "{part:?}");
     let info = replay_log(&["info", &path]);
     for line in [
-        "format           1, machine version 3\n",
+        "format           2, machine version 3\n",
         "recorded by      test\\n1.0\n",
         "rtc base         1767225600 s after 1970\n",
         "events           4 (#0 to #3)\n",
@@ -145,7 +145,7 @@ fn refusals_are_one_line() {
         ),
         (
             &["verify", &newer],
-            format!("replay-log {newer}: format 9 is newer than this program's (1)"),
+            format!("replay-log {newer}: format 9 is newer than this program's (2)"),
         ),
         (
             &["stats", "/no/such/log"],
