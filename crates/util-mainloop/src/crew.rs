@@ -8,7 +8,11 @@
 //!
 //! `tests/loom.rs` runs this very code through all interleavings.
 
+#[cfg(not(loom))]
+use crate::clock::{ClockSource, MonotonicClock};
 use crate::lock::{BigCondvar, BigLock, BigLockGuard, Period};
+#[cfg(not(loom))]
+use crate::sync::{AtomicU64, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::wake::{Bell, Wakeup};
 use std::collections::VecDeque;
@@ -27,6 +31,18 @@ impl Alarm {
         while !*rung {
             self.changed.wait(&mut rung);
         }
+    }
+
+    /// Looks for a ring without sleeping, until the host's clock shows `end`. False: there was none.
+    #[cfg(not(loom))]
+    fn look_out(&self, end: i64) -> bool {
+        while !*self.rung.lock() {
+            if MonotonicClock.now_ns() >= end {
+                return false;
+            }
+            crate::sync::spin_loop();
+        }
+        true
     }
 
     /// False: the time is over.
@@ -50,6 +66,59 @@ impl Bell for Alarm {
     }
     fn silence(&self) {
         *self.rung.lock() = false;
+    }
+}
+
+/// How long a thread looks out for a ring before it has the host put it to sleep.
+///
+/// To be woken takes the host tens of microseconds. Threads that wait for each other in turns ring sooner than that, so a
+/// thread that was rung soon looks out longer the next time, and one that was not sleeps at once. Mirrors the halt
+/// polling of KVM (`halt_poll_ns`).
+#[cfg(not(loom))]
+#[derive(Debug)]
+struct Lookout {
+    /// Every thread has a CPU of the host's for itself, and somebody to wait for.
+    worthwhile: bool,
+    ns: AtomicU64,
+}
+
+#[cfg(not(loom))]
+impl Lookout {
+    const FIRST_NS: u64 = 20_000;
+    const LONGEST_NS: u64 = 200_000;
+    /// A sleep that was no longer than this was short: two threads that wake each other through the host take some
+    /// hundred microseconds for a round.
+    const SHORT_NS: i64 = 1_000_000;
+
+    fn new(threads: usize) -> Self {
+        let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            worthwhile: threads > 1 && threads <= cpus,
+            ns: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for a ring.
+    fn wait(&self, alarm: &Alarm) {
+        if !self.worthwhile {
+            return alarm.wait();
+        }
+        let ns = self.ns.load(Ordering::Relaxed);
+        let start = MonotonicClock.now_ns();
+        if ns != 0 && alarm.look_out(start + ns as i64) {
+            return;
+        }
+        alarm.wait();
+        let slept = MonotonicClock.now_ns() - start;
+        self.ns.store(Self::next(ns, slept), Ordering::Relaxed);
+    }
+
+    /// After one of `ns` that was not long enough, for a sleep of so many nanoseconds in all.
+    fn next(ns: u64, slept: i64) -> u64 {
+        match slept {
+            ..=Self::SHORT_NS => (ns * 2).clamp(Self::FIRST_NS, Self::LONGEST_NS),
+            _ => 0,
+        }
     }
 }
 
@@ -99,6 +168,8 @@ pub struct Crew<T> {
     orders: Mutex<Orders<T>>,
     /// Where each sleeps.
     beds: Vec<Wakeup<Alarm>>,
+    #[cfg(not(loom))]
+    lookouts: Vec<Lookout>,
     /// Signalled by the threads: stopped, or a piece of work is done.
     answered: BigCondvar,
 }
@@ -116,6 +187,8 @@ impl<T> Crew<T> {
                 tasks: (0..threads).map(|_| VecDeque::new()).collect(),
             }),
             beds: (0..threads).map(|_| Wakeup::new(Alarm::default())).collect(),
+            #[cfg(not(loom))]
+            lookouts: (0..threads).map(|_| Lookout::new(threads)).collect(),
             answered: BigCondvar::new(),
         }
     }
@@ -244,6 +317,9 @@ impl<T> Crew<T> {
     /// If this thread is in the gate.
     pub fn sleep(&self, n: usize, big: &mut BigLockGuard<'_>, has_news: impl FnOnce() -> bool) {
         self.doze(n, big, has_news, |alarm| {
+            #[cfg(not(loom))]
+            self.lookouts[n].wait(alarm);
+            #[cfg(loom)]
             alarm.wait();
             true
         });
@@ -274,5 +350,26 @@ impl<T> Crew<T> {
         let woken = has_news() || big.unlocked(|| wait(bed.bell()));
         bed.awake(true);
         woken
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookouts_grow_with_short_sleeps() {
+        for (ns, slept, next) in [
+            (0, 70_000, 20_000),
+            (20_000, 70_000, 40_000),
+            (160_000, 300_000, 200_000),
+            (200_000, 1_000_000, 200_000),
+            (200_000, 1_000_001, 0),
+            (0, 4_000_000, 0),
+        ] {
+            assert_eq!(Lookout::next(ns, slept), next, "{ns} and {slept}");
+        }
+        assert!(!Lookout::new(1).worthwhile, "nobody to wait for");
+        assert!(!Lookout::new(1 << 20).worthwhile, "no CPU for each");
     }
 }
