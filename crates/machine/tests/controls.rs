@@ -1,40 +1,23 @@
 //! What people do to a machine by a monitor, by QMP or with a debugger: in a recording it is an event of its instant, and
 //! comes again; in a replay it is refused with one line.
 
+mod place;
+
 use accel_tcg::{InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Digest, Log, Recording, Replaying, Time};
+use place::Place;
 use replay::inspect::Events;
 use replay::{Control, Event, LogReader};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
 /// Host time after which something counts as hung.
 const LIMIT: Duration = Duration::from_secs(120);
-
-/// A directory of a test's own, removed behind it.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("reprise-controls-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
-        Self(path)
-    }
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn config(append: &str) -> Config {
     let mut boot = BootFiles::embedded();
@@ -158,7 +141,7 @@ const SAME: &str = "M1f00000,4:deadbeef";
 
 #[test]
 fn what_a_debugger_writes_comes_again() {
-    let place = Place::new("gdb");
+    let place = Place::new();
     let mut first = config("run=mem,cpu,poweroff");
     first.gdb = Some(server(&place.file("gdb")));
     first.start_stopped = true;
@@ -204,7 +187,7 @@ fn what_a_debugger_writes_comes_again() {
 
 #[test]
 fn what_a_qmp_client_does_comes_again_or_is_refused() {
-    let place = Place::new("qmp");
+    let place = Place::new();
     let mut first = config("");
     first.qmp = vec![server(&place.file("qmp"))];
     first.log = record(&place);

@@ -1,11 +1,14 @@
 //! What a replay says that is not what was recorded: a bit that turns over in one engine is found to the instruction,
 //! one that turned over in the recording to the interval of the trail.
 
+mod place;
+
 use accel_tcg::{Engine, ExecutionConfig, Fault, InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Log, Recording, Replaying, Symbols, Time};
 use parking_lot::Mutex;
-use std::path::{Path, PathBuf};
+use place::Place;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Instructions between digests, of which every eighth covers memory, and marks of the trail.
@@ -13,26 +16,6 @@ const DIGESTS: u64 = 1 << 16;
 const TRAIL: u64 = DIGESTS / 16;
 /// RSP: whatever runs needs it soon.
 const STACK: usize = 4;
-
-/// A log in a directory of its own, removed behind it.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("reprise-differences-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
-        Self(path)
-    }
-    fn log(&self) -> PathBuf {
-        self.0.join("log")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn config(engine: Engine, fault: Option<Fault>) -> Config {
     let mut boot = BootFiles::embedded();
@@ -96,9 +79,12 @@ fn number_after(text: &str, words: &str) -> u64 {
 
 #[test]
 fn a_fault_of_an_engine_is_found_to_the_instruction() {
-    let place = Place::new("engine");
-    let length = record(&place.log(), Engine::Interpreter, None);
-    assert_eq!(replay(&place.log(), Engine::default(), None), (0, String::new()));
+    let place = Place::new();
+    let length = record(&place.file("log"), Engine::Interpreter, None);
+    assert_eq!(
+        replay(&place.file("log"), Engine::default(), None),
+        (0, String::new())
+    );
     for (at, register) in [
         (length / 3, STACK),
         (length / 2 + 77, STACK),
@@ -107,7 +93,7 @@ fn a_fault_of_an_engine_is_found_to_the_instruction() {
         (TRAIL * 5 + 1, 3),
     ] {
         let (status, report) = replay(
-            &place.log(),
+            &place.file("log"),
             Engine::default(),
             fault(Engine::default(), at, register),
         );
@@ -128,15 +114,15 @@ fn a_fault_of_an_engine_is_found_to_the_instruction() {
 
 #[test]
 fn a_fault_of_the_recording_is_found_to_the_interval() {
-    let place = Place::new("recording");
-    let length = record(&place.log(), Engine::default(), None);
+    let place = Place::new();
+    let length = record(&place.file("log"), Engine::default(), None);
     let at = length / 2;
     record(
-        &place.log(),
+        &place.file("log"),
         Engine::default(),
         fault(Engine::default(), at, STACK),
     );
-    let (status, report) = replay(&place.log(), Engine::default(), None);
+    let (status, report) = replay(&place.file("log"), Engine::default(), None);
     assert_eq!(status, 1, "{report}");
     assert!(report.contains("every engine does the same"), "{report}");
     let from = number_after(&report, "it shows between instruction ");
@@ -150,7 +136,7 @@ fn a_fault_of_the_recording_is_found_to_the_interval() {
 /// The search follows a log in its own way: a whole one, resets included, is what it goes along with.
 #[test]
 fn a_stepper_follows_a_log() {
-    let place = Place::new("stepper");
+    let place = Place::new();
     let mut recorded = config(Engine::default(), None);
     let with_reset = |config: &mut Config| {
         if let Some(boot) = &mut config.boot {
@@ -160,12 +146,12 @@ fn a_stepper_follows_a_log() {
     with_reset(&mut recorded);
     recorded.log = Log::Record(Recording {
         digest_every: DIGESTS,
-        ..Recording::to(place.log())
+        ..Recording::to(place.file("log"))
     });
     let (_, digest) = machine::run_and_digest(recorded).expect("it records");
     let mut stepped = config(Engine::Interpreter, None);
     with_reset(&mut stepped);
-    stepped.log = Log::Replay(Box::new(Replaying::open(place.log()).expect("a log")));
+    stepped.log = Log::Replay(Box::new(Replaying::open(place.file("log")).expect("a log")));
     let mut stepper = machine::Stepper::new(stepped).expect("a machine");
     assert_eq!(stepper.run_to(u64::MAX), Some(machine::StepperEnd::Off));
     assert_eq!(stepper.instructions(), digest.instructions);

@@ -1,14 +1,17 @@
 //! Guests and replays that do not get on: they can be stopped, and a replay says so and ends.
 
+mod place;
+
 use accel_tcg::{Engine, ExecutionConfig, InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Log, Recording, Replaying, Stepper, StepperEnd, Time};
 use parking_lot::Mutex;
+use place::Place;
 use replay::inspect::Events;
 use replay::{Event, LogReader, Recorder, Replay, Shutdown, Stamped};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -59,26 +62,6 @@ fn storm(engine: &str, time: Time) -> Config {
             ..ExecutionConfig::default()
         },
         ..Config::default()
-    }
-}
-
-/// A directory of a test's own, removed behind it.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("reprise-stuck-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
-        Self(path)
-    }
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -135,9 +118,9 @@ fn server(socket: &Path) -> String {
 
 #[test]
 fn a_guest_that_only_faults_can_be_stopped_and_left() {
-    for (n, engine) in ENGINES.iter().enumerate() {
+    for engine in ENGINES {
         for time in [Time::Host, counted()] {
-            let place = Place::new(&format!("storm{n}"));
+            let place = Place::new();
             let mut config = storm(engine, time);
             config.qmp = vec![server(&place.file("qmp"))];
             // Kept: only a person ends it.
@@ -165,7 +148,7 @@ fn a_guest_that_only_faults_can_be_stopped_and_left() {
 /// There is no instant at which its log could say that somebody left.
 #[test]
 fn a_recording_of_it_can_be_left_and_replays() {
-    let place = Place::new("recorded");
+    let place = Place::new();
     let mut config = storm("baseline", counted());
     config.qmp = vec![server(&place.file("qmp"))];
     config.log = Log::Record(Recording::to(place.file("log")));
@@ -207,7 +190,7 @@ fn embedded() -> Config {
 /// A replay that waits for what never comes ends, and says for what it waited.
 #[test]
 fn a_replay_that_waits_for_ever_ends() {
-    let place = Place::new("waits");
+    let place = Place::new();
     let mut config = embedded();
     config.log = Log::Record(Recording {
         digest_every: 1 << 18,

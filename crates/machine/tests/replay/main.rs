@@ -5,18 +5,20 @@
 
 mod beginnings;
 mod flight;
+#[path = "../place/mod.rs"]
+mod place;
 mod strict;
 
 use accel_tcg::{Engine, InstructionTime, Sleep};
 use chardev::Ringbuf;
 use machine::{Backend, BootFiles, Config, Digest, Log, Recording, Replaying, Time};
+use place::Place;
 use replay::inspect::Events;
 use replay::{Event, LogReader, Recorder, Replay, Shutdown, Stamped};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use util_mainloop::BigLock;
@@ -24,28 +26,6 @@ use util_mainloop::BigLock;
 const SCREEN: usize = 1 << 16;
 /// Instructions between digests: a run of these guests has dozens.
 const DIGESTS: u64 = 1 << 18;
-
-/// A directory of a test's own, removed behind it.
-struct Place(PathBuf);
-
-impl Place {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let n = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("reprise-replay-{}-{n}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
-        Self(path)
-    }
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// How a run went.
 #[derive(Debug, PartialEq, Eq)]
