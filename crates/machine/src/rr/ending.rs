@@ -15,6 +15,7 @@ impl Machine {
         if self.replay.mode() == Mode::None {
             return status;
         }
+        self.outsides.flush_output();
         if self.ends_unsaid {
             self.replay.flush(self.cpus.instant());
             return status;

@@ -48,6 +48,11 @@ impl SerialInput {
         self.backend.accept_input();
     }
 
+    /// What the guest has sent reaches the host, as far as the host takes it.
+    pub fn flush(&self) {
+        self.backend.flush();
+    }
+
     /// The line changes, on the vCPU's thread.
     pub fn change(&self, what: CharChange) {
         if what == CharChange::Break {

@@ -127,6 +127,11 @@ impl Outsides {
         self.serials.iter().flatten().for_each(|serial| serial.accept());
     }
 
+    /// What the guest has sent reaches the host before anything that is said about it.
+    pub fn flush_output(&self) {
+        self.serials.iter().flatten().for_each(|serial| serial.flush());
+    }
+
     fn end(&self, verdict: Verdict) {
         let status = u8::from(matches!(verdict, Verdict::Diverged(_)));
         // The first is the cause of the others.
