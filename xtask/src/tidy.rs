@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("hw-core", 2),
     ("accel-tcg", 3),
     ("hw-i386", 3),
+    ("hw-virtio", 3),
     ("machine", 4),
     ("cli", 5),
 ];
