@@ -1,7 +1,7 @@
 //! The modern interface's common configuration (VIRTIO 1.2, 4.1.4.3).
 //!
-//! Accesses flow in with the offset and size of a field; the specification has drivers use each field's own width, 64-bit
-//! ones in two halves. What is no field reads 0 and ignores writes.
+//! Accesses flow in with the offset of a field: drivers use each field's own width, 64-bit ones in two halves. What is no
+//! field reads 0 and ignores writes.
 
 use super::{Core, Effect, State};
 use crate::ring::{Mode, Queue};
@@ -25,9 +25,12 @@ mod at {
     pub const QUEUE_VECTOR: u64 = 0x1a;
     pub const QUEUE_ENABLE: u64 = 0x1c;
     pub const QUEUE_NOTIFY_OFF: u64 = 0x1e;
-    pub const QUEUE_DESC: u64 = 0x20;
-    pub const QUEUE_DRIVER: u64 = 0x28;
-    pub const QUEUE_DEVICE: u64 = 0x30;
+    pub const QUEUE_DESC_LOW: u64 = 0x20;
+    pub const QUEUE_DESC_HIGH: u64 = 0x24;
+    pub const QUEUE_DRIVER_LOW: u64 = 0x28;
+    pub const QUEUE_DRIVER_HIGH: u64 = 0x2c;
+    pub const QUEUE_DEVICE_LOW: u64 = 0x30;
+    pub const QUEUE_DEVICE_HIGH: u64 = 0x34;
     pub const QUEUE_NOTIFY_DATA: u64 = 0x38;
     pub const QUEUE_RESET: u64 = 0x3a;
 }
@@ -37,13 +40,9 @@ fn half(value: u64, offset: u64) -> u32 {
     (value >> (8 * (offset & 4))) as u32
 }
 
-fn set_half(field: &mut u64, offset: u64, size: u32, value: u64) {
-    if size == 8 {
-        *field = value;
-    } else {
-        let shift = 8 * (offset & 4);
-        *field = *field & !(0xffff_ffff << shift) | (value & 0xffff_ffff) << shift;
-    }
+fn set_half(field: &mut u64, offset: u64, value: u64) {
+    let shift = 8 * (offset & 4);
+    *field = *field & !(0xffff_ffff << shift) | (value & 0xffff_ffff) << shift;
 }
 
 fn feature_half(features: u64, select: u32) -> u32 {
@@ -56,9 +55,8 @@ fn feature_half(features: u64, select: u32) -> u32 {
 
 impl Core {
     /// Reads a field.
-    pub fn read_common(&self, offset: u64, size: u32) -> u64 {
+    pub fn read_common(&self, offset: u64) -> u64 {
         let mut state = self.state.lock();
-        let wide = size == 8;
         u64::from(match offset {
             at::DEVICE_FEATURE_SELECT => state.device_select,
             // What has no place in the modern interface is not shown in it (6.3).
@@ -80,12 +78,9 @@ impl Core {
                     at::QUEUE_SIZE => queue.size.into(),
                     at::QUEUE_VECTOR => slot.vector.into(),
                     at::QUEUE_ENABLE => queue.enabled.into(),
-                    at::QUEUE_DESC if wide => return queue.descriptors,
-                    at::QUEUE_DRIVER if wide => return queue.driver,
-                    at::QUEUE_DEVICE if wide => return queue.device,
-                    0x20 | 0x24 => half(queue.descriptors, offset),
-                    0x28 | 0x2c => half(queue.driver, offset),
-                    0x30 | 0x34 => half(queue.device, offset),
+                    at::QUEUE_DESC_LOW | at::QUEUE_DESC_HIGH => half(queue.descriptors, offset),
+                    at::QUEUE_DRIVER_LOW | at::QUEUE_DRIVER_HIGH => half(queue.driver, offset),
+                    at::QUEUE_DEVICE_LOW | at::QUEUE_DEVICE_HIGH => half(queue.device, offset),
                     _ => 0,
                 }
             }
@@ -93,7 +88,7 @@ impl Core {
     }
 
     /// Writes a field. `vectors` is how many MSI-X vectors there are.
-    pub fn write_common(&self, offset: u64, size: u32, value: u64, vectors: u16) -> Effect {
+    pub fn write_common(&self, offset: u64, value: u64, vectors: u16) -> Effect {
         if offset == at::STATUS {
             return self.write_status(value as u8, true);
         }
@@ -116,12 +111,12 @@ impl Core {
                     return Effect::QueueReset(index);
                 }
             }
-            _ => self.write_queue(state, (offset, size), value, vector(value)),
+            _ => self.write_queue(state, offset, value, vector(value)),
         }
         Effect::None
     }
 
-    fn write_queue(&self, state: &mut State, (offset, size): (u64, u32), value: u64, vector: u16) {
+    fn write_queue(&self, state: &mut State, offset: u64, value: u64, vector: u16) {
         let max = self.sizes.get(usize::from(state.queue_select)).copied();
         let packed = state.driver_features & self.offered & feature::RING_PACKED != 0;
         let (Some(slot), Some(max)) = (state.selected(), max) else {
@@ -144,9 +139,9 @@ impl Core {
                 }
             }
             at::QUEUE_ENABLE => queue.enabled = value == 1,
-            0x20 | 0x24 => set_half(&mut queue.descriptors, offset, size, value),
-            0x28 | 0x2c => set_half(&mut queue.driver, offset, size, value),
-            0x30 | 0x34 => set_half(&mut queue.device, offset, size, value),
+            at::QUEUE_DESC_LOW | at::QUEUE_DESC_HIGH => set_half(&mut queue.descriptors, offset, value),
+            at::QUEUE_DRIVER_LOW | at::QUEUE_DRIVER_HIGH => set_half(&mut queue.driver, offset, value),
+            at::QUEUE_DEVICE_LOW | at::QUEUE_DEVICE_HIGH => set_half(&mut queue.device, offset, value),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! Virtqueues: how a driver hands buffers to a device and gets them back.
 //!
 //! Chains of buffers flow from the driver's ring in guest memory through [`Queue::pop`] to the device, and back through
-//! [`Queue::push`]; [`Queue::interrupt_due`] says whether the driver wants to hear of it. All access is by [`Dma`]. What
+//! [`Queue::push`]; [`Queue::publish`] says whether the driver wants to hear of it. All access is by [`Dma`]. What
 //! lies in guest memory is trusted in nothing: whatever a ring holds gives chains of bounded length or a [`RingError`].
 //! A queue is plain data that is copied in and out of a device's state, so that nothing is locked while memory is
 //! accessed. Mirrors QEMU's `hw/virtio/virtio.c`; VIRTIO 1.2, sections 2.6 to 2.8.
