@@ -23,6 +23,7 @@ use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
+use hw_i386::VgaConfig;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
@@ -339,6 +340,9 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         chars: BTreeMap::new(),
         next_mac: 0x56,
     };
+    if config.vga {
+        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+    }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
     }

@@ -26,6 +26,8 @@ pub struct Config {
     pub serials: Vec<Backend>,
     /// Backend of a monitor of its own.
     pub monitor: Option<String>,
+    /// Whether there is a display adapter, the standard VGA.
+    pub vga: bool,
     /// Its drives, in the order in which places are given to those that name none.
     pub drives: Vec<DriveConfig>,
     /// Devices that are added, in the order of their slots.
@@ -103,6 +105,7 @@ impl Default for Config {
             boot: None,
             serials: Vec::new(),
             monitor: None,
+            vga: false,
             drives: Vec::new(),
             devices: Vec::new(),
             debug_console: None,

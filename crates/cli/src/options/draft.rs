@@ -49,6 +49,7 @@ pub struct Draft {
     pub monitor: Option<String>,
     pub drives: Vec<DriveConfig>,
     pub snapshot_all: bool,
+    pub no_vga: bool,
     pub devices: Vec<DeviceConfig>,
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
@@ -351,6 +352,20 @@ pub fn nic(_: &mut Draft, value: &str) -> Outcome {
     }
 }
 
+pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
+    draft.no_vga = match value {
+        "std" => false,
+        "none" => true,
+        "help" | "?" => {
+            return Err(Refusal::Help(
+                "Display adapters:\n  std    standard VGA with Bochs VBE modes (default)\n  none\n".into(),
+            ));
+        }
+        _ => return Err(format!("'{value}' is no display adapter here; std and none are").into()),
+    };
+    Ok(())
+}
+
 pub fn display(_: &mut Draft, value: &str) -> Outcome {
     match value {
         "none" => Ok(()),
@@ -466,6 +481,7 @@ impl Draft {
             boot,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
+            vga: !self.no_vga && !self.nodefaults,
             drives,
             devices: self.devices,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {

@@ -77,6 +77,7 @@ const STORAGE: &[CommandOption] = &[
 #[rustfmt::skip]
 const CONSOLE: &[CommandOption] = &[
     row("nographic", &[], None, "serial port and monitor on this terminal (also without the option: there is no display yet)", |d, _| { d.nographic = true; Ok(()) }),
+    row("vga", &[], Some("std|none"), "display adapter", draft::vga),
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),

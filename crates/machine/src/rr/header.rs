@@ -132,7 +132,8 @@ fn devices(config: &Config) -> Vec<String> {
         .devices
         .iter()
         .map(|device| format!("-device {}", device.describe()));
-    drives.chain(devices).collect()
+    let vga = config.vga.then(|| "-vga std".to_owned());
+    vga.into_iter().chain(drives).chain(devices).collect()
 }
 
 /// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`, and the images of whose drives are `drives`.

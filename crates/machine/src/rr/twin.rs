@@ -22,6 +22,7 @@ pub(crate) fn twin(config: &Config) -> Config {
         boot: config.boot.clone(),
         serials: serials.collect(),
         monitor: None,
+        vga: config.vga,
         drives: config.drives.clone(),
         devices: config.devices.clone(),
         debug_console,
