@@ -1,10 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod dump;
 mod outlet;
+mod socket;
+mod spec;
 mod user;
 mod watch;
 mod wire;
 
+pub use dump::{Dump, SNAP_LENGTH};
+pub use socket::{Socket, SocketSpec};
+pub use spec::{Kind, Spec, SpecError};
 pub use user::{Config, GuestForward, HostForward, RuleError, Target, User};
 pub use wire::{Abilities, Card, MAX_FRAME, Network, Offload, Segment};
 

@@ -37,6 +37,11 @@ impl Watch {
             self.main_loop.set_interest(self.token, interest);
         }
     }
+
+    /// What it is watched for.
+    pub(crate) fn interest(&self) -> Interest {
+        self.interest
+    }
 }
 
 impl AsFd for Watch {

@@ -1,6 +1,7 @@
 //! The network against a guest with a stack of its own, and against sockets of this process.
 
 mod guest;
+mod hostile;
 
 use super::*;
 use guest::{Bench, HOST};
@@ -301,4 +302,178 @@ fn the_gateway_answers_echoes() {
         Some((data.to_vec(), from))
     });
     assert_eq!((&data[8..], from), (&b"ping"[..], HOST.into()));
+}
+
+#[test]
+fn host_ports_lead_to_the_guest() {
+    let rules = ["tcp:127.0.0.1:0-:80", "udp:127.0.0.1:0-:53"];
+    let mut bench = Bench::new(Config {
+        host_forwards: rules.map(|rule| HostForward::parse(rule).unwrap()).into(),
+        ..Config::default()
+    });
+    let ports = bench.net.host_ports();
+    let handle = bench.tcp();
+    bench.tcp_socket(handle).listen(80).unwrap();
+    let data = noise(300_000);
+    let sent = data.clone();
+    let port = ports[0];
+    let visitor = thread::spawn(move || {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.write_all(&sent).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        all
+    });
+    let received = bench.exchange(handle, b"welcome");
+    assert!(received == data);
+    bench.until(|_| visitor.is_finished().then_some(()));
+    assert_eq!(visitor.join().unwrap(), b"welcome");
+
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.set_nonblocking(true).unwrap();
+    let socket = bench.udp(53);
+    peer.send_to(b"question", ("127.0.0.1", ports[1])).unwrap();
+    let (question, from) = bench.udp_receive(socket);
+    let port = peer.local_addr().unwrap().port();
+    assert_eq!(
+        (&question[..], from),
+        (&b"question"[..], format!("10.0.2.2:{port}"))
+    );
+    bench.udp_send(socket, b"answer", at(HOST, port));
+    let mut buffer = [0; 100];
+    let (count, from) = bench.until(|_| peer.recv_from(&mut buffer).ok());
+    assert_eq!((&buffer[..count], from.port()), (&b"answer"[..], ports[1]));
+}
+
+#[test]
+fn rules_come_and_go() {
+    let mut bench = Bench::new(Config::default());
+    bench.net.add_host_forward("tcp:127.0.0.1:0-:80").unwrap();
+    let port = bench.net.host_ports()[0];
+    let again = format!("tcp:127.0.0.1:{port}-:80");
+    assert_eq!(
+        bench.net.add_host_forward(&again).unwrap_err().to_string(),
+        format!("Could not set up host forwarding rule '{again}'")
+    );
+    assert!(
+        bench.net.table().contains("TCP[HOST_FORWARD]"),
+        "{}",
+        bench.net.table()
+    );
+    assert!(bench.net.remove_host_forward("udp:127.0.0.1:1").is_err());
+    bench
+        .net
+        .remove_host_forward(&format!("tcp:127.0.0.1:{port}"))
+        .unwrap();
+    bench.turn();
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn commands_and_servers_inside_the_network() {
+    let echoing = server(echo);
+    let default = Ipv4Addr::new(10, 0, 2, 4);
+    let rule = |text: &str| GuestForward::parse(text, default).unwrap();
+    let config = Config {
+        restrict: true,
+        guest_forwards: vec![
+            rule("tcp:10.0.2.100:7-cmd:tr a-z A-Z"),
+            rule(&format!("tcp::9-tcp:{echoing}")),
+        ],
+        ..Config::default()
+    };
+    let mut bench = Bench::new(config.clone());
+    let socket = bench.tcp_connect(at(Ipv4Addr::new(10, 0, 2, 100), 7), 4000);
+    assert_eq!(bench.exchange(socket, b"shout"), b"SHOUT");
+    let socket = bench.tcp_connect(at(default, 9), 4001);
+    assert_eq!(bench.exchange(socket, b"same"), b"same");
+    let twice = Config {
+        guest_forwards: vec![config.guest_forwards[0].clone(); 2],
+        ..config
+    };
+    let main_loop = util_mainloop::MainLoop::new().unwrap();
+    let error = User::new(twice, &guest::context(&main_loop)).err().unwrap();
+    assert!(matches!(error, RuleError::Conflict(_)));
+}
+
+#[test]
+fn a_restricted_guest_gets_nowhere() {
+    let (stream, datagrams) = (server(echo), shouter());
+    let mut bench = Bench::new(Config {
+        restrict: true,
+        resolver: Some(datagrams),
+        ..Config::default()
+    });
+    let tcp = bench.tcp_connect(at(HOST, stream.port()), 4000);
+    let udp = bench.udp(4000);
+    bench.udp_send(udp, b"x", at(HOST, datagrams.port()));
+    bench.udp_send(udp, b"x", at(DNS, 53));
+    bench.pass(200);
+    assert_ne!(bench.tcp_socket(tcp).state(), tcp::State::Established);
+    assert!(
+        !bench
+            .sockets
+            .get_mut::<smoltcp::socket::udp::Socket>(udp)
+            .can_recv()
+    );
+    assert!(!bench.net.table().contains("10.0.2.15"), "{}", bench.net.table());
+}
+
+/// Fetches a file as a boot ROM does, with the options it asks for.
+fn fetch(bench: &mut Bench, port: u16, name: &str, options: &str) -> Result<Vec<u8>, String> {
+    let socket = bench.udp(port);
+    let request = [&[0, 1], name.as_bytes(), b"\0octet\0", options.as_bytes()].concat();
+    bench.udp_send(socket, &request, at(HOST, 69));
+    let (mut all, mut size) = (Vec::new(), 512);
+    loop {
+        let (packet, from) = bench.udp_receive(socket);
+        assert_eq!(from, "10.0.2.2:69");
+        match packet[1] {
+            6 => {
+                let text = String::from_utf8(packet[2..].to_vec()).unwrap();
+                if let Some(at) = text.find("blksize\0") {
+                    size = text[at + 8..].split('\0').next().unwrap().parse().unwrap();
+                }
+                bench.udp_send(socket, &[0, 4, 0, 0], at(HOST, 69));
+            }
+            3 => {
+                all.extend_from_slice(&packet[4..]);
+                bench.udp_send(socket, &[0, 4, packet[2], packet[3]], at(HOST, 69));
+                if packet.len() - 4 < size {
+                    return Ok(all);
+                }
+            }
+            5 => return Err(String::from_utf8_lossy(&packet[4..packet.len() - 1]).into_owned()),
+            kind => panic!("{kind}"),
+        }
+    }
+}
+
+#[test]
+fn files_are_fetched_by_tftp() {
+    let root = std::env::temp_dir().join(format!("net-tftp-{}", std::process::id()));
+    std::fs::create_dir_all(root.join("in/dir")).unwrap();
+    let data = noise(200_000);
+    std::fs::write(root.join("in/dir/kernel"), &data).unwrap();
+    std::fs::write(root.join("in/even"), &data[..1024]).unwrap();
+    std::fs::write(root.join("secret"), b"secret").unwrap();
+    std::os::unix::fs::symlink("../secret", root.join("in/link")).unwrap();
+    let mut bench = Bench::new(Config {
+        tftp: Some(root.join("in")),
+        ..Config::default()
+    });
+    let mut port = 5000;
+    let mut get = |name: &str, options: &str| {
+        port += 1;
+        fetch(&mut bench, port, name, options)
+    };
+    assert!(get("dir/kernel", "tsize\x000\0blksize\x001468\0").unwrap() == data);
+    assert!(get("/dir/kernel", "").unwrap() == data);
+    assert_eq!(get("even", "").unwrap(), data[..1024]);
+    assert_eq!(get("none", "").unwrap_err(), "File not found");
+    for name in ["../secret", "dir/../../secret", "link", ""] {
+        assert_eq!(get(name, "").unwrap_err(), "Access violation", "{name}");
+    }
+    std::fs::remove_dir_all(&root).unwrap();
 }
