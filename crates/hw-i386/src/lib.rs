@@ -13,6 +13,7 @@ pub mod i440fx;
 pub mod i8042;
 pub mod ioapic;
 mod mini_post;
+pub mod models;
 pub mod pc;
 pub mod pc_memory;
 

@@ -4,7 +4,7 @@
 //! bus and its devices at the end of the board's list.
 
 use super::Pc;
-use hw_core::{Display, InputSink};
+use hw_core::{Device, Display, InputSink};
 use hw_pci::{PciCard, PciSlot, devfn};
 use softmmu::RamBlock;
 use std::sync::Arc;
@@ -74,6 +74,11 @@ impl Pc {
         self.cards.memory.extend(card.memory);
         self.cards.displays.extend(card.display);
         self.cards.inputs.extend(card.inputs);
+    }
+
+    /// Adds a device that sits in no slot: a drive, whose state is the machine's.
+    pub fn add_device(&mut self, device: Arc<dyn Device>) {
+        self.devices.push(device);
     }
 
     /// The pictures that the machine makes; the first is what a screen shows.

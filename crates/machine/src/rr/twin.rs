@@ -22,6 +22,8 @@ pub(crate) fn twin(config: &Config) -> Config {
         boot: config.boot.clone(),
         serials: serials.collect(),
         monitor: None,
+        drives: config.drives.clone(),
+        devices: config.devices.clone(),
         debug_console,
         log: Log::None,
         log_snapshot: None,
