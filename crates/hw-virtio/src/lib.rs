@@ -4,6 +4,7 @@ pub mod blk;
 pub mod core;
 mod device;
 mod model;
+pub mod net;
 pub mod pci;
 pub mod ring;
 pub mod spec;
@@ -18,5 +19,5 @@ use hw_pci::{PciCard, PciSlot};
 
 /// All cards that there are.
 pub fn models() -> impl Iterator<Item = &'static Model<PciSlot, PciCard>> {
-    blk::MODELS.iter()
+    blk::MODELS.iter().chain(&net::MODELS)
 }
