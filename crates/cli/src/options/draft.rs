@@ -5,8 +5,8 @@ use super::{OptionError, did_you_mean, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
-    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, Log, RealTimeClock,
-    Recording, Replaying, RtcTime, Time,
+    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec,
+    RealTimeClock, Recording, Replaying, RtcTime, Time,
 };
 use std::path::PathBuf;
 use target_i386::cpuid;
@@ -50,6 +50,9 @@ pub struct Draft {
     pub drives: Vec<DriveConfig>,
     pub snapshot_all: bool,
     pub no_vga: bool,
+    pub no_network: bool,
+    pub networks: Vec<NetSpec>,
+    pub dumps: Vec<DumpConfig>,
     pub devices: Vec<DeviceConfig>,
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
@@ -344,14 +347,6 @@ pub fn rtc(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn nic(_: &mut Draft, value: &str) -> Outcome {
-    if value == "none" {
-        Ok(())
-    } else {
-        Err("networks come with a later version; only 'none' is possible".into())
-    }
-}
-
 pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
     draft.no_vga = match value {
         "std" => false,
@@ -483,6 +478,8 @@ impl Draft {
             monitor: self.monitor,
             vga: !self.no_vga && !self.nodefaults,
             drives,
+            networks: self.networks,
+            dumps: self.dumps,
             devices: self.devices,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {
                 port,

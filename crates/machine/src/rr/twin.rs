@@ -24,6 +24,9 @@ pub(crate) fn twin(config: &Config) -> Config {
         monitor: None,
         vga: config.vga,
         drives: config.drives.clone(),
+        networks: config.networks.clone(),
+        // One file for one run.
+        dumps: Vec::new(),
         devices: config.devices.clone(),
         debug_console,
         log: Log::None,
