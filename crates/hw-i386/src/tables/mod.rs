@@ -6,6 +6,7 @@
 
 mod acpi;
 mod dsdt;
+pub mod linker;
 mod mp;
 mod pir;
 mod smbios;
@@ -92,8 +93,10 @@ pub fn build(config: &TableConfig) -> Tables {
     mp::build(&mut segment, config);
     segment.place(&pir::build());
     let (acpi, rsdp) = if config.acpi {
-        let (load, rsdt) = acpi::build(config);
-        (Some(load), Some(segment.place(&acpi::rsdp(rsdt))))
+        let (blob, rsdt) = acpi::build(config);
+        let base = config.ram.tables_start();
+        let root = segment.place(&acpi::rsdp(base as u32 + rsdt));
+        (Some(Load::bytes(base, blob.placed(base as u32))), Some(root))
     } else {
         (None, None)
     };
