@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Makes the bytes of an item at the moment it is selected; always so many.
+pub type Maker = Arc<dyn Fn() -> Vec<u8> + Send + Sync>;
+
 /// The bytes of an item.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Item {
     /// Part of something that does not change.
     Fixed(Arc<[u8]>, Range<usize>),
     /// What the guest may write, as it is after a reset.
     Writable(Arc<[u8]>),
+    /// What tells of the machine as its firmware has programmed it until then, and its length.
+    Live(Maker, usize),
 }
 
 impl Item {
@@ -25,11 +30,27 @@ impl Item {
         Self::Fixed(bytes, all)
     }
 
+    /// Bytes that are made when somebody wants them.
+    pub fn live(make: impl Fn() -> Vec<u8> + Send + Sync + 'static) -> Self {
+        let len = make().len();
+        Self::Live(Arc::new(make), len)
+    }
+
+    /// The bytes, as long as nobody has written.
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             // A range of another length would be a mistake of the board's.
             Self::Fixed(bytes, range) => bytes.get(range.clone()).unwrap_or(&[]),
             Self::Writable(bytes) => bytes,
+            Self::Live(..) => &[],
+        }
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Live(_, len) => *len,
+            other => other.as_slice().len(),
         }
     }
 }
@@ -52,7 +73,7 @@ pub enum FileError {
 }
 
 /// All items.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Contents {
     keyed: BTreeMap<u16, Item>,
     /// Sorted, so keys do not depend on who came first.
@@ -85,7 +106,7 @@ impl Contents {
         if self.files.contains_key(name) {
             return Err(FileError::Duplicate(named()));
         }
-        if u32::try_from(item.as_slice().len()).is_err() {
+        if u32::try_from(item.len()).is_err() {
             return Err(FileError::Size(named()));
         }
         if self.files.len() >= spec::FILES_MAX {
@@ -104,16 +125,28 @@ impl Contents {
         self.add_file(name, item)
     }
 
-    /// A file's bytes, as they are after a reset.
+    /// A file's bytes as they are after a reset, if they do not depend on the moment.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(Item::as_slice)
+    }
+
+    /// Digest of everything that does not depend on the moment, in words of its own: names, keys and bytes.
+    pub fn digest(&self) -> u64 {
+        // FNV-1a, 64 bits; nobody who could choose the bytes gains by a collision.
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for (key, item) in self.by_key() {
+            for byte in key.to_le_bytes().iter().chain(item.as_slice()) {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            }
+        }
+        hash
     }
 
     /// Names and sizes of all files, in the directory's order.
     pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
         self.files
             .iter()
-            .map(|(name, item)| (name.as_str(), item.as_slice().len()))
+            .map(|(name, item)| (name.as_str(), item.len()))
     }
 
     /// Everything by key, the directory included.
@@ -122,7 +155,7 @@ impl Contents {
         let mut directory = (self.files.len() as u32).to_be_bytes().to_vec();
         for ((name, item), key) in self.files.iter().zip(spec::FILE_FIRST..) {
             // Both fit: `add_file` has looked.
-            directory.extend((item.as_slice().len() as u32).to_be_bytes());
+            directory.extend((item.len() as u32).to_be_bytes());
             directory.extend(key.to_be_bytes());
             directory.extend([0; 2]);
             let mut field = [0; spec::NAME_SIZE];

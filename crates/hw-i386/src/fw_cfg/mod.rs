@@ -9,7 +9,7 @@ pub mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use contents::{Contents, FileError, Item};
+pub use contents::{Contents, FileError, Item, Maker};
 
 use hw_core::{Device, DeviceCell, Dma, IoWindow, ResetPhase, SavedState, StateError};
 use parking_lot::RwLock;
@@ -37,6 +37,8 @@ struct State {
     dma_address: u64,
     /// Bytes of writable items.
     written: BTreeMap<u16, Vec<u8>>,
+    /// Bytes of the selected item, if they were made for that.
+    made: Vec<u8>,
 }
 
 const VERSION: u16 = 1;
@@ -109,6 +111,22 @@ impl FwCfg {
         self.items.read().get(&(key & !spec::WRITE_CHANNEL)).cloned()
     }
 
+    fn select(&self, key: u16) {
+        let made = match self.item(key) {
+            // Asks other devices, so no state is locked.
+            Some(Item::Live(make, len)) => {
+                let mut bytes = make();
+                bytes.resize(len, 0);
+                bytes
+            }
+            _ => Vec::new(),
+        };
+        let mut state = self.state.lock();
+        state.selected = key;
+        state.offset = 0;
+        state.made = made;
+    }
+
     /// Has `use_` look at what is in an item from `offset`, at most `len` bytes.
     fn at<R>(
         state: &State,
@@ -122,6 +140,7 @@ impl FwCfg {
                 .written
                 .get(&(state.selected & !spec::WRITE_CHANNEL))
                 .map_or(&**initial, Vec::as_slice),
+            Some(Item::Live(..)) => &state.made,
             Some(item) => item.as_slice(),
             None => &[],
         };
@@ -147,7 +166,7 @@ impl FwCfg {
 
     fn write(&self, offset: u64, size: u32, value: u64) -> IoResult<()> {
         if offset == 0 && size == 2 {
-            self.state.lock().select(value as u16);
+            self.select(value as u16);
         }
         // Items cannot be written through the data port (since QEMU 2.4).
         Ok(())
@@ -188,7 +207,7 @@ impl FwCfg {
             address: u64::from_be_bytes(address),
         };
         if transfer.control & control::SELECT != 0 {
-            self.state.lock().select((transfer.control >> 16) as u16);
+            self.select((transfer.control >> 16) as u16);
         }
         let done = match transfer.control {
             c if c & control::READ != 0 => self.to_memory(&mut transfer),
@@ -289,7 +308,7 @@ impl State {
     fn fresh(items: &BTreeMap<u16, Item>) -> Self {
         let written = items.iter().filter_map(|(&key, item)| match item {
             Item::Writable(initial) => Some((key, initial.to_vec())),
-            Item::Fixed(..) => None,
+            Item::Fixed(..) | Item::Live(..) => None,
         });
         Self {
             written: written.collect(),
@@ -297,19 +316,17 @@ impl State {
         }
     }
 
-    fn select(&mut self, key: u16) {
-        self.selected = key;
-        self.offset = 0;
-    }
-
     /// Whether it is one of a device with these items.
     fn is_sound(&self, items: &BTreeMap<u16, Item>) -> bool {
         let fresh = Self::fresh(items);
         let sizes = |state: &Self| -> Vec<_> { state.written.iter().map(|(&k, v)| (k, v.len())).collect() };
-        let len = items
-            .get(&(self.selected & !spec::WRITE_CHANNEL))
-            .map_or(0, |item| item.as_slice().len());
-        sizes(self) == sizes(&fresh) && self.offset as usize <= len
+        let item = items.get(&(self.selected & !spec::WRITE_CHANNEL));
+        let made = match item {
+            Some(Item::Live(_, len)) => *len,
+            _ => 0,
+        };
+        let len = item.map_or(0, Item::len);
+        sizes(self) == sizes(&fresh) && self.offset as usize <= len && self.made.len() == made
     }
 }
 

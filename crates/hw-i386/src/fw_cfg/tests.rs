@@ -22,6 +22,7 @@ fn rig() -> (Arc<FwCfg>, Arc<AddressSpace>) {
         .add_file("etc/a", Item::Writable(Arc::from(*b"....")))
         .expect("room");
     contents.set(key::HPET, Item::Fixed(Arc::from(*b"abcdef"), 2..4));
+    contents.set(key::SMBIOS, Item::live(|| b"now".to_vec()));
     (FwCfg::new(&contents, Dma::new(Arc::clone(&memory))), memory)
 }
 
@@ -59,6 +60,7 @@ fn bytes_of_items() {
     assert_eq!(by_port(&device, key::SIGNATURE, 5), b"QEMU\0");
     assert_eq!(by_port(&device, key::ID, 4), [3, 0, 0, 0]);
     assert_eq!(by_port(&device, key::HPET, 3), b"cd\0");
+    assert_eq!(by_port(&device, key::SMBIOS, 4), b"now\0");
     assert_eq!(by_port(&device, 0x3333, 2), [0, 0]);
     // Sorted: etc/a is the first, whenever it was added.
     let directory = by_port(&device, key::FILE_DIR, 4 + 2 * 64);

@@ -285,16 +285,19 @@ fn hpet() -> Encoded {
 fn firmware_configuration() -> Encoded {
     const PORTS: u8 = 12;
     let port = crate::fw_cfg::spec::PORT as u16;
-    let resources = ResourceTemplate::new(vec![&IO::new(port, port, 1, PORTS)]);
-    let device = Device::new(
-        "FWCF".into(),
-        vec![
-            &Name::new("_HID".into(), &"QEMU0002"),
-            &Name::new("_STA".into(), &0x0bu8),
-            &Name::new("_CRS".into(), &resources),
-        ],
-    );
-    encoded(&Scope::new("_SB_.PCI0".into(), vec![&device]))
+    let ports = IO::new(port, port, 1, PORTS);
+    let resources = ResourceTemplate::new(vec![&ports]);
+    encoded(&Scope::new(
+        "_SB_.PCI0".into(),
+        vec![&Device::new(
+            "FWCF".into(),
+            vec![
+                &Name::new("_HID".into(), &"QEMU0002"),
+                &Name::new("_STA".into(), &0x0bu8),
+                &Name::new("_CRS".into(), &resources),
+            ],
+        )],
+    ))
 }
 
 /// Processors as devices; `_UID` is the ACPI processor id of the MADT.
