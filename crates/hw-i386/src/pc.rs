@@ -357,6 +357,9 @@ impl Pc {
             acpi: config.acpi,
             hpet: config.hpet,
             serials: present,
+            pm_base: board_spec::PM_BASE,
+            uuid: None,
+            smbios: Vec::new(),
         });
         // The BIOS region: ones, and the F segment with the reset vector at its end.
         let size = parts.bios.size();

@@ -47,7 +47,7 @@ pub(super) fn build(config: &TableConfig) -> (TableBlob, u32) {
     let facs = blob.append(&facs());
     let dsdt = blob.append_table(&table(*b"DSDT", 1, &dsdt::build(config)), []);
     let mut tables = vec![
-        blob.append_table(&table(*b"FACP", 1, &fadt(facs, dsdt)), [FADT_FACS, FADT_DSDT]),
+        blob.append_table(&table(*b"FACP", 1, &fadt(config.pm_base, facs, dsdt)), [FADT_FACS, FADT_DSDT]),
         blob.append_table(&table(*b"APIC", 1, &madt(config)), []),
     ];
     if config.hpet {
@@ -73,9 +73,9 @@ fn facs() -> Vec<u8> {
 
 /// Fixed features. Flags: WBINVD works, C1 everywhere, sleep button not fixed (the power button is), RTC wake
 /// not in fixed space, platform clock. No reset register: guests reboot by keyboard controller or triple fault.
-fn fadt(facs: u32, dsdt: u32) -> Vec<u8> {
+fn fadt(pm_base: u16, facs: u32, dsdt: u32) -> Vec<u8> {
     const FLAGS: u32 = 0x80a5;
-    let pm = PM_BASE as u32;
+    let pm = u32::from(pm_base);
     let mut body = vec![0u8; 116 - 36];
     let mut put = |offset: usize, value: u32, len: usize| {
         body[offset - 36..offset - 36 + len].copy_from_slice(&value.to_le_bytes()[..len]);
