@@ -5,6 +5,7 @@
 
 mod device;
 mod draft;
+mod firmware;
 mod keyval;
 pub mod size;
 mod table;

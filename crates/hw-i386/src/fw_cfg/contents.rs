@@ -144,9 +144,7 @@ impl Contents {
 
     /// Names and sizes of all files, in the directory's order.
     pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.files
-            .iter()
-            .map(|(name, item)| (name.as_str(), item.len()))
+        self.files.iter().map(|(name, item)| (name.as_str(), item.len()))
     }
 
     /// Everything by key, the directory included.

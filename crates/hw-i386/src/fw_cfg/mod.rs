@@ -210,8 +210,8 @@ impl FwCfg {
             self.select((transfer.control >> 16) as u16);
         }
         let done = match transfer.control {
-            c if c & control::READ != 0 => self.to_memory(&mut transfer),
-            c if c & control::WRITE != 0 => self.from_memory(&transfer),
+            c if c & control::READ != 0 => self.copy_to_memory(&mut transfer),
+            c if c & control::WRITE != 0 => self.take_from_memory(&transfer),
             c if c & control::SKIP != 0 => {
                 self.skip(transfer.left);
                 true
@@ -224,7 +224,7 @@ impl FwCfg {
     }
 
     /// Item to memory; zeros behind the item's end.
-    fn to_memory(&self, transfer: &mut Transfer) -> bool {
+    fn copy_to_memory(&self, transfer: &mut Transfer) -> bool {
         let rest = {
             let state = self.state.lock();
             let item = self.item(state.selected);
@@ -258,7 +258,7 @@ impl FwCfg {
     }
 
     /// Memory to item: all of it or nothing.
-    fn from_memory(&self, transfer: &Transfer) -> bool {
+    fn take_from_memory(&self, transfer: &Transfer) -> bool {
         let (key, offset) = {
             let state = self.state.lock();
             (state.selected & !spec::WRITE_CHANNEL, state.offset as usize)

@@ -15,9 +15,7 @@ fn rig() -> (Arc<FwCfg>, Arc<AddressSpace>) {
     map.transaction(|_| root.add_subregion(0, &MemoryRegion::ram(ram), 0));
     let memory = AddressSpace::with_unassigned(&map, "memory", root, Unassigned::Error);
     let mut contents = Contents::new();
-    contents
-        .add_file("opt/b", Item::bytes(*b"second"))
-        .expect("room");
+    contents.add_file("opt/b", Item::bytes(*b"second")).expect("room");
     contents
         .add_file("etc/a", Item::Writable(Arc::from(*b"....")))
         .expect("room");
@@ -64,7 +62,10 @@ fn bytes_of_items() {
     assert_eq!(by_port(&device, 0x3333, 2), [0, 0]);
     // Sorted: etc/a is the first, whenever it was added.
     let directory = by_port(&device, key::FILE_DIR, 4 + 2 * 64);
-    assert_eq!(directory[..14], [0, 0, 0, 2, 0, 0, 0, 4, 0, 0x20, 0, 0, b'e', b't']);
+    assert_eq!(
+        directory[..14],
+        [0, 0, 0, 2, 0, 0, 0, 4, 0, 0x20, 0, 0, b'e', b't']
+    );
     assert_eq!(directory[68..76], [0, 0, 0, 6, 0, 0x21, 0, 0]);
     assert_eq!(directory[76..82], *b"opt/b\0");
     assert_eq!(by_port(&device, 0x21, 7), b"second\0");
@@ -122,7 +123,11 @@ fn state() {
 #[test]
 fn refused_files() {
     let mut contents = Contents::new();
-    let mut add = |name: &str| contents.add_file(name, Item::bytes([])).map_err(|e| e.to_string());
+    let mut add = |name: &str| {
+        contents
+            .add_file(name, Item::bytes([]))
+            .map_err(|e| e.to_string())
+    };
     let long = "x".repeat(56);
     assert_eq!(add("opt/x"), Ok(()));
     assert_eq!(add("opt/x"), Err("there is a file 'opt/x' already".into()));

@@ -47,7 +47,10 @@ pub(super) fn build(config: &TableConfig) -> (TableBlob, u32) {
     let facs = blob.append(&facs());
     let dsdt = blob.append_table(&table(*b"DSDT", 1, &dsdt::build(config)), []);
     let mut tables = vec![
-        blob.append_table(&table(*b"FACP", 1, &fadt(config.pm_base, facs, dsdt)), [FADT_FACS, FADT_DSDT]),
+        blob.append_table(
+            &table(*b"FACP", 1, &fadt(config.pm_base, facs, dsdt)),
+            [FADT_FACS, FADT_DSDT],
+        ),
         blob.append_table(&table(*b"APIC", 1, &madt(config)), []),
     ];
     if config.hpet {
@@ -58,7 +61,7 @@ pub(super) fn build(config: &TableConfig) -> (TableBlob, u32) {
     let fields = (0..tables.len()).map(|n| 36 + 4 * n);
     let rsdt = blob.append_table(&table(*b"RSDT", 1, &body), fields);
     assert!(
-        blob.len() as u64 <= TABLES_SIZE,
+        blob.bytes().len() as u64 <= TABLES_SIZE,
         "ACPI tables overflow their area"
     );
     (blob, rsdt)

@@ -66,11 +66,6 @@ impl TableBlob {
         at as u32
     }
 
-    /// Bytes they take.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
     /// The bytes as firmware gets them.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -35,9 +35,20 @@ pub const FIELDS: &[(u8, &[&str])] = &[
     (kind::BIOS, &["vendor", "version", "date", "release", "uefi"]),
     (
         kind::SYSTEM,
-        &["manufacturer", "product", "version", "serial", "uuid", "sku", "family"],
+        &[
+            "manufacturer",
+            "product",
+            "version",
+            "serial",
+            "uuid",
+            "sku",
+            "family",
+        ],
     ),
-    (kind::CHASSIS, &["manufacturer", "version", "serial", "asset", "sku"]),
+    (
+        kind::CHASSIS,
+        &["manufacturer", "version", "serial", "asset", "sku"],
+    ),
 ];
 
 /// Longest text of a field: structures have 16-bit lengths, and the F segment is small.
@@ -53,7 +64,10 @@ impl SmbiosField {
             return Err(format!("type={kind}: types 0, 1 and 3 can be described"));
         };
         if !names.contains(&name) {
-            return Err(format!("'{name}' is no field of type {kind}; there are {}", names.join(", ")));
+            return Err(format!(
+                "'{name}' is no field of type {kind}; there are {}",
+                names.join(", ")
+            ));
         }
         if value.len() > TEXT_MAX || value.contains('\0') {
             return Err(format!("'{name}' has at most {TEXT_MAX} characters"));

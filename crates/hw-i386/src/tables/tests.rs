@@ -161,8 +161,14 @@ fn described_smbios() {
     let firmware = for_firmware(&config);
     let [kind, length] = [firmware.smbios[0], firmware.smbios[1]];
     assert_eq!((kind, length), (1, 27), "the first structure is the system's");
-    assert_eq!(firmware.smbios[8..16], [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66]);
-    assert_eq!((&firmware.smbios_anchor[..4], sum(&firmware.smbios_anchor)), (&b"_SM_"[..], 0));
+    assert_eq!(
+        firmware.smbios[8..16],
+        [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66]
+    );
+    assert_eq!(
+        (&firmware.smbios_anchor[..4], sum(&firmware.smbios_anchor)),
+        (&b"_SM_"[..], 0)
+    );
     let field = |kind, name, value| SmbiosField::new(kind, name, value).expect("sound");
     config.smbios = vec![
         field(0, "vendor", "Maker"),
@@ -178,7 +184,12 @@ fn described_smbios() {
     assert!(bytes[system + 27..].starts_with(b"Reprise\0pc\0S-1\0\0"));
     for (kind, name, value, reason) in [
         (2, "serial", "", "type=2: types 0, 1 and 3 can be described"),
-        (3, "family", "", "'family' is no field of type 3; there are manufacturer, version, serial, asset, sku"),
+        (
+            3,
+            "family",
+            "",
+            "'family' is no field of type 3; there are manufacturer, version, serial, asset, sku",
+        ),
         (1, "uuid", "1-2", "'1-2' is no UUID"),
         (0, "release", "1", "release is MAJOR.MINOR, not '1'"),
     ] {

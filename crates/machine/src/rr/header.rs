@@ -9,7 +9,7 @@ use target_i386::tsc::TSC_HZ;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
-pub const MACHINE_VERSION: u32 = 2;
+pub const MACHINE_VERSION: u32 = 3;
 
 /// The machine of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Recorded {
     pub boards: [bool; 2],
     /// Ports that only some machines have, as text.
     pub ports: String,
+    /// What firmware is told, as text.
+    pub firmware: String,
     /// Instructions between digests.
     pub digest_every: u64,
     /// The snapshot with which the recording began, instead of a reset.
@@ -41,6 +43,7 @@ impl Recorded {
             cpus: format!("{:?}", config.layout),
             boards: [config.acpi, config.hpet],
             ports: ports(config),
+            firmware: config.firmware.describe(),
             digest_every,
             loaded: None,
         }
@@ -71,6 +74,9 @@ impl Recorded {
         }
         if self.boards != now.boards {
             return Some("recorded with other -machine properties".into());
+        }
+        if self.firmware != now.firmware {
+            return Some("recorded with another -boot, -uuid or -smbios".into());
         }
         (self.ports != now.ports).then(|| format!("recorded with {}, not {}", self.ports, now.ports))
     }
@@ -112,6 +118,13 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
     ];
     for module in &boot.modules {
         disks.push(file("initrd", &boot.initrd_name, &module.data));
+    }
+    for (option, bytes) in config.firmware.files() {
+        disks.push(Disk {
+            name: option,
+            len: bytes.len() as u64,
+            digest: xxh3_64(&bytes),
+        });
     }
     Facts {
         rtc_base_s,
@@ -155,7 +168,7 @@ pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
         return Err("recorded without rrstrict=on: it does not have the interrupts and exceptions".into());
     }
     if then.disks.len() != now.disks.len() {
-        return Err("recorded with another number of kernel and initrd files".into());
+        return Err("recorded with another number of kernel, initrd and firmware files".into());
     }
     for (then, now) in then.disks.iter().zip(&now.disks) {
         if (then.len, then.digest) == (now.len, now.digest) {
