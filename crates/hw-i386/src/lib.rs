@@ -7,6 +7,8 @@ pub mod board_spec;
 pub mod boot;
 pub mod debug_ports;
 pub mod ferr;
+pub mod firmware;
+pub mod fw_cfg;
 pub mod gsi;
 pub mod hpet;
 pub mod i440fx;
