@@ -370,7 +370,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         next_mac: 0x56,
     };
     if config.vga {
-        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+        pc.plug_vga(VgaConfig::default(), &config.firmware.video).context("-vga std")?;
     }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;

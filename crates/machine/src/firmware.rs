@@ -12,16 +12,30 @@ use std::sync::Arc;
 
 /// Where distributions put firmware.
 const DIRECTORIES: &[&str] = &["/usr/share/seabios", "/usr/share/qemu", "/usr/share/ovmf"];
+/// The video BIOS of the standard VGA, from the package of SeaBIOS.
+const VIDEO: &[&str] = &["vgabios-stdvga.bin"];
 /// SeaBIOS, as distributions call it: for all its drivers 128 KiB are too few.
 const SEABIOS: &[&str] = &["bios-256k.bin", "bios.bin"];
 
 /// What of a machine's configuration concerns firmware.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Firmware {
     /// The image's file name as given or found.
     pub name: String,
+    /// The video BIOS, if there is one.
+    pub video: Arc<[u8]>,
     /// For the board.
     pub board: FirmwareConfig,
+}
+
+impl Default for Firmware {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            video: Arc::new([]),
+            board: FirmwareConfig::default(),
+        }
+    }
 }
 
 impl fmt::Debug for Firmware {
@@ -64,6 +78,17 @@ impl Firmware {
         Ok(())
     }
 
+    /// Takes the video BIOS of the standard VGA. Without one the screen stays dark until an operating system drives it.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn load_video(&mut self, directories: &[String]) -> Result<()> {
+        if let Some(path) = find(VIDEO, directories) {
+            self.video = read("L", &path)?;
+        }
+        Ok(())
+    }
+
     /// Adds a file for firmware, read from `path`, which `option` named.
     ///
     /// # Errors
@@ -80,6 +105,9 @@ impl Firmware {
         match &self.board.image {
             Some(FirmwareImage::Rom(image)) => all.push((format!("-bios {}", self.name), Arc::clone(image))),
             None => {}
+        }
+        if !self.video.is_empty() {
+            all.push(("-L (video BIOS)".to_owned(), Arc::clone(&self.video)));
         }
         let files = self.board.files.iter();
         all.extend(files.map(|(name, bytes)| (format!("-fw_cfg {name}"), Arc::clone(bytes))));

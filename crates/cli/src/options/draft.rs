@@ -438,13 +438,14 @@ impl Draft {
                 None
             }
         };
+        let has_vga = !self.no_vga && !self.nodefaults;
         let mut drives = self.drives;
         drives
             .iter_mut()
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref())
+            .finish(boot.as_ref(), !drives.is_empty(), has_vga)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
@@ -482,7 +483,7 @@ impl Draft {
             firmware,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
-            vga: !self.no_vga && !self.nodefaults,
+            vga: has_vga,
             drives,
             networks: self.networks,
             dumps: self.dumps,

@@ -172,14 +172,17 @@ impl Options {
     ///
     /// # Errors
     /// A line for the user.
-    pub fn finish(self, kernel: Option<&BootFiles>) -> Result<Firmware> {
+    pub fn finish(self, kernel: Option<&BootFiles>, has_drives: bool, has_vga: bool) -> Result<Firmware> {
         let mut firmware = Firmware::default();
         let needed = match kernel {
             Some(kernel) => kernel.needs_bios(),
-            None => self.wanted,
+            None => self.wanted || has_drives,
         };
         if self.bios.is_some() || needed {
             firmware.load(self.bios.as_deref(), &self.directories)?;
+            if has_vga {
+                firmware.load_video(&self.directories)?;
+            }
         }
         // Until there is a screen, the first serial port is it.
         firmware.board.nographic = true;
