@@ -103,7 +103,9 @@ pub fn fw_cfg(draft: &mut Draft, value: &str) -> Outcome {
             "file" => file = Some(value),
             "string" => string = Some(value),
             _ => {
-                return Err(format!("'{key}' is no property of -fw_cfg; name=, file= and string= are").into());
+                return Err(
+                    format!("'{key}' is no property of -fw_cfg; name=, file= and string= are").into(),
+                );
             }
         }
     }
