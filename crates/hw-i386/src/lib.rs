@@ -8,6 +8,7 @@ pub mod boot;
 pub mod debug_ports;
 pub mod ferr;
 pub mod firmware;
+pub mod flash;
 pub mod fw_cfg;
 pub mod gsi;
 pub mod hpet;
