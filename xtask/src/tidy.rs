@@ -23,10 +23,14 @@ const LAYERS: &[(&str, u32)] = &[
     ("hw-core", 2),
     ("block", 2),
     ("accel-tcg", 3),
+    ("hw-pci", 3),
+    ("hw-virtio", 4),
     ("hw-storage", 4),
-    ("hw-i386", 3),
-    ("machine", 4),
-    ("cli", 5),
+    ("hw-net", 4),
+    ("hw-display", 4),
+    ("hw-i386", 5),
+    ("machine", 6),
+    ("cli", 7),
 ];
 
 /// Source directories where `unsafe` may appear, in modules that allow it with a reason.

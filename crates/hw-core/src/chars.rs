@@ -4,6 +4,8 @@
 //! whose side first says how much it can take. The board connects both to a `chardev` backend; neither side knows
 //! the other's crate.
 
+use std::sync::Weak;
+
 /// Where a device's output goes. Called under the big lock.
 pub trait CharSink: Send + Sync {
     /// Takes all of `bytes`; what a slow backend cannot take now it keeps or drops by its own rules.
@@ -14,6 +16,9 @@ pub trait CharSink: Send + Sync {
 
     /// The device holds the line in the break condition, or ends it.
     fn send_break(&self, _on: bool) {}
+
+    /// Names the device's side for input, if the device does that by itself. It is held weakly.
+    fn attach(&self, _input: Weak<dyn CharInput>) {}
 
     /// The device changed the line's speed in bits per second.
     fn set_speed(&self, _baud: u32) {}

@@ -15,7 +15,7 @@ pub mod ioapic;
 mod mini_post;
 pub mod pc;
 pub mod pc_memory;
-pub mod pci;
+
 pub mod pic;
 pub mod piix3;
 pub mod pit;

@@ -6,12 +6,12 @@
 
 use crate::board_spec::*;
 use crate::pc_memory::PcMemory;
-use crate::pci::spec::{BAR0, COMMAND, INTERRUPT_LINE, INTERRUPT_PIN};
-use crate::pci::{BarKind, PciBus, PciFunction, devfn};
 use crate::piix3::spec::{IDETIM, PIRQRC, PMBASE, PMREGMISC, SMBBASE, SMBHSTCFG};
 use crate::ram_layout::{EBDA_START, F_SEGMENT, HIGH_START, MIB, PCI_HOLE_END, RamLayout};
 use crate::rtc::Rtc;
 use crate::tables::{DUMMY_IRET, Tables};
+use hw_pci::spec::{BAR0, COMMAND, INTERRUPT_LINE, INTERRUPT_PIN};
+use hw_pci::{BarKind, PciBus, PciFunction, devfn};
 use softmmu::{AddressSpace, GuestPhys};
 use std::sync::Arc;
 use target_i386::CpuState;
@@ -76,7 +76,7 @@ fn assign_bars(functions: &[(u8, Arc<dyn PciFunction>)], ram: &RamLayout) {
     bars.sort_by_key(|(bar, _)| std::cmp::Reverse(bar.size));
     let (mut port, mut memory) = (BAR_PORTS, PCI_HOLE_END);
     for (bar, function) in bars {
-        let size = bar.size as u64;
+        let size = bar.size;
         let address = if bar.kind == BarKind::Io {
             let at = port.next_multiple_of(size);
             port = at + size;

@@ -5,7 +5,7 @@
 //! sinks and requests are handles. Mirrors QEMU's `hw/i386/pc_piix.c` and `pc.c`.
 
 use crate::acpi_pm::{AcpiPm, SmbusHost};
-use crate::apic::{ApicBus, ApicConfig, LocalApic};
+use crate::apic::{ApicBus, ApicConfig, LocalApic, MsiWindow};
 use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
 use crate::ferr::Ferr;
@@ -15,7 +15,6 @@ use crate::i440fx::HostBridge;
 use crate::i8042::{I8042, KeyboardLines};
 use crate::ioapic::IoApic;
 use crate::pc_memory::PcMemory;
-use crate::pci::{Function, PciBus, devfn};
 use crate::pic::PicPair;
 use crate::piix3::bmdma::BusMaster;
 use crate::piix3::pirq::PirqRouter;
@@ -30,6 +29,7 @@ use crate::serial::Serial;
 use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
 use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
+use hw_pci::{Function, PciBus, devfn};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 use target_i386::cpuid::Layout;
@@ -120,6 +120,8 @@ pub struct Pc {
     pub keyboard: Arc<I8042>,
     /// The PCI bus.
     pub pci: Arc<PciBus>,
+    /// Memory as bus masters see it: no local APIC, but a window for messages.
+    pub bus_memory: Arc<AddressSpace>,
     // What the board needs after assembly.
     map: MemoryMap,
     lock: Arc<dyn DispatchLock>,
@@ -132,6 +134,9 @@ pub struct Pc {
     gsi: Arc<GsiRouter>,
     rtc: Arc<Rtc>,
     pm: Arc<AcpiPm>,
+    router: Arc<PirqRouter>,
+    clock: VirtualClock,
+    cards: Cards,
     boot: Option<BootPlan>,
 }
 
@@ -261,12 +266,17 @@ impl Pc {
 
         // PCI.
         let reset_control = ResetControl::new(Arc::clone(&requests));
-        let pci = PciBus::new(Arc::clone(&reset_control));
+        let pci = PciBus::new(Arc::clone(&reset_control) as _);
         open_all(io, &pci.windows());
         let router = PirqRouter::new(std::array::from_fn(|irq| match irq {
             0 | 1 | 2 | 8 | 13 => IrqLine::disconnected(),
             _ => gsi.gsi(irq as u32),
         }));
+        // What bus masters write to the local APICs' page is a message.
+        let masters = MemoryRegion::container("bus-masters", u64::MAX);
+        masters.add_subregion(0, &MemoryRegion::alias("bus-system", system, 0, u64::MAX), 0);
+        masters.add_subregion(board_spec::LAPIC_BASE as u64, &MsiWindow::region(&bus), 1);
+        let bus_memory = AddressSpace::new(&map, "bus-masters", masters);
         let bmdma = BusMaster::new();
         let spaces = &parts.spaces;
         let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
@@ -285,7 +295,7 @@ impl Pc {
         devices.extend([
             reset_control as Arc<dyn Device>,
             pci.clone(),
-            router,
+            router.clone(),
             host,
             isa,
             ide,
@@ -370,6 +380,10 @@ impl Pc {
             serials,
             keyboard,
             pci,
+            bus_memory,
+            router,
+            clock,
+            cards: Cards::default(),
             map,
             lock,
             parts,
@@ -530,8 +544,11 @@ fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
 
+mod cards;
 mod saved;
 #[cfg(test)]
 mod tests;
 
+use cards::Cards;
+pub use cards::PlugError;
 pub use saved::PcStateError;

@@ -13,8 +13,8 @@
 
 use crate::a20::A20Gate;
 use crate::i440fx::Pam;
-use crate::pci::PciSpaces;
 use crate::ram_layout::{BIOS_SIZE, HIGH_START, MIB, RamLayout};
+use hw_pci::PciSpaces;
 use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 

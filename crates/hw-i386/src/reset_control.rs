@@ -1,10 +1,11 @@
 //! Reset control register CF9h of the PIIX3.
 //!
 //! 82371SB data sheet, 2.5.5: a 0 to 1 transition of bit 2 resets; bit 1 chooses the kind, which is all one to us.
-//! Its byte lies inside the PCI address register's range, so [`PciBus`](crate::pci::PciBus) hands accesses on.
+//! Its byte lies inside the PCI address register's range, so [`PciBus`](hw_pci::PciBus) hands accesses on.
 
 use crate::MachineRequests;
 use hw_core::{Device, DeviceCell, ResetPhase, SavedState, StateError};
+use hw_pci::ResetRegister;
 use std::sync::Arc;
 
 /// Bit 2: reset the processor.
@@ -26,14 +27,14 @@ impl ResetControl {
             value: DeviceCell::default(),
         })
     }
+}
 
-    /// Guest read.
-    pub fn read(&self) -> u8 {
+impl ResetRegister for ResetControl {
+    fn read(&self) -> u8 {
         *self.value.lock()
     }
 
-    /// Guest write.
-    pub fn write(&self, value: u8) {
+    fn write(&self, value: u8) {
         *self.value.lock() = value & STORED;
         if value & RESET_CPU != 0 {
             self.requests.reset();

@@ -6,7 +6,7 @@
 
 pub mod spec;
 
-use crate::pci::{Behaviour, ConfigSpace};
+use hw_pci::{Behaviour, ConfigSpace};
 use softmmu::{MemoryMap, MemoryRegion};
 use spec::{PAM0, READ_RAM, SEGMENTS, WRITE_RAM};
 
@@ -72,7 +72,7 @@ impl HostBridge {
 impl Behaviour for HostBridge {
     fn fresh(&self) -> ConfigSpace {
         ConfigSpace::new(spec::IDS)
-            .with(crate::pci::spec::COMMAND, &[0x06, 0x00, 0x80, 0x02])
+            .with(hw_pci::spec::COMMAND, &[0x06, 0x00, 0x80, 0x02])
             .with(spec::SMRAM, &[spec::SMRAM_RESET])
             .writable(PAM0 - 9, &[0xff; 9]) // host bridge, DRAM and SDRAM control: stored only
             .writable(PAM0, &[0xf0, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33])

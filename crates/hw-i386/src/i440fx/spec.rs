@@ -1,7 +1,7 @@
 //! Intel 440FX PCIset (82441FX PMC) data sheet, 290549: registers we look at.
 
 /// Vendor, device, class of the host bridge.
-pub const IDS: crate::pci::Ids = crate::pci::Ids {
+pub const IDS: hw_pci::Ids = hw_pci::Ids {
     vendor: 0x8086,
     device: 0x1237,
     class: 0x06_0000,

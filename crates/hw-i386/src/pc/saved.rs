@@ -72,6 +72,8 @@ impl Pc {
     /// All memory whose contents can change, in the order in which it was made.
     pub fn ram_blocks(&self) -> Vec<RamBlock> {
         let parts = &self.parts;
-        vec![parts.ram.clone(), parts.bios.clone(), parts.text.clone()]
+        let mut blocks = vec![parts.ram.clone(), parts.bios.clone(), parts.text.clone()];
+        blocks.extend(self.cards.memory().cloned());
+        blocks
     }
 }

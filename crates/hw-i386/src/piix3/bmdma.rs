@@ -22,7 +22,7 @@ impl BusMaster {
 
     /// For BAR 4.
     pub fn window(self: &Arc<Self>) -> IoWindow {
-        let size = BMDMA_SIZE as u64;
+        let size = BMDMA_SIZE;
         IoWindow::new(
             "bmdma",
             (0, size),

@@ -7,8 +7,8 @@ pub mod bmdma;
 pub mod pirq;
 pub mod spec;
 
-use crate::pci::spec::{COMMAND, HEADER_TYPE, INTERRUPT_PIN, MULTIFUNCTION};
-use crate::pci::{Bar, BarKind, Behaviour, ConfigSpace};
+use hw_pci::spec::{COMMAND, HEADER_TYPE, INTERRUPT_PIN, MULTIFUNCTION};
+use hw_pci::{Bar, BarKind, Behaviour, ConfigSpace};
 use pirq::PirqRouter;
 use softmmu::MemoryRegion;
 use spec::*;

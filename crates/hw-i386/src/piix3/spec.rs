@@ -1,6 +1,6 @@
 //! Intel 82371SB (PIIX3) and 82371AB (PIIX4, power management) data sheets: ids and registers.
 
-use crate::pci::Ids;
+use hw_pci::Ids;
 
 /// ISA bridge.
 pub const ISA_IDS: Ids = Ids {
@@ -32,7 +32,7 @@ pub const PIRQ_OFF: u8 = 0x80;
 /// IDE: timing registers of both channels (u16 each); bit 15 decodes the channel's ports.
 pub const IDETIM: usize = 0x40;
 /// IDE: bus master registers.
-pub const BMDMA_SIZE: u32 = 16;
+pub const BMDMA_SIZE: u64 = 16;
 
 /// PM: base of the PM registers (u32; bit 0 reads 1, bits 15..=6 are the address).
 pub const PMBASE: usize = 0x40;

@@ -4,10 +4,9 @@
 //! ones. Byte CF9h, inside the address register's range, is the PIIX3's reset control. Mirrors QEMU's
 //! `hw/pci/pci_host.c`.
 
-use super::PciFunction;
-use super::config::BarKind;
-use super::spec::*;
-use crate::reset_control::ResetControl;
+use crate::config::BarKind;
+use crate::function::PciFunction;
+use crate::spec::*;
 use hw_core::{Device, DeviceCell, IoWindow, ResetPhase, SavedState, StateError};
 use parking_lot::Mutex;
 use softmmu::{AccessRules, Endian, IoResult};
@@ -20,11 +19,19 @@ pub const fn devfn(slot: u8, function: u8) -> u8 {
     slot << 3 | function & 7
 }
 
+/// What answers at CF9h, inside the address register's range.
+pub trait ResetRegister: Send + Sync {
+    /// Guest read.
+    fn read(&self) -> u8;
+    /// Guest write.
+    fn write(&self, value: u8);
+}
+
 /// Bus 0 with its configuration ports.
 pub struct PciBus {
     // Host glue.
     functions: Mutex<BTreeMap<u8, Arc<dyn PciFunction>>>,
-    reset_control: Arc<ResetControl>,
+    reset_control: Arc<dyn ResetRegister>,
     // Volatile state: CONFIG_ADDRESS.
     address: DeviceCell<u32>,
 }
@@ -39,7 +46,7 @@ const RULES: AccessRules = AccessRules {
 
 impl PciBus {
     /// An empty bus.
-    pub fn new(reset_control: Arc<ResetControl>) -> Arc<Self> {
+    pub fn new(reset_control: Arc<dyn ResetRegister>) -> Arc<Self> {
         Arc::new(Self {
             functions: Mutex::new(BTreeMap::new()),
             reset_control,
@@ -59,6 +66,17 @@ impl PciBus {
             devfn >> 3,
             devfn & 7
         );
+    }
+
+    /// Pulls a function out.
+    pub fn remove(&self, devfn: u8) -> Option<Arc<dyn PciFunction>> {
+        self.functions.lock().remove(&devfn)
+    }
+
+    /// The first slot from `from` on without any function.
+    pub fn free_slot(&self, from: u8) -> Option<u8> {
+        let functions = self.functions.lock();
+        (from..32).find(|slot| functions.range(slot << 3..=slot << 3 | 7).next().is_none())
     }
 
     /// The function at a place.
@@ -150,8 +168,12 @@ impl PciBus {
                 0x0601 => "ISA bridge".to_owned(),
                 0x0101 => "IDE controller".to_owned(),
                 0x0680 => "Bridge".to_owned(),
+                0x0100 => "SCSI controller".to_owned(),
+                0x0106 => "SATA controller".to_owned(),
                 0x0200 => "Ethernet controller".to_owned(),
                 0x0300 => "VGA controller".to_owned(),
+                0x0403 => "Audio controller".to_owned(),
+                0x0c03 => "USB controller".to_owned(),
                 other => format!("Class {other:04x}"),
             };
             let (vendor, device) = (config.get16(VENDOR), config.get16(DEVICE));
@@ -167,10 +189,12 @@ impl PciBus {
                     BarKind::Io => "I/O",
                     BarKind::Memory => "32 bit memory",
                     BarKind::Prefetchable => "32 bit prefetchable memory",
+                    BarKind::Memory64 => "64 bit memory",
+                    BarKind::Prefetchable64 => "64 bit prefetchable memory",
                 };
                 let _ = match config.bar_address(bar) {
                     Some(at) => {
-                        let last = at + bar.size as u64 - 1;
+                        let last = at + bar.size - 1;
                         writeln!(
                             text,
                             "      BAR{}: {space} at {at:#06x} [{last:#06x}].",

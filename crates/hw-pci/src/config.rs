@@ -14,6 +14,28 @@ pub enum BarKind {
     Memory,
     /// 32-bit prefetchable memory.
     Prefetchable,
+    /// 64-bit memory: takes the next index, too.
+    Memory64,
+    /// 64-bit prefetchable memory: takes the next index, too.
+    Prefetchable64,
+}
+
+impl BarKind {
+    /// The low bits of the register.
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Io => 1,
+            Self::Memory => 0,
+            Self::Prefetchable => 8,
+            Self::Memory64 => 4,
+            Self::Prefetchable64 => 12,
+        }
+    }
+
+    /// Whether it has an upper half.
+    pub const fn is_wide(self) -> bool {
+        matches!(self, Self::Memory64 | Self::Prefetchable64)
+    }
 }
 
 /// One base address register.
@@ -24,7 +46,7 @@ pub struct Bar {
     /// Kind.
     pub kind: BarKind,
     /// Bytes, a power of two: at least 4 for ports, 16 for memory.
-    pub size: u32,
+    pub size: u64,
 }
 
 /// Identification of a function.
@@ -50,6 +72,11 @@ pub struct ConfigSpace {
     writable: [u8; 256],
     clearable: [u8; 256],
     bars: Vec<Bar>,
+    rom: Option<u64>,
+    /// Where the next capability goes.
+    free: u8,
+    /// Where the last one's link is.
+    link: usize,
 }
 
 impl ConfigSpace {
@@ -60,6 +87,9 @@ impl ConfigSpace {
             writable: [0; 256],
             clearable: [0; 256],
             bars: Vec::new(),
+            rom: None,
+            free: FIRST_CAPABILITY,
+            link: CAPABILITIES,
         };
         config.set16(VENDOR, ids.vendor);
         config.set16(DEVICE, ids.device);
@@ -75,18 +105,94 @@ impl ConfigSpace {
     }
 
     /// Adds a base address register.
+    ///
+    /// # Panics
+    /// If there is no such register, or no such size.
     pub fn with_bar(mut self, bar: Bar) -> Self {
-        assert!(bar.index < 6 && bar.size.is_power_of_two() && bar.size >= 4);
+        let least = if bar.kind == BarKind::Io { 4 } else { 16 };
+        let last = bar.index + usize::from(bar.kind.is_wide());
+        assert!(last < 6 && bar.size.is_power_of_two() && bar.size >= least);
+        assert!(
+            bar.kind.is_wide() || bar.size <= 1 << 31,
+            "a register has 32 bits"
+        );
         let at = BAR0 + bar.index * 4;
-        let (kind, mask) = match bar.kind {
-            BarKind::Io => (1, !(bar.size - 1) & !3),
-            BarKind::Memory => (0, !(bar.size - 1) & !15),
-            BarKind::Prefetchable => (8, !(bar.size - 1) & !15),
-        };
-        self.bytes[at] = kind;
-        self.allow(at, &mask.to_le_bytes());
+        let mask = !(bar.size - 1);
+        self.bytes[at..at + 4].copy_from_slice(&bar.kind.bits().to_le_bytes());
+        self.allow(at, &(mask as u32).to_le_bytes());
+        if bar.kind.is_wide() {
+            self.allow(at + 4, &((mask >> 32) as u32).to_le_bytes());
+        }
         self.bars.push(bar);
         self
+    }
+
+    /// Adds an expansion ROM of so many bytes, a power of two from 2 KiB.
+    ///
+    /// # Panics
+    /// If there is no such size.
+    pub fn with_rom(mut self, size: u64) -> Self {
+        assert!(size.is_power_of_two() && (0x800..=1 << 24).contains(&size));
+        self.allow(ROM, &(!(size - 1) as u32 | 1).to_le_bytes());
+        self.rom = Some(size);
+        self
+    }
+
+    /// INTA, or another pin (1 to 4).
+    pub fn with_pin(self, pin: u8) -> Self {
+        self.with(INTERRUPT_PIN, &[pin])
+    }
+
+    /// Subsystem ids of its own.
+    pub fn with_subsystem(mut self, vendor: u16, device: u16) -> Self {
+        self.set16(SUBSYSTEM_VENDOR, vendor);
+        self.set16(SUBSYSTEM, device);
+        self
+    }
+
+    /// Adds a capability: `body` is what follows id and link, `writable` its writable bits. Where it lies.
+    ///
+    /// # Panics
+    /// If configuration space is full.
+    pub fn add_capability(&mut self, id: u8, body: &[u8], writable: &[u8]) -> u8 {
+        let (at, end) = (self.free as usize, self.free as usize + 2 + body.len());
+        assert!(end <= 256 && writable.len() <= body.len());
+        self.bytes[self.link] = self.free;
+        self.bytes[at] = id;
+        self.bytes[at + 2..end].copy_from_slice(body);
+        self.allow(at + 2, writable);
+        let status = self.get16(STATUS) | STATUS_CAPABILITIES;
+        self.set16(STATUS, status);
+        let place = self.free;
+        self.link = at + 1;
+        // A list that ends at the last byte leaves no room for another.
+        self.free = end.next_multiple_of(4).min(252) as u8;
+        place
+    }
+
+    /// Adds MSI with 64-bit addresses and 1, 2, 4, ... 32 vectors. Where it lies.
+    pub fn add_msi(&mut self, vectors: u16) -> u8 {
+        let control = MSI_64 | (vectors.clamp(1, 32).ilog2() as u16) << 1;
+        let mut body = [0; 12];
+        body[..2].copy_from_slice(&control.to_le_bytes());
+        let [granted, _] = (MSI_GRANTED | MSI_ENABLE).to_le_bytes();
+        self.add_capability(
+            CAP_MSI,
+            &body,
+            &[
+                granted, 0, 0xfc, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+            ],
+        )
+    }
+
+    /// Adds MSI-X with its table and pending bits at offsets in the BAR of index `bar`. Where it lies.
+    pub fn add_msix(&mut self, vectors: u16, bar: usize, table: u32, pending: u32) -> u8 {
+        let mut body = [0; 10];
+        body[..2].copy_from_slice(&(vectors.clamp(1, crate::MAX_VECTORS) - 1).to_le_bytes());
+        body[2..6].copy_from_slice(&(table & !7 | bar as u32).to_le_bytes());
+        body[6..].copy_from_slice(&(pending & !7 | bar as u32).to_le_bytes());
+        let [_, high] = (MSIX_ENABLE | MSIX_MASK_ALL).to_le_bytes();
+        self.add_capability(CAP_MSIX, &body, &[0, high])
     }
 
     /// Sets bytes, whatever their masks.
@@ -159,14 +265,35 @@ impl ConfigSpace {
 
     /// Where a BAR's window lies now; none while the command register keeps it closed or the address is unusable.
     pub fn bar_address(&self, bar: &Bar) -> Option<u64> {
-        let base = (self.get32(BAR0 + bar.index * 4) & !(bar.size - 1)) as u64;
+        let at = BAR0 + bar.index * 4;
+        let mut base = u64::from(self.get32(at));
+        if bar.kind.is_wide() {
+            base |= u64::from(self.get32(at + 4)) << 32;
+        }
+        base &= !(bar.size - 1);
         let (enable, end) = match bar.kind {
             BarKind::Io => (COMMAND_IO, 0x1_0000),
             BarKind::Memory | BarKind::Prefetchable => (COMMAND_MEMORY, 1 << 32),
+            // Nothing is addressed there; and all ones in the upper half is a part of the sizing pattern.
+            BarKind::Memory64 | BarKind::Prefetchable64 => (COMMAND_MEMORY, 1 << 52),
         };
         let open = self.get16(COMMAND) & enable != 0;
         // All ones is the sizing pattern, not an address.
-        (open && base != 0 && base + (bar.size as u64) < end).then_some(base)
+        let fits = base.checked_add(bar.size).is_some_and(|last| last < end);
+        (open && base != 0 && fits).then_some(base)
+    }
+
+    /// Bytes of the expansion ROM, if there is one.
+    pub fn rom_size(&self) -> Option<u64> {
+        self.rom
+    }
+
+    /// Where the expansion ROM shows now.
+    pub fn rom_address(&self) -> Option<u64> {
+        let (size, register) = (self.rom?, self.get32(ROM));
+        let base = u64::from(register) & !(size - 1);
+        let open = register & 1 != 0 && self.get16(COMMAND) & COMMAND_MEMORY != 0;
+        (open && base != 0 && base + size < 1 << 32).then_some(base)
     }
 }
 
