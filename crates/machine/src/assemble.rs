@@ -314,6 +314,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lock: Arc::clone(&lock) as _,
         map,
         serials: std::array::from_fn(|n| present(n).then(|| Arc::clone(&lines[n]) as Arc<dyn CharSink>)),
+        ide: std::array::from_fn(|place| drives.on_ide(place as u32)),
         debug_consoles: config
             .debug_console
             .iter()
@@ -370,7 +371,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         next_mac: 0x56,
     };
     if config.vga {
-        pc.plug_vga(VgaConfig::default(), &config.firmware.video).context("-vga std")?;
+        pc.plug_vga(VgaConfig::default(), &config.firmware.video)
+            .context("-vga std")?;
     }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
