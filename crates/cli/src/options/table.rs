@@ -1,7 +1,7 @@
 //! The table of options: name, argument, help, and what it does to the draft.
 
 use super::draft::{Draft, Outcome};
-use super::{device, draft};
+use super::{device, draft, drive};
 
 /// One option.
 pub struct CommandOption {
@@ -62,8 +62,22 @@ const BOOT: &[CommandOption] = &[
 ];
 
 #[rustfmt::skip]
+const STORAGE: &[CommandOption] = &[
+    row("hda", &[], Some("FILE"), "the first IDE disk; also -hdb, -hdc, -hdd, and a file name alone", |d, v| drive::disk(d, "hda", 0, v)),
+    row("hdb", &[], Some("FILE"), "the second IDE disk", |d, v| drive::disk(d, "hdb", 1, v)),
+    row("hdc", &[], Some("FILE"), "the third IDE disk", |d, v| drive::disk(d, "hdc", 2, v)),
+    row("hdd", &[], Some("FILE"), "the fourth IDE disk", |d, v| drive::disk(d, "hdd", 3, v)),
+    row("cdrom", &[], Some("FILE"), "a compact disc in the third IDE drive", drive::cdrom),
+    row("fda", &[], Some("FILE"), "the first floppy disk", |d, v| drive::floppy(d, "fda", 0, v)),
+    row("fdb", &[], Some("FILE"), "the second floppy disk", |d, v| drive::floppy(d, "fdb", 1, v)),
+    row("drive", &[], Some("file=FILE[,prop=value]"), "a drive: if=ide|floppy|virtio|none, format=raw|qcow2, media=disk|cdrom, index=, id=, snapshot=on|off, readonly=on|off, cache=, discard=, werror=, rerror=", drive::add),
+    row("snapshot", &[], None, "no image changes: what guests write is forgotten at the end", |d, _| { d.snapshot_all = true; Ok(()) }),
+];
+
+#[rustfmt::skip]
 const CONSOLE: &[CommandOption] = &[
     row("nographic", &[], None, "serial port and monitor on this terminal (also without the option: there is no display yet)", |d, _| { d.nographic = true; Ok(()) }),
+    row("vga", &[], Some("std|none"), "display adapter", draft::vga),
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
@@ -88,6 +102,7 @@ const INSIDE: &[CommandOption] = &[
 const SECTIONS: &[(&str, &[CommandOption])] = &[
     ("The machine", MACHINE),
     ("What it boots", BOOT),
+    ("Disks", STORAGE),
     ("Consoles", CONSOLE),
     ("Looking inside", INSIDE),
 ];
