@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("qmp", 2),
     ("hw-core", 2),
     ("accel-tcg", 3),
+    ("ui", 3),
     ("hw-pci", 3),
     ("hw-virtio", 4),
     ("hw-storage", 4),

@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod console;
+pub mod keys;
+pub mod picture;
+pub mod vnc;
+
+pub use console::Console;
