@@ -3,6 +3,7 @@
 mod console;
 pub mod keys;
 pub mod picture;
+pub mod terminal;
 pub mod vnc;
 
 pub use console::Console;
