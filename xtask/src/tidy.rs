@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u32)] = &[
     ("replay", 1),
     ("target-i386", 2),
     ("chardev", 2),
+    ("net", 2),
     ("monitor", 2),
     ("gdb-server", 2),
     ("qmp", 2),

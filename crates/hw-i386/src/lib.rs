@@ -29,6 +29,7 @@ pub mod rtc;
 pub mod serial;
 pub mod tables;
 
+pub use hw_display::VgaConfig;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

@@ -1,15 +1,14 @@
 //! The models of devices that can be added to a pc, from all crates of devices.
 
-use hw_core::model::{Model, Property};
+use hw_core::model::{Kind, Model, Property};
 use hw_pci::{PciCard, PciSlot};
 
 /// A card for a PCI slot.
 pub type PciModel = Model<PciSlot, PciCard>;
 
-/// All models for PCI slots, by crates.
+/// All models for PCI slots.
 pub fn pci() -> impl Iterator<Item = &'static PciModel> {
-    let crates: [&'static [PciModel]; 0] = [];
-    crates.into_iter().flatten()
+    hw_virtio::models().chain(hw_display::MODELS)
 }
 
 /// The model with this name, or other name.
@@ -20,7 +19,7 @@ pub fn find_pci(name: &str) -> Option<&'static PciModel> {
 /// What every device on a bus has, beside its model's own properties.
 pub const PCI_PROPERTIES: &[Property] = &[Property {
     name: "addr",
-    kind: hw_core::model::Kind::Text,
+    kind: Kind::Text,
     default: "",
     help: "slot on the bus, hexadecimal, or slot.function",
 }];

@@ -8,6 +8,7 @@ use crate::cards::Wires;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::drives::{Drives, Interface, Pace as DiskPace};
+use crate::nets::Nets;
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::interruptions::Interruptions;
@@ -23,6 +24,7 @@ use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
+use hw_i386::VgaConfig;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
@@ -89,6 +91,7 @@ pub struct Parts {
     pub shown: Arc<Shown>,
     pub replay: Arc<Replay>,
     pub drives: Arc<Drives>,
+    pub nets: Arc<Nets>,
     /// Instructions between digests.
     pub digest_every: u64,
     pub beside_log: BesideLog,
@@ -105,6 +108,7 @@ impl Parts {
             self.inputs.clone(),
             Arc::clone(past),
             Arc::clone(&self.drives),
+            Arc::clone(&self.nets),
             self.digest_every,
         )
     }
@@ -233,6 +237,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
         drives: parts.drives,
+        nets: parts.nets,
         beside_log: parts.beside_log,
         diverged: false,
         began_at: 0,
@@ -333,12 +338,32 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     )
     .map_err(|error| refuse_boot(&boot, error))?;
 
+    let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
+    let network_context = net::Context {
+        main_loop: handle.clone(),
+        realtime: Arc::clone(&time.realtime_timers),
+    };
+    let is_replay = matches!(config.log, Log::Replay(_));
+    let nets = Nets::open(
+        &config.networks,
+        &config.dumps,
+        is_replay,
+        &network_context,
+        &virtual_clock,
+    )?;
+    let ports = nets
+        .all
+        .iter()
+        .map(|net| (net.id().to_owned(), Arc::clone(net) as _));
     let mut wires = Wires {
         drives: &mut drives,
-        nets: BTreeMap::new(),
+        nets: ports.collect(),
         chars: BTreeMap::new(),
         next_mac: 0x56,
     };
+    if config.vga {
+        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+    }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
     }
@@ -357,6 +382,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let digest_every = journal.digest_every();
     let replay = journal.open(&lock)?;
     requests.set_replay(&replay);
+    nets.connect(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -460,6 +486,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         shown,
         replay,
         drives: Arc::new(drives),
+        nets: Arc::new(nets),
         digest_every,
         beside_log,
         silence,

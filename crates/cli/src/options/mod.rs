@@ -7,6 +7,7 @@ mod device;
 mod draft;
 mod drive;
 mod keyval;
+mod network;
 pub mod size;
 mod table;
 #[cfg(test)]

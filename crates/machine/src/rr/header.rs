@@ -1,7 +1,7 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
 use super::Loaded;
-use crate::{Backend, BootFiles, Config, RtcBase, Time};
+use crate::{Backend, BootFiles, Config, NetKind, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use target_i386::CpuState;
@@ -132,7 +132,20 @@ fn devices(config: &Config) -> Vec<String> {
         .devices
         .iter()
         .map(|device| format!("-device {}", device.describe()));
-    drives.chain(devices).collect()
+    let vga = config.vga.then(|| "-vga std".to_owned());
+    let networks = config.networks.iter().map(|network| {
+        let kind = match network.kind {
+            NetKind::None => "no",
+            NetKind::User(_) => "a user-mode",
+            NetKind::Socket(_) => "a socket",
+        };
+        format!("{kind} network {}", network.id.as_deref().unwrap_or("without id"))
+    });
+    vga.into_iter()
+        .chain(drives)
+        .chain(networks)
+        .chain(devices)
+        .collect()
 }
 
 /// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`, and the images of whose drives are `drives`.
