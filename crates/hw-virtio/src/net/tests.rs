@@ -262,9 +262,14 @@ fn filters() {
     let mut guest = Guest::new(&memory, &card, Interface::Modern);
     guest.start(CTRL_VQ | CTRL_RX | CTRL_RX_EXTRA | CTRL_VLAN | CTRL_MAC_ADDR, 3);
     let (other, group, all) = ([2, 0, 0, 0, 0, 9], [1, 0, 0x5e, 0, 0, 9], [0xff; 6]);
-    let mut gets = |guest: &mut Guest, expected: [bool; 4], what: &str| {
-        for (to, expected) in [OWN_MAC, other, group, all].into_iter().zip(expected) {
+    let room = |guest: &mut Guest| {
+        if !port.client().can_receive() {
             buffer(guest, 0, 2000);
+        }
+    };
+    let gets = |guest: &mut Guest, expected: [bool; 4], what: &str| {
+        for (to, expected) in [OWN_MAC, other, group, all].into_iter().zip(expected) {
+            room(guest);
             port.client().receive(&frame(to, 100), Offload::default());
             assert_eq!(!guest.take(RX).is_empty(), expected, "{what}: {to:?}");
         }
@@ -308,7 +313,7 @@ fn filters() {
     };
     for (command, expected) in [(VLAN_DEL, 0), (VLAN_ADD, 1), (VLAN_DEL, 0)] {
         assert_eq!(control(&mut guest, class::VLAN, command, &[5, 0]), ACK_OK);
-        buffer(&mut guest, 0, 2000);
+        room(&mut guest);
         port.client().receive(&tagged(5), Offload::default());
         port.client().receive(&tagged(6), Offload::default());
         assert_eq!(guest.take(RX).len(), expected);
