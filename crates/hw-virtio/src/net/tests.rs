@@ -198,7 +198,8 @@ fn offloads() {
             ..Offload::default()
         })
     };
-    let cases: &[(u8, u8, u16, u16, u16, Option<Offload>)] = &[
+    type Case = (u8, u8, u16, u16, u16, Option<Offload>);
+    let cases: &[Case] = &[
         (0, 0, 0, 0, 0, Some(Offload::default())),
         (1, 0, 0, 34, 16, checksum(34, 16)),
         (1, 0, 0, 2990, 8, checksum(2990, 8)),
@@ -427,12 +428,12 @@ proptest! {
                         port.client().receive(&frame, offload);
                     }
                 }
-                queue if queue < guest.rings.len() => {
-                    if readable.len() + writable.len() != 0
-                        && guest.rings[queue].add(&memory, readable, writable, None).is_some()
-                    {
-                        guest.notify(queue);
-                    }
+                queue
+                    if queue < guest.rings.len()
+                        && readable.len() + writable.len() != 0
+                        && guest.rings[queue].add(&memory, readable, writable, None).is_some() =>
+                {
+                    guest.notify(queue);
                 }
                 _ => {}
             }
