@@ -13,6 +13,7 @@ pub mod i440fx;
 pub mod i8042;
 pub mod ioapic;
 mod mini_post;
+pub mod models;
 pub mod pc;
 pub mod pc_memory;
 
@@ -28,6 +29,7 @@ pub mod rtc;
 pub mod serial;
 pub mod tables;
 
+pub use hw_display::VgaConfig;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

@@ -458,6 +458,9 @@ impl Pc {
             self.map
                 .transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
             mini_post::ports(&self.io);
+            if let Some(vga) = self.cards.vga() {
+                vga.mode3();
+            }
             if let Some(apic) = self.apics.first() {
                 // Enabled, spurious vector FFh; LINT0 ExtINT, LINT1 NMI.
                 for (register, value) in [(0xf0, 0x1ff), (0x350, 0x8700), (0x360, 0x8400)] {

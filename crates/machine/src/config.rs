@@ -1,6 +1,6 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, Log, RealTimeClock, Symbols};
+use crate::{BootFiles, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec, RealTimeClock, Symbols};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Pace, Sleep, Threads};
 use chardev::Chardev;
 use parking_lot::Mutex;
@@ -26,6 +26,16 @@ pub struct Config {
     pub serials: Vec<Backend>,
     /// Backend of a monitor of its own.
     pub monitor: Option<String>,
+    /// Whether there is a display adapter, the standard VGA.
+    pub vga: bool,
+    /// Its drives, in the order in which places are given to those that name none.
+    pub drives: Vec<DriveConfig>,
+    /// Its networks, each with an id.
+    pub networks: Vec<NetSpec>,
+    /// Copies of what passes them.
+    pub dumps: Vec<DumpConfig>,
+    /// Devices that are added, in the order of their slots.
+    pub devices: Vec<DeviceConfig>,
     /// `isa-debugcon`.
     pub debug_console: Option<DebugConsole>,
     /// `isa-debug-exit`.
@@ -99,6 +109,11 @@ impl Default for Config {
             boot: None,
             serials: Vec::new(),
             monitor: None,
+            vga: false,
+            drives: Vec::new(),
+            networks: Vec::new(),
+            dumps: Vec::new(),
+            devices: Vec::new(),
             debug_console: None,
             debug_exit: None,
             time: Time::Host,

@@ -23,14 +23,18 @@
 
 mod assemble;
 mod backends;
+mod cards;
 mod config;
 mod console;
 mod debug;
 mod digest;
+mod drives;
 mod files;
 mod hints;
 mod lockstep;
 mod mappings;
+mod media;
+mod nets;
 mod qmp_server;
 mod requests;
 mod rr;
@@ -43,11 +47,17 @@ mod target;
 mod time_of_day;
 mod virtual_time;
 
+pub use block::Format;
+pub use cards::DeviceConfig;
 pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
+pub use drives::{DriveConfig, Interface, Media, OnError};
 pub use files::BootFiles;
+pub use hw_i386::models;
 pub use hw_i386::rtc::RtcTime;
 pub use lockstep::{Moment, Next, Stepper, StepperEnd};
+pub use net::{Kind as NetKind, Spec as NetSpec};
+pub use nets::DumpConfig;
 pub use rr::{Log, MACHINE_VERSION, Recording, Replaying};
 pub use snapshot::{Mark, MemoryDigest, PageLog};
 pub use symbols::Symbols;

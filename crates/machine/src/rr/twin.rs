@@ -22,6 +22,12 @@ pub(crate) fn twin(config: &Config) -> Config {
         boot: config.boot.clone(),
         serials: serials.collect(),
         monitor: None,
+        vga: config.vga,
+        drives: config.drives.clone(),
+        networks: config.networks.clone(),
+        // One file for one run.
+        dumps: Vec::new(),
+        devices: config.devices.clone(),
         debug_console,
         log: Log::None,
         log_snapshot: None,
