@@ -39,11 +39,7 @@ pub fn run(test: &Test, guest: DebianGuest, scratch: &Scratch) -> Result<()> {
         guest.nic
     )));
     if let Boot::Direct(flavour) = guest.boot {
-        args.extend(direct(
-            &debian,
-            flavour,
-            &format!("root=/dev/{}", guest.bus.disk(0)),
-        ));
+        args.extend(direct(&debian, flavour, &guest.bus.disk(0)));
     }
     let mut console = test.start(&args)?;
     converse(test, guest, scratch, port, &mut console)?;
@@ -70,21 +66,16 @@ fn root(debian: &Debian, format: Format, scratch: &Scratch) -> Result<std::path:
     }
 }
 
-/// Options that boot a kernel of `debian` without its boot loader.
-pub fn direct(debian: &Debian, flavour: Flavour, root: &str) -> Vec<String> {
+/// Options that boot a kernel of `debian`, which is on `disk`, without its boot loader.
+pub fn direct(debian: &Debian, flavour: Flavour, disk: &str) -> Vec<String> {
     let (kernel, initrd) = debian.kernel(flavour);
-    let partition = if root.ends_with(char::is_alphabetic) {
-        "1"
-    } else {
-        ""
-    };
     vec![
         "-kernel".into(),
         kernel.to_string_lossy().into_owned(),
         "-initrd".into(),
         initrd.to_string_lossy().into_owned(),
         "-append".into(),
-        format!("{root}{partition} ro console=ttyS0,115200 {QUIET}"),
+        format!("root=/dev/{disk}1 ro console=ttyS0,115200 {QUIET}"),
     ]
 }
 

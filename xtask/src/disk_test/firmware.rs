@@ -177,7 +177,7 @@ const RESCUE: &[Step] = &[
     Expect("rescue: a file of the CD"),
     Expect("rescue: halting"),
 ];
-const IPXE: &[Step] = &[Asked("/ipxe/10.0.2.15/52:54:00:")];
+const IPXE: &[Step] = &[Asked("/ipxe/10.0.2.15/52%3A54%3A00%3A")];
 const MEMTEST: &[Step] = &[Expect("Memtest86+"), Expect("Pass"), Expect("Test")];
 const OVMF_SHELL: &[Step] = &[
     Expect("UEFI Interactive Shell"),

@@ -31,7 +31,7 @@ pub fn run(test: &Test, format: Format, scratch: &Scratch) -> Result<()> {
         // The system is only read: its image is the one that all rows copy.
         args[1].push_str(",readonly=on");
         args.extend(Bus::Virtio.drive(1, &image, format.name()));
-        let mut boot = direct(&debian, Flavour::Cloud, "root=/dev/vda");
+        let mut boot = direct(&debian, Flavour::Cloud, "vda");
         boot.last_mut()
             .context("a command line")?
             .push_str(" init=/usr/local/bin/write-records records=/dev/vdb");

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 /// Size of what guests download.
@@ -64,17 +64,14 @@ impl Server {
 
     /// Waits for a path to be asked for; none within `limit`: nothing.
     pub fn wait(&self, limit: Duration) -> Option<String> {
-        match self.asked.recv_timeout(limit) {
-            Ok(path) => Some(path),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.asked.recv_timeout(limit).ok()
     }
 }
 
 fn answer(mut stream: TcpStream, payload: &[u8], asked: &Sender<String>) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
     let request = lines.next()?.ok()?;
-    while lines.next()?.ok()? != "" {}
+    while !lines.next()?.ok()?.is_empty() {}
     let path = request.split(' ').nth(1)?;
     let body: &[u8] = if path == "/payload" {
         payload

@@ -330,7 +330,7 @@ fn write_disk(disk: &Path, tree: &Path) -> Result<()> {
             // GRUB 2.06 reads no checksum seed; no journal replay is asked of a fresh file system.
             .args([
                 "-O",
-                "^metadata_csum_seed",
+                "^metadata_csum_seed,^orphan_file",
                 "-E",
                 &format!("offset={before},root_owner=0:0"),
             ])
