@@ -4,8 +4,10 @@
 //! [`check_saved_state`] and one to [`check_reset`]; see the crate's example.
 
 mod actions;
+mod memory_disk;
 
 pub use actions::{Action, Rig, check_actions};
+pub use memory_disk::MemoryDisk;
 
 use crate::{Device, IrqLine, IrqSink, ResetPhase, SavedState, VirtualClock};
 use parking_lot::Mutex;

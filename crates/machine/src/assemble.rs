@@ -270,7 +270,11 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         config.gdb.as_deref(),
         &config.qmp,
     )?;
-    let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
+    let boot = match &config.boot {
+        Some(boot) => boot.clone(),
+        None if config.firmware.runs() => BootFiles::none(),
+        None => BootFiles::embedded(),
+    };
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
     let handle = main_loop.handle();
@@ -325,18 +329,22 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         rtc: rtc.device(config.time, rtc_seconds),
         rtc_clock: rtc.clock(config.time, &time),
         requests: Arc::clone(&requests) as _,
+        firmware: config.firmware.board.clone(),
     })
     .map_err(|error| match error {
         PcError::Apics => anyhow::anyhow!("-smp {}: {error}", layout.cpus),
+        PcError::File(error) => anyhow::anyhow!("-fw_cfg: {error}"),
         _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
     })?;
-    pc.set_kernel(
-        &boot.name,
-        Arc::clone(&boot.kernel),
-        boot.modules.clone(),
-        &boot.append,
-    )
-    .map_err(|error| refuse_boot(&boot, error))?;
+    if !pc.has_firmware() || config.boot.is_some() {
+        pc.set_kernel(
+            &boot.name,
+            Arc::clone(&boot.kernel),
+            boot.modules.clone(),
+            &boot.append,
+        )
+        .map_err(|error| refuse_boot(&boot, error))?;
+    }
 
     let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
     let network_context = net::Context {
@@ -362,7 +370,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         next_mac: 0x56,
     };
     if config.vga {
-        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+        pc.plug_vga(VgaConfig::default(), &config.firmware.video).context("-vga std")?;
     }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
@@ -418,7 +426,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lines[n].connect(Arc::clone(&line) as _);
         let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
-        if let (0, Some(how)) = (n, terminal) {
+        if let (0, Some(how), false) = (n, terminal, pc.has_firmware()) {
             silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
         inputs.push(Some(input));

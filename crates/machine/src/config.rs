@@ -1,6 +1,8 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec, RealTimeClock, Symbols};
+use crate::{
+    BootFiles, DeviceConfig, DriveConfig, DumpConfig, Firmware, Log, NetSpec, RealTimeClock, Symbols,
+};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Pace, Sleep, Threads};
 use chardev::Chardev;
 use parking_lot::Mutex;
@@ -20,8 +22,10 @@ pub struct Config {
     pub cpu: cpuid::Model,
     /// How many CPUs, and how they are grouped.
     pub layout: cpuid::Layout,
-    /// What boots; the embedded guest if none.
+    /// What boots; without firmware the embedded guest if none.
     pub boot: Option<BootFiles>,
+    /// Firmware, and what it is told.
+    pub firmware: Firmware,
     /// Backends of the serial ports in the order of the ports; at most four.
     pub serials: Vec<Backend>,
     /// Backend of a monitor of its own.
@@ -107,6 +111,7 @@ impl Default for Config {
             cpu: cpuid::Model::max(),
             layout: cpuid::Layout::default(),
             boot: None,
+            firmware: Firmware::default(),
             serials: Vec::new(),
             monitor: None,
             vga: false,

@@ -1,7 +1,7 @@
 //! The configuration while options are being read, and the checks on the whole.
 
 use super::keyval::{KeyVal, number, switch};
-use super::{OptionError, did_you_mean, size};
+use super::{OptionError, did_you_mean, firmware, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
@@ -78,6 +78,7 @@ pub struct Draft {
     pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
+    pub firmware: firmware::Options,
 }
 
 /// Accelerators that were named; the first that can be had is taken.
@@ -437,10 +438,15 @@ impl Draft {
                 None
             }
         };
+        let has_vga = !self.no_vga && !self.nodefaults;
         let mut drives = self.drives;
         drives
             .iter_mut()
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
+        let firmware = self
+            .firmware
+            .finish(boot.as_ref(), !drives.is_empty(), has_vga)
+            .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
         // a place of its own.
@@ -474,9 +480,10 @@ impl Draft {
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
             layout: self.layout.unwrap_or_default(),
             boot,
+            firmware,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
-            vga: !self.no_vga && !self.nodefaults,
+            vga: has_vga,
             drives,
             networks: self.networks,
             dumps: self.dumps,

@@ -6,6 +6,7 @@
 mod device;
 mod draft;
 mod drive;
+mod firmware;
 mod keyval;
 mod network;
 pub mod size;

@@ -20,6 +20,7 @@ pub(crate) fn twin(config: &Config) -> Config {
         cpu: config.cpu.clone(),
         layout: config.layout,
         boot: config.boot.clone(),
+        firmware: config.firmware.clone(),
         serials: serials.collect(),
         monitor: None,
         vga: config.vga,
