@@ -9,6 +9,7 @@
 
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::boot::{self, KernelKind, Module};
+use hw_i386::firmware::FirmwareConfig;
 use hw_i386::rtc::RtcConfig;
 use hw_i386::{MachineRequests, Pc, PcConfig, PcCpus};
 use softmmu::lock::Solo;
@@ -54,6 +55,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         map: MemoryMap::new(lock.clone()),
         lock,
         serials: [Some(sink), None, None, None],
+        ide: [const { None }; 4],
         debug_consoles: vec![],
         debug_exits: vec![],
         hpet: true,
@@ -61,6 +63,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         rtc: RtcConfig::default(),
         rtc_clock: None,
         requests: Arc::new(Talk),
+        firmware: FirmwareConfig::default(),
     })?)
 }
 

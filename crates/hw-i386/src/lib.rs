@@ -7,6 +7,9 @@ pub mod board_spec;
 pub mod boot;
 pub mod debug_ports;
 pub mod ferr;
+pub mod firmware;
+pub mod flash;
+pub mod fw_cfg;
 pub mod gsi;
 pub mod hpet;
 pub mod i440fx;
@@ -30,6 +33,7 @@ pub mod serial;
 pub mod tables;
 
 pub use hw_display::VgaConfig;
+pub use hw_storage::ide;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

@@ -9,6 +9,8 @@ use crate::apic::{ApicBus, ApicConfig, LocalApic, MsiWindow};
 use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
 use crate::ferr::Ferr;
+use crate::firmware::FirmwareConfig;
+use crate::fw_cfg::FileError;
 use crate::gsi::{GsiRouter, LegacyInput, LegacyTimers};
 use crate::hpet::{Hpet, HpetLines};
 use crate::i440fx::HostBridge;
@@ -16,7 +18,6 @@ use crate::i8042::{I8042, KeyboardLines};
 use crate::ioapic::IoApic;
 use crate::pc_memory::PcMemory;
 use crate::pic::PicPair;
-use crate::piix3::bmdma::BusMaster;
 use crate::piix3::pirq::PirqRouter;
 use crate::piix3::{IdeController, IsaBridge, PowerManagement};
 use crate::pit::Pit;
@@ -28,8 +29,9 @@ use crate::rtc::{Rtc, RtcConfig};
 use crate::serial::Serial;
 use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
-use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
-use hw_pci::{Function, PciBus, devfn};
+use hw_core::{CharInput, CharSink, Device, Disk, Dma, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
+use hw_pci::{Function, PciBus, PciPort, devfn};
+use hw_storage::ide::{self, Ide};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 use target_i386::cpuid::Layout;
@@ -72,6 +74,8 @@ pub struct PcConfig {
     pub map: MemoryMap,
     /// Outputs of COM1..COM4; none: the port does not exist.
     pub serials: [Option<Arc<dyn CharSink>>; 4],
+    /// What is on the IDE channels: first master and slave, second master and slave.
+    pub ide: [Option<(ide::Kind, Arc<dyn Disk>)>; 4],
     /// isa-debugcon devices: port, what it reads as, and output.
     pub debug_consoles: Vec<(u16, u8, Arc<dyn CharSink>)>,
     /// isa-debug-exit devices: first port and number of ports.
@@ -86,6 +90,8 @@ pub struct PcConfig {
     pub rtc_clock: Option<VirtualClock>,
     /// The machine, for what devices ask of it.
     pub requests: Arc<dyn MachineRequests>,
+    /// Firmware, and what it is told.
+    pub firmware: FirmwareConfig,
 }
 
 /// Why a pc could not be made.
@@ -100,6 +106,9 @@ pub enum PcError {
     /// Several CPUs without local APICs: nothing could start or interrupt the others.
     #[error("several CPUs need local APICs")]
     Apics,
+    /// A file for the firmware configuration.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A pc.
@@ -137,6 +146,7 @@ pub struct Pc {
     router: Arc<PirqRouter>,
     clock: VirtualClock,
     cards: Cards,
+    firmware: BringUp,
     boot: Option<BootPlan>,
 }
 
@@ -155,12 +165,13 @@ impl Pc {
         if config.cpus.signals.len() > 1 && !config.cpus.apic {
             return Err(PcError::Apics);
         }
-        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size))?;
+        let bios_size = bring_up::bios_size(&config.firmware);
+        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), bios_size)?;
         let map = config.map.clone();
-        map.transaction(|_| Ok(Self::assemble(config, parts, pam)))
+        map.transaction(|_| Self::assemble(config, parts, pam))
     }
 
-    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Self {
+    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Result<Self, PcError> {
         let PcConfig {
             clock,
             requests,
@@ -277,11 +288,34 @@ impl Pc {
         masters.add_subregion(0, &MemoryRegion::alias("bus-system", system, 0, u64::MAX), 0);
         masters.add_subregion(board_spec::LAPIC_BASE as u64, &MsiWindow::region(&bus), 1);
         let bus_memory = AddressSpace::new(&map, "bus-masters", masters);
-        let bmdma = BusMaster::new();
+        let drive = |place: usize| {
+            let (kind, disk) = config.ide[place].clone()?;
+            Some(ide::DriveConfig::new(kind, disk))
+        };
+        let ide_port = PciPort::new(
+            Dma::new(Arc::clone(&bus_memory)),
+            IrqLine::disconnected(),
+            None,
+            None,
+        );
+        let drives = Ide::new(
+            [[drive(0), drive(1)], [drive(2), drive(3)]],
+            [gsi.isa(14), gsi.isa(15)],
+            ide_port.dma().clone(),
+        );
+        for channel in [0, 1] {
+            open_all(io, &drives.windows(channel));
+        }
         let spaces = &parts.spaces;
         let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
         let isa = Function::new("piix3-isa", spaces, IsaBridge::new(Arc::clone(&router)), vec![]);
-        let ide = Function::new("piix3-ide", spaces, IdeController, vec![bmdma.window().region()]);
+        let ide = Function::with_port(
+            "piix3-ide",
+            spaces,
+            IdeController,
+            vec![drives.bus_master_window().region()],
+            Some(ide_port),
+        );
         let power = Function::new(
             "piix4-pm",
             spaces,
@@ -299,8 +333,8 @@ impl Pc {
             host,
             isa,
             ide,
-            power,
-            bmdma,
+            power.clone(),
+            drives,
         ]);
 
         // ISA.
@@ -348,7 +382,7 @@ impl Pc {
             .iter()
             .for_each(|window| io.add_subregion(window.base, &window.region(), 2));
 
-        let tables = tables::build(&TableConfig {
+        let table_config = TableConfig {
             ram: parts.layout,
             apic_ids: (0..cpus.signals.len() as u32).map(|n| apic_id(n) as u8).collect(),
             layout: cpus.layout,
@@ -357,12 +391,15 @@ impl Pc {
             acpi: config.acpi,
             hpet: config.hpet,
             serials: present,
-        });
-        // The BIOS region: ones, and the F segment with the reset vector at its end.
-        let size = parts.bios.size();
-        let segment = tables.f_segment.len() as u64;
-        parts.bios.write(0, &vec![0xff; (size - segment) as usize]);
-        parts.bios.write(size - segment, &tables.f_segment);
+            pm_base: board_spec::PM_BASE,
+            uuid: config.firmware.uuid,
+            smbios: config.firmware.smbios.clone(),
+        };
+        let tables = tables::build(&table_config);
+        let firmware = BringUp::new(config.firmware, &table_config, &power, &bus_memory)?;
+        open_all(io, &firmware.fw_cfg.windows());
+        firmware.fill_bios(&parts.bios, &tables);
+        devices.extend(firmware.devices(&rtc, &parts.layout));
 
         let platforms = (0..cpus.signals.len())
             .map(|i| {
@@ -371,7 +408,7 @@ impl Pc {
                 CpuPlatform::new(clock, lock, apic, Arc::clone(&pic), Arc::clone(&ferr)) as Arc<dyn Platform>
             })
             .collect();
-        Self {
+        Ok(Self {
             memory: Arc::clone(&memories[0]),
             memories,
             io: Arc::clone(&parts.io),
@@ -395,8 +432,9 @@ impl Pc {
             gsi,
             rtc,
             pm,
+            firmware,
             boot: None,
-        }
+        })
     }
 
     /// Where RAM lies.
@@ -450,11 +488,14 @@ impl Pc {
         self.boot.as_ref()
     }
 
-    /// Resets all devices, leaves them as a BIOS would, and puts tables and kernel into memory. The CPUs follow with
-    /// [`reset_cpu`](Self::reset_cpu).
+    /// Resets all devices, leaves them as a BIOS would, and puts tables and kernel into memory, unless there is firmware
+    /// that does it. The CPUs follow with [`reset_cpu`](Self::reset_cpu).
     pub fn reset(&self) {
         self.lock.with(&mut || {
             self.map.transaction(|_| reset_all(&self.devices));
+            if self.firmware.runs() {
+                return;
+            }
             self.map
                 .transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
             mini_post::ports(&self.io);
@@ -480,10 +521,12 @@ impl Pc {
     }
 
     /// Takes a CPU from its power-on state (`cpu` must be in it) to where the board starts it: the boot processor
-    /// into the kernel's entry, if there is a plan, others waiting for their start-up IPI. Cached modes are the
-    /// caller's to refresh.
+    /// to its reset vector if there is firmware, else into the kernel's entry, if there is a plan; others waiting for
+    /// their start-up IPI. Cached modes are the caller's to refresh.
     pub fn reset_cpu(&self, index: usize, cpu: &mut CpuState) {
-        mini_post::mtrrs(cpu, &self.parts.layout, self.cpus.physical_bits);
+        if !self.firmware.runs() {
+            mini_post::mtrrs(cpu, &self.parts.layout, self.cpus.physical_bits);
+        }
         match &self.boot {
             _ if index != 0 => cpu.activity = Activity::WaitForSipi,
             Some(plan) => boot::apply(&plan.entry, cpu),
@@ -547,11 +590,13 @@ fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
 
+mod bring_up;
 mod cards;
 mod saved;
 #[cfg(test)]
 mod tests;
 
+use bring_up::BringUp;
 use cards::Cards;
 pub use cards::PlugError;
 pub use saved::PcStateError;

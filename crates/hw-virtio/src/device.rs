@@ -29,6 +29,9 @@ pub trait VirtioDevice: Send + Sync {
     /// # Errors
     /// It is no such state; the device is then unchanged.
     fn load(&self, state: &SavedState) -> Result<(), StateError>;
+
+    /// Both states, the core's and its own, were loaded.
+    fn restored(&self) {}
 }
 
 /// Reads `to.len()` bytes at `offset` of a configuration structure; zeros past its end.

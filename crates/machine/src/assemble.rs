@@ -8,6 +8,7 @@ use crate::cards::Wires;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::drives::{Drives, Interface, Pace as DiskPace};
+use crate::nets::Nets;
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::interruptions::Interruptions;
@@ -90,6 +91,7 @@ pub struct Parts {
     pub shown: Arc<Shown>,
     pub replay: Arc<Replay>,
     pub drives: Arc<Drives>,
+    pub nets: Arc<Nets>,
     /// Instructions between digests.
     pub digest_every: u64,
     pub beside_log: BesideLog,
@@ -106,6 +108,7 @@ impl Parts {
             self.inputs.clone(),
             Arc::clone(past),
             Arc::clone(&self.drives),
+            Arc::clone(&self.nets),
             self.digest_every,
         )
     }
@@ -234,6 +237,7 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
         drives: parts.drives,
+        nets: parts.nets,
         beside_log: parts.beside_log,
         diverged: false,
         began_at: 0,
@@ -266,7 +270,11 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         config.gdb.as_deref(),
         &config.qmp,
     )?;
-    let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
+    let boot = match &config.boot {
+        Some(boot) => boot.clone(),
+        None if config.firmware.runs() => BootFiles::none(),
+        None => BootFiles::embedded(),
+    };
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
     let handle = main_loop.handle();
@@ -306,6 +314,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lock: Arc::clone(&lock) as _,
         map,
         serials: std::array::from_fn(|n| present(n).then(|| Arc::clone(&lines[n]) as Arc<dyn CharSink>)),
+        ide: std::array::from_fn(|place| drives.on_ide(place as u32)),
         debug_consoles: config
             .debug_console
             .iter()
@@ -321,27 +330,49 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         rtc: rtc.device(config.time, rtc_seconds),
         rtc_clock: rtc.clock(config.time, &time),
         requests: Arc::clone(&requests) as _,
+        firmware: config.firmware.board.clone(),
     })
     .map_err(|error| match error {
         PcError::Apics => anyhow::anyhow!("-smp {}: {error}", layout.cpus),
+        PcError::File(error) => anyhow::anyhow!("-fw_cfg: {error}"),
         _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
     })?;
-    pc.set_kernel(
-        &boot.name,
-        Arc::clone(&boot.kernel),
-        boot.modules.clone(),
-        &boot.append,
-    )
-    .map_err(|error| refuse_boot(&boot, error))?;
+    if !pc.has_firmware() || config.boot.is_some() {
+        pc.set_kernel(
+            &boot.name,
+            Arc::clone(&boot.kernel),
+            boot.modules.clone(),
+            &boot.append,
+        )
+        .map_err(|error| refuse_boot(&boot, error))?;
+    }
 
+    let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
+    let network_context = net::Context {
+        main_loop: handle.clone(),
+        realtime: Arc::clone(&time.realtime_timers),
+    };
+    let is_replay = matches!(config.log, Log::Replay(_));
+    let nets = Nets::open(
+        &config.networks,
+        &config.dumps,
+        is_replay,
+        &network_context,
+        &virtual_clock,
+    )?;
+    let ports = nets
+        .all
+        .iter()
+        .map(|net| (net.id().to_owned(), Arc::clone(net) as _));
     let mut wires = Wires {
         drives: &mut drives,
-        nets: BTreeMap::new(),
+        nets: ports.collect(),
         chars: BTreeMap::new(),
         next_mac: 0x56,
     };
     if config.vga {
-        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+        pc.plug_vga(VgaConfig::default(), &config.firmware.video)
+            .context("-vga std")?;
     }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
@@ -361,6 +392,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let digest_every = journal.digest_every();
     let replay = journal.open(&lock)?;
     requests.set_replay(&replay);
+    nets.connect(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -396,7 +428,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lines[n].connect(Arc::clone(&line) as _);
         let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
-        if let (0, Some(how)) = (n, terminal) {
+        if let (0, Some(how), false) = (n, terminal, pc.has_firmware()) {
             silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
         inputs.push(Some(input));
@@ -464,6 +496,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         shown,
         replay,
         drives: Arc::new(drives),
+        nets: Arc::new(nets),
         digest_every,
         beside_log,
         silence,

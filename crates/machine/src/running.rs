@@ -7,6 +7,7 @@ use crate::console::MonitorConsole;
 use crate::debug::GdbServer;
 use crate::digest::{self, Digest};
 use crate::drives::Drives;
+use crate::nets::Nets;
 use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
@@ -135,6 +136,8 @@ pub struct Machine {
     pub(crate) difference: Option<u64>,
     /// Its drives.
     pub(crate) drives: Arc<Drives>,
+    /// Its networks.
+    pub(crate) nets: Arc<Nets>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }

@@ -99,6 +99,7 @@ fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Iden
         .with("CPU's features", features.join(","))
         .with("virtual time", time.describe())
         .with("real-time clock", rtc);
+    identity = identity.with("firmware configuration", format!("{:016x}", pc.firmware_digest()));
     for block in &blocks[1..] {
         identity = identity.with(format!("memory '{}'", block.name()), block.size().to_string());
     }

@@ -164,6 +164,10 @@ impl Target for MonitorTarget<'_, '_> {
         self.machine.change_medium(drive, file, format)
     }
 
+    fn host_forward(&mut self, network: Option<&str>, rule: &str, add: bool) -> Result<(), String> {
+        self.machine.nets.host_forward(network, rule, add)
+    }
+
     fn refuses_changes(&self) -> Option<&'static str> {
         (self.machine.replay.mode() == Mode::Play).then_some(hints::NO_CHANGES)
     }
@@ -196,7 +200,8 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Replay => self.machine.describe_replay(),
             InfoTopic::Snapshots => self.machine.describe_snapshots(),
             InfoTopic::Block => self.machine.describe_block(),
-            InfoTopic::Network | InfoTopic::Usernet => "there is no network\n".to_owned(),
+            InfoTopic::Network => self.machine.nets.describe(),
+            InfoTopic::Usernet => self.machine.nets.describe_connections(),
             InfoTopic::Qtree => self.machine.describe_devices(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),

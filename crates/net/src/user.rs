@@ -310,6 +310,12 @@ pub struct User {
 }
 
 impl User {
+    /// What any card may leave to it.
+    pub const ABILITIES: Abilities = Abilities {
+        checksum: true,
+        segment: true,
+    };
+
     /// Opens one: puts the rules of `config` into force.
     ///
     /// # Errors
@@ -422,10 +428,7 @@ impl Network for User {
     }
 
     fn abilities(&self) -> Abilities {
-        Abilities {
-            checksum: true,
-            segment: true,
-        }
+        Self::ABILITIES
     }
 
     fn set_card_abilities(&self, abilities: Abilities) {

@@ -1,12 +1,12 @@
 //! The configuration while options are being read, and the checks on the whole.
 
 use super::keyval::{KeyVal, number, switch};
-use super::{OptionError, did_you_mean, size};
+use super::{OptionError, did_you_mean, firmware, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
-    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, Log, RealTimeClock,
-    Recording, Replaying, RtcTime, Time,
+    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec,
+    RealTimeClock, Recording, Replaying, RtcTime, Time,
 };
 use std::path::PathBuf;
 use target_i386::cpuid;
@@ -50,6 +50,9 @@ pub struct Draft {
     pub drives: Vec<DriveConfig>,
     pub snapshot_all: bool,
     pub no_vga: bool,
+    pub no_network: bool,
+    pub networks: Vec<NetSpec>,
+    pub dumps: Vec<DumpConfig>,
     pub devices: Vec<DeviceConfig>,
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
@@ -75,6 +78,7 @@ pub struct Draft {
     pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
+    pub firmware: firmware::Options,
 }
 
 /// Accelerators that were named; the first that can be had is taken.
@@ -344,14 +348,6 @@ pub fn rtc(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn nic(_: &mut Draft, value: &str) -> Outcome {
-    if value == "none" {
-        Ok(())
-    } else {
-        Err("networks come with a later version; only 'none' is possible".into())
-    }
-}
-
 pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
     draft.no_vga = match value {
         "std" => false,
@@ -442,10 +438,15 @@ impl Draft {
                 None
             }
         };
+        let has_vga = !self.no_vga && !self.nodefaults;
         let mut drives = self.drives;
         drives
             .iter_mut()
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
+        let firmware = self
+            .firmware
+            .finish(boot.as_ref(), !drives.is_empty(), has_vga)
+            .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
         // a place of its own.
@@ -479,10 +480,13 @@ impl Draft {
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
             layout: self.layout.unwrap_or_default(),
             boot,
+            firmware,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
-            vga: !self.no_vga && !self.nodefaults,
+            vga: has_vga,
             drives,
+            networks: self.networks,
+            dumps: self.dumps,
             devices: self.devices,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {
                 port,

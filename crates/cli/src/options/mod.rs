@@ -6,7 +6,9 @@
 mod device;
 mod draft;
 mod drive;
+mod firmware;
 mod keyval;
+mod network;
 pub mod size;
 mod table;
 #[cfg(test)]

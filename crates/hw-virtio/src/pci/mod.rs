@@ -225,7 +225,9 @@ impl Device for VirtioPci {
         let (core, version, bytes): (CoreState, u16, Vec<u8>) = state.decode(VERSION)?;
         self.core.check(&core)?;
         self.device.load(&SavedState { version, bytes })?;
-        self.core.load(&core)
+        self.core.load(&core)?;
+        self.device.restored();
+        Ok(())
     }
 }
 

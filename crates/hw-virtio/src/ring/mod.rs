@@ -152,7 +152,7 @@ impl Queue {
     /// What is in memory is no ring.
     pub fn pop(&mut self, dma: &Dma, chain: &mut Chain) -> Result<bool, RingError> {
         chain.clear();
-        if !self.enabled || self.size == 0 {
+        if self.is_empty(dma)? {
             return Ok(false);
         }
         if self.mode.packed {
@@ -224,7 +224,8 @@ impl Queue {
         }
     }
 
-    /// Whether the ring holds nothing that could be popped now.
+    /// Whether the ring holds nothing that could be popped now. The driver is then asked to tell of the next chain,
+    /// unless the device wants no notifications.
     ///
     /// # Errors
     /// No memory answers where the ring is.
@@ -232,11 +233,27 @@ impl Queue {
         if !self.enabled || self.size == 0 {
             return Ok(true);
         }
-        Ok(!if self.mode.packed {
-            self.available_packed(dma)?
+        if self.available(dma)? {
+            return Ok(false);
+        }
+        if !self.mode.event_idx || self.quiet {
+            return Ok(true);
+        }
+        if self.mode.packed {
+            self.ask_packed(dma)?;
         } else {
-            self.available_split(dma)?
-        })
+            self.ask_split(dma)?;
+        }
+        // The driver may have added something between the look and the request to be told.
+        Ok(!self.available(dma)?)
+    }
+
+    fn available(&mut self, dma: &Dma) -> Result<bool, RingError> {
+        if self.mode.packed {
+            self.available_packed(dma)
+        } else {
+            self.available_split(dma)
+        }
     }
 }
 

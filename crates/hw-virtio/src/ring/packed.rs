@@ -24,15 +24,6 @@ impl Queue {
     }
 
     pub(super) fn pop_packed(&mut self, dma: &Dma, chain: &mut Chain) -> Result<bool, RingError> {
-        if !self.available_packed(dma)? {
-            if !self.mode.event_idx || self.quiet {
-                return Ok(false);
-            }
-            self.ask_packed(dma)?;
-            if !self.available_packed(dma)? {
-                return Ok(false);
-            }
-        }
         let mut table = Table::new(self.descriptors, self.size, 1);
         let mut at = self.next;
         for slots in 1..=self.size {

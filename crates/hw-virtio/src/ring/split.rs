@@ -41,16 +41,6 @@ impl Queue {
     }
 
     pub(super) fn pop_split(&mut self, dma: &Dma, chain: &mut Chain) -> Result<bool, RingError> {
-        if !self.available_split(dma)? {
-            if !self.mode.event_idx || self.quiet {
-                return Ok(false);
-            }
-            // The driver may have added something between the look and the request to be told.
-            self.ask_split(dma)?;
-            if !self.available_split(dma)? {
-                return Ok(false);
-            }
-        }
         let entry = self.driver.wrapping_add(4 + 2 * self.slot(self.next.index));
         let head = u16::from_le_bytes(dma.load::<2>(entry)?);
         if head >= self.size {

@@ -1,7 +1,7 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
 use super::Loaded;
-use crate::{Backend, BootFiles, Config, RtcBase, Time};
+use crate::{Backend, BootFiles, Config, NetKind, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use target_i386::CpuState;
@@ -9,7 +9,7 @@ use target_i386::tsc::TSC_HZ;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
-pub const MACHINE_VERSION: u32 = 2;
+pub const MACHINE_VERSION: u32 = 3;
 
 /// The machine of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub struct Recorded {
     pub ports: String,
     /// Drives and added devices, as text.
     pub devices: Vec<String>,
+    /// What firmware is told, as text.
+    pub firmware: String,
     /// Instructions between digests.
     pub digest_every: u64,
     /// The snapshot with which the recording began, instead of a reset.
@@ -44,6 +46,7 @@ impl Recorded {
             boards: [config.acpi, config.hpet],
             ports: ports(config),
             devices: devices(config),
+            firmware: config.firmware.describe(),
             digest_every,
             loaded: None,
         }
@@ -81,6 +84,9 @@ impl Recorded {
         }
         if self.devices.len() != now.devices.len() {
             return Some("recorded with another number of drives and devices".into());
+        }
+        if self.firmware != now.firmware {
+            return Some("recorded with another -boot, -uuid or -smbios".into());
         }
         (self.ports != now.ports).then(|| format!("recorded with {}, not {}", self.ports, now.ports))
     }
@@ -133,7 +139,19 @@ fn devices(config: &Config) -> Vec<String> {
         .iter()
         .map(|device| format!("-device {}", device.describe()));
     let vga = config.vga.then(|| "-vga std".to_owned());
-    vga.into_iter().chain(drives).chain(devices).collect()
+    let networks = config.networks.iter().map(|network| {
+        let kind = match network.kind {
+            NetKind::None => "no",
+            NetKind::User(_) => "a user-mode",
+            NetKind::Socket(_) => "a socket",
+        };
+        format!("{kind} network {}", network.id.as_deref().unwrap_or("without id"))
+    });
+    vga.into_iter()
+        .chain(drives)
+        .chain(networks)
+        .chain(devices)
+        .collect()
 }
 
 /// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`, and the images of whose drives are `drives`.
@@ -149,6 +167,13 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64, drives: Vec<Dis
     ];
     for module in &boot.modules {
         disks.push(file("initrd", &boot.initrd_name, &module.data));
+    }
+    for (option, bytes) in config.firmware.files() {
+        disks.push(Disk {
+            name: option,
+            len: bytes.len() as u64,
+            digest: xxh3_64(&bytes),
+        });
     }
     disks.extend(drives);
     Facts {
@@ -193,7 +218,7 @@ pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
         return Err("recorded without rrstrict=on: it does not have the interrupts and exceptions".into());
     }
     if then.disks.len() != now.disks.len() {
-        return Err("recorded with another number of kernel, initrd and image files".into());
+        return Err("recorded with another number of kernel, initrd, firmware and image files".into());
     }
     for (then, now) in then.disks.iter().zip(&now.disks) {
         if (then.len, then.digest) == (now.len, now.digest) {

@@ -4,6 +4,7 @@ use super::SerialInput;
 use crate::debug;
 use crate::digest;
 use crate::drives::Drives;
+use crate::nets::Nets;
 use crate::requests::{Requests, ResetCause};
 use crate::snapshot::{MemoryDigest, Past};
 use accel_tcg::Outside;
@@ -57,6 +58,7 @@ pub struct Outsides {
     past: Arc<Mutex<Past>>,
     memory: Mutex<MemoryDigest>,
     drives: Arc<Drives>,
+    nets: Arc<Nets>,
     /// Instructions between digests.
     digest_every: u64,
     /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
@@ -72,6 +74,7 @@ impl Outsides {
         serials: Vec<Option<Arc<SerialInput>>>,
         past: Arc<Mutex<Past>>,
         drives: Arc<Drives>,
+        nets: Arc<Nets>,
         digest_every: u64,
     ) -> Arc<Self> {
         let memory = if digest_every == 0 {
@@ -88,6 +91,7 @@ impl Outsides {
             serials,
             past,
             drives,
+            nets,
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
@@ -191,6 +195,11 @@ impl Outside for Outsides {
             Event::CharEvent { driver, what } => {
                 if let Some(serial) = self.serial(driver) {
                     serial.change(what);
+                }
+            }
+            Event::Net { filter, flags, bytes } => {
+                if let Some(net) = self.nets.all.get(filter as usize) {
+                    net.arrive(flags, &bytes);
                 }
             }
             Event::Control(control) => self.control(&control),
