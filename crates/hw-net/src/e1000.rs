@@ -1,10 +1,9 @@
 //! The 82540EM, Intel's gigabit card of 2002, and QEMU's default card for ages (`e1000`).
 //!
-//! Frames flow from descriptors in memory to the port ([`transmit`], [`cut`]) and from the port into descriptors
+//! Frames flow from descriptors in memory to the port ([`transmit`]) and from the port into descriptors
 //! ([`receive`]). What the ring holds is sent when software moves its tail; the interrupt follows the causes at once, without
 //! the chip's moderation. While the card works on a ring it answers nobody: only its own accesses to memory could ask.
 
-mod cut;
 mod eeprom;
 mod phy;
 mod receive;
@@ -15,6 +14,7 @@ mod transmit;
 #[cfg(test)]
 mod tests;
 
+use crate::microwire::WORDS;
 use hw_core::model::{Model, ModelError, Values};
 use hw_core::{
     Device, DeviceCell, IoWindow, NetClient, NetPort, Offload, OffloadAbilities, ResetPhase, SavedState,
@@ -52,7 +52,7 @@ pub(crate) struct E1000 {
     // Configuration.
     name: String,
     mac: [u8; 6],
-    eeprom: [u16; eeprom::WORDS],
+    eeprom: [u16; WORDS],
     // Host glue.
     port: PciPort,
     net: Arc<dyn NetPort>,
@@ -209,7 +209,7 @@ impl E1000 {
         match register {
             CTRL_DUP => state.get(CTRL),
             STATUS => status::FIXED | if state.phy.link() { status::LINK_UP } else { 0 },
-            EECD => state.microwire.read(),
+            EECD => state.eeprom.read(),
             // What a partner of negotiation by code words would say: nothing on copper.
             RXCW | ICS | IMC => 0,
             register if register == ICR || COUNTERS.contains(&register) => {
@@ -236,7 +236,7 @@ impl E1000 {
                     state.cause(cause::LSC);
                 }
             }
-            EECD => state.microwire.write(value, &self.eeprom),
+            EECD => state.eeprom.write(value, &self.eeprom),
             EERD => {
                 let word = (value >> 8 & 0xff) as usize;
                 let answer = match self.eeprom.get(word) {

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod checksum;
+mod cut;
 mod e1000;
+mod microwire;
+mod rtl8139;
 
 use hw_core::NetPort;
 use hw_core::model::{Kind, Model, ModelError, Property, Values};
@@ -10,7 +13,7 @@ use hw_pci::{PciCard, PciSlot};
 use std::sync::Arc;
 
 /// The cards there are.
-pub const MODELS: &[Model<PciSlot, PciCard>] = &[e1000::MODEL];
+pub const MODELS: &[Model<PciSlot, PciCard>] = &[e1000::MODEL, rtl8139::MODEL];
 
 /// What every card has.
 const PROPERTIES: &[Property] = &[

@@ -1,16 +1,11 @@
 //! The EEPROM: 64 words behind a Microwire, as drivers of this chip read it bit by bit, or through EERD.
 
 use super::spec::eecd;
+use crate::microwire::{Microwire, Pins, WORDS};
 use serde::{Deserialize, Serialize};
 
-/// Words there are.
-pub(super) const WORDS: usize = 64;
 /// What all of them add up to.
 const SUM: u16 = 0xbaba;
-/// Start bit, opcode, address.
-const COMMAND_BITS: u8 = 9;
-const READ: u16 = 0b110;
-
 /// Contents for a card with this address (manual, 5.6).
 pub(super) fn contents(mac: [u8; 6], ids: (u16, u16), subsystem: (u16, u16)) -> [u16; WORDS] {
     let mut words = [0u16; WORDS];
@@ -32,52 +27,23 @@ pub(super) fn contents(mac: [u8; 6], ids: (u16, u16), subsystem: (u16, u16)) -> 
     words
 }
 
-/// The wire.
+/// The register that drives the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Microwire {
+pub(super) struct Control {
     /// Pins and request as software set them.
     pins: u32,
-    /// Command bits so far, from the start bit on.
-    bits: u8,
-    command: u16,
-    /// Of a read: bits that are out, of all words from the addressed one on.
-    out: Option<(u8, u16)>,
-    data: bool,
+    wire: Microwire,
 }
 
-impl Microwire {
+impl Control {
     pub(super) fn write(&mut self, value: u32, words: &[u16; WORDS]) {
-        let rising = value & eecd::SK != 0 && self.pins & eecd::SK == 0;
         self.pins = value & (eecd::SK | eecd::CS | eecd::DI | eecd::FWE | eecd::REQ);
-        if value & eecd::CS == 0 {
-            // Standing by.
-            (self.bits, self.command, self.out, self.data) = (0, 0, None, true);
-            return;
-        }
-        if !rising {
-            return;
-        }
-        if let Some((word, bit)) = &mut self.out {
-            let value = words[usize::from(*word) % WORDS];
-            self.data = value >> (15 - *bit) & 1 != 0;
-            *bit += 1;
-            if *bit == 16 {
-                (*word, *bit) = (word.wrapping_add(1), 0);
-            }
-            return;
-        }
-        let bit = u16::from(value & eecd::DI != 0);
-        // Zeros in front of the start bit are nothing.
-        if self.bits == 0 && bit == 0 || self.bits >= COMMAND_BITS {
-            return;
-        }
-        self.command = self.command << 1 | bit;
-        self.bits += 1;
-        if self.bits == COMMAND_BITS && self.command >> 6 == READ {
-            self.out = Some(((self.command & 0x3f) as u8, 0));
-            // One zero comes before the word.
-            self.data = false;
-        }
+        let pins = Pins {
+            select: value & eecd::CS != 0,
+            clock: value & eecd::SK != 0,
+            data: value & eecd::DI != 0,
+        };
+        self.wire.drive(pins, words);
     }
 
     pub(super) fn read(&self) -> u32 {
@@ -85,7 +51,7 @@ impl Microwire {
         if self.pins & eecd::REQ != 0 {
             value |= eecd::GNT;
         }
-        if self.data {
+        if self.wire.data() {
             value |= eecd::DO;
         }
         value

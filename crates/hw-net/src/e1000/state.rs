@@ -1,9 +1,9 @@
 //! What a card remembers, and registers that are nothing but that.
 
-use super::cut::{Context, Work};
-use super::eeprom::Microwire;
+use super::eeprom::Control;
 use super::phy::Phy;
 use super::spec::*;
+use crate::cut::{Context, Work};
 use serde::{Deserialize, Serialize};
 
 /// The volatile state.
@@ -12,7 +12,7 @@ pub(super) struct State {
     /// Registers by their offset, each a word.
     registers: Vec<u32>,
     pub(super) phy: Phy,
-    pub(super) microwire: Microwire,
+    pub(super) eeprom: Control,
     /// Which register the ports reach.
     pub(super) address: u32,
     /// A frame whose end has not come, and what is to be done with it.

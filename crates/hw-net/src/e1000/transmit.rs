@@ -1,9 +1,9 @@
 //! Descriptors to frames.
 
 use super::E1000;
-use super::cut::{Context, Work};
 use super::spec::*;
 use super::state::State;
+use crate::cut::{Context, Work};
 use hw_core::net::MAX_FRAME;
 
 /// Descriptors in one go. A guest that has more goes on a little later.

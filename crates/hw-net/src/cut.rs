@@ -1,4 +1,6 @@
-//! Checksums and cutting, as a context descriptor describes them (manual, 3.3.6 and 3.5).
+//! Checksums and cutting: what cards do to frames that their drivers send, or leave to the network.
+//!
+//! A [`Context`] says where the parts of a frame are, as the context descriptors of Intel's 8254x do (manual, 3.3.6 and 3.5).
 
 use crate::checksum;
 use hw_core::Offload;
@@ -7,31 +9,31 @@ use serde::{Deserialize, Serialize};
 
 /// Where the parts of a frame are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Context {
-    pub(super) ip_start: u8,
-    pub(super) ip_sum: u8,
-    pub(super) ip_end: u16,
-    pub(super) start: u8,
-    pub(super) sum: u8,
-    pub(super) end: u16,
-    pub(super) tcp: bool,
-    pub(super) ipv4: bool,
+pub(crate) struct Context {
+    pub(crate) ip_start: u8,
+    pub(crate) ip_sum: u8,
+    pub(crate) ip_end: u16,
+    pub(crate) start: u8,
+    pub(crate) sum: u8,
+    pub(crate) end: u16,
+    pub(crate) tcp: bool,
+    pub(crate) ipv4: bool,
     /// Bytes of headers and of payload in each piece.
-    pub(super) headers: u8,
-    pub(super) mss: u16,
+    pub(crate) headers: u8,
+    pub(crate) mss: u16,
 }
 
 /// What is to be done with a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Work {
+pub(crate) struct Work {
     /// Insert the checksum of IP.
-    pub(super) ip: bool,
+    pub(crate) ip: bool,
     /// Insert that of TCP or UDP.
-    pub(super) transport: bool,
+    pub(crate) transport: bool,
     /// Cut.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
     /// A tag to put in.
-    pub(super) tag: Option<u16>,
+    pub(crate) tag: Option<u16>,
 }
 
 fn add16(frame: &mut [u8], at: usize, value: u16) {
@@ -58,7 +60,7 @@ const IPV6_HEADER: usize = 40;
 
 impl Context {
     /// Hands `frame` on as frames for the network, after `work`.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &self,
         mut frame: Vec<u8>,
         work: Work,
