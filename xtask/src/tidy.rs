@@ -25,7 +25,6 @@ const LAYERS: &[(&str, u32)] = &[
     ("net", 2),
     ("ui", 3),
     ("accel-tcg", 3),
-    ("ui", 3),
     ("hw-pci", 3),
     ("hw-virtio", 4),
     ("hw-storage", 4),
