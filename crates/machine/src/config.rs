@@ -98,7 +98,7 @@ pub struct Config {
 impl Config {
     /// Whether the machine starts in firmware, which a drive can hold, too.
     pub fn starts_in_firmware(&self) -> bool {
-        let flash = |drive: &DriveConfig| drive.interface == Interface::Pflash;
+        let flash = |drive: &DriveConfig| drive.interface == crate::Interface::Pflash;
         self.firmware.runs() || self.drives.iter().any(flash)
     }
 
