@@ -10,6 +10,7 @@ use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
 use crate::ferr::Ferr;
 use crate::firmware::FirmwareConfig;
+use crate::flash::Flash;
 use crate::fw_cfg::FileError;
 use crate::gsi::{GsiRouter, LegacyInput, LegacyTimers};
 use crate::hpet::{Hpet, HpetLines};
@@ -165,13 +166,19 @@ impl Pc {
         if config.cpus.signals.len() > 1 && !config.cpus.apic {
             return Err(PcError::Apics);
         }
-        let bios_size = bring_up::bios_size(&config.firmware);
-        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), bios_size)?;
+        let region = bring_up::bios_region(&config.firmware);
+        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), region)?;
+        let chips = bring_up::chips(&config.map, &config.firmware)?;
         let map = config.map.clone();
-        map.transaction(|_| Self::assemble(config, parts, pam))
+        map.transaction(|_| Self::assemble(config, parts, pam, chips))
     }
 
-    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Result<Self, PcError> {
+    fn assemble(
+        config: PcConfig,
+        parts: PcMemory,
+        pam: crate::i440fx::Pam,
+        chips: Vec<Arc<Flash>>,
+    ) -> Result<Self, PcError> {
         let PcConfig {
             clock,
             requests,
@@ -396,9 +403,10 @@ impl Pc {
             smbios: config.firmware.smbios.clone(),
         };
         let tables = tables::build(&table_config);
-        let firmware = BringUp::new(config.firmware, &table_config, &power, &bus_memory)?;
+        let firmware = BringUp::new(config.firmware, chips, &table_config, &power, &bus_memory)?;
         open_all(io, &firmware.fw_cfg.windows());
         firmware.fill_bios(&parts.bios, &tables);
+        firmware.place_flash(&parts.spaces.memory);
         devices.extend(firmware.devices(&rtc, &parts.layout));
 
         let platforms = (0..cpus.signals.len())

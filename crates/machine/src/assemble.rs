@@ -291,7 +291,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     )?;
     let boot = match &config.boot {
         Some(boot) => boot.clone(),
-        None if config.firmware.runs() => BootFiles::none(),
+        None if config.starts_in_firmware() => BootFiles::none(),
         None => BootFiles::embedded(),
     };
 
@@ -311,6 +311,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         Time::Counted(..) => DiskPace::Counted(VirtualClock::new(Arc::clone(&time.virtual_timers))),
     };
     let mut drives = Drives::open(&config.drives, logged, disk_pace, &requests)?;
+    config.firmware.load(config.vga)?;
+    config.firmware.take_flash(&drives)?;
 
     // The board comes before its character devices: it can still refuse. Its lines are connected further down.
     let lines: [Arc<LateLine>; MAX_SERIALS] = Default::default();
@@ -356,15 +358,16 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         PcError::File(error) => anyhow::anyhow!("-fw_cfg: {error}"),
         _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
     })?;
-    if !pc.has_firmware() || config.boot.is_some() {
-        pc.set_kernel(
-            &boot.name,
-            Arc::clone(&boot.kernel),
-            boot.modules.clone(),
-            &boot.append,
-        )
-        .map_err(|error| refuse_boot(&boot, error))?;
-    }
+    let booted = if !pc.has_firmware() {
+        let kernel = Arc::clone(&boot.kernel);
+        pc.set_kernel(&boot.name, kernel, boot.modules.clone(), &boot.append)
+            .map(|_| ())
+    } else if config.boot.is_some() {
+        pc.offer_kernel(&boot.kernel, &boot.modules, &boot.append)
+    } else {
+        Ok(())
+    };
+    booted.map_err(|error| refuse_boot(&boot, error))?;
 
     let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
     let network_context = net::Context {

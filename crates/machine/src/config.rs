@@ -101,6 +101,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether the machine starts in firmware, which a drive can hold, too.
+    pub fn starts_in_firmware(&self) -> bool {
+        let flash = |drive: &DriveConfig| drive.interface == crate::Interface::Pflash;
+        self.firmware.runs() || self.drives.iter().any(flash)
+    }
+
     /// Bytes of snapshots that a replay keeps in memory: 512 MiB.
     pub const HISTORY: u64 = 512 << 20;
     /// Seconds without progress after which a replay is stuck: half a minute. The slowest host gets on in that time.

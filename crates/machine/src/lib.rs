@@ -57,7 +57,7 @@ pub use config::{Backend, Config, DebugConsole, DebugExit, Time};
 pub use digest::Digest;
 pub use drives::{DriveConfig, Interface, Media, OnError};
 pub use files::BootFiles;
-pub use firmware::Firmware;
+pub use firmware::{Firmware, WantedFirmware};
 pub use hw_i386::firmware::BootSettings;
 pub use hw_i386::models;
 pub use hw_i386::rtc::RtcTime;

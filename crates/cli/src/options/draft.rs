@@ -475,7 +475,7 @@ impl Draft {
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref(), !drives.is_empty(), has_vga)
+            .finish(boot.as_ref(), &drives)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
