@@ -1,6 +1,6 @@
 //! A guest on pipes: wait for text on its console, type at it, wait for its end.
 //!
-//! Output flows from the child's stdout through a reader thread into one growing transcript that
+//! Output flows from the child's stdout and stderr through a reader thread into one growing transcript that
 //! [`Console::expect`] searches from where the last match ended.
 
 use anyhow::{Context, Result, bail};
@@ -28,29 +28,24 @@ impl Console {
     /// The program cannot be started.
     #[allow(clippy::disallowed_methods)] // xtask watches over processes on the host's clock.
     pub fn start(program: &Path, args: &[String], limit: Duration) -> Result<Self> {
+        // One pipe for what the guest and what the emulator says, so that both stay in the order in which they were said.
+        let (mut stream, both) = std::io::pipe().context("making a pipe")?;
         let mut child = Command::new(program)
             .args(args)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(both.try_clone().context("sharing a pipe")?)
+            .stderr(both)
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
         let (sender, output) = channel();
-        let streams: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().expect("piped")),
-            Box::new(child.stderr.take().expect("piped")),
-        ];
-        for mut stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                let mut buffer = [0; 4096];
-                while let Ok(n @ 1..) = stream.read(&mut buffer) {
-                    if sender.send(buffer[..n].to_vec()).is_err() {
-                        break;
-                    }
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = stream.read(&mut buffer) {
+                if sender.send(buffer[..n].to_vec()).is_err() {
+                    break;
                 }
-            });
-        }
+            }
+        });
         let stdin = child.stdin.take();
         let deadline = Instant::now() + limit;
         Ok(Self {

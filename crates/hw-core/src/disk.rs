@@ -5,10 +5,11 @@
 //! machine's affair: with counted time it is a function of the instant of the request, so that a run can be played again.
 //! Requests in flight are the disk's state, not the device's: a restored machine's disk completes them by itself.
 
+use serde::{Deserialize, Serialize};
 use std::sync::Weak;
 
 /// What is asked of a disk. Offsets and lengths are bytes, multiples of [`Medium::block_size`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskOp {
     /// Read `length` bytes.
     Read {

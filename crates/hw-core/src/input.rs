@@ -71,6 +71,9 @@ pub trait InputSink: Send + Sync {
     /// The parts since the last call belong together.
     fn sync(&self);
 
+    /// Whether it is of a kind that understands such an event; if not, another device gets it.
+    fn takes(&self, event: InputEvent) -> bool;
+
     /// Whether positions are understood: a pointer that needs no grab.
     fn is_absolute(&self) -> bool {
         false

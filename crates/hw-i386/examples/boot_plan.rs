@@ -9,6 +9,7 @@
 
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::boot::{self, KernelKind, Module};
+use hw_i386::firmware::FirmwareConfig;
 use hw_i386::rtc::RtcConfig;
 use hw_i386::{MachineRequests, Pc, PcConfig, PcCpus};
 use softmmu::lock::Solo;
@@ -61,6 +62,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         rtc: RtcConfig::default(),
         rtc_clock: None,
         requests: Arc::new(Talk),
+        firmware: FirmwareConfig::default(),
     })?)
 }
 

@@ -7,12 +7,15 @@ pub mod board_spec;
 pub mod boot;
 pub mod debug_ports;
 pub mod ferr;
+pub mod firmware;
+pub mod fw_cfg;
 pub mod gsi;
 pub mod hpet;
 pub mod i440fx;
 pub mod i8042;
 pub mod ioapic;
 mod mini_post;
+pub mod models;
 pub mod pc;
 pub mod pc_memory;
 
@@ -28,6 +31,7 @@ pub mod rtc;
 pub mod serial;
 pub mod tables;
 
+pub use hw_display::VgaConfig;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

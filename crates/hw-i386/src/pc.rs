@@ -9,6 +9,8 @@ use crate::apic::{ApicBus, ApicConfig, LocalApic, MsiWindow};
 use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
 use crate::ferr::Ferr;
+use crate::firmware::FirmwareConfig;
+use crate::fw_cfg::FileError;
 use crate::gsi::{GsiRouter, LegacyInput, LegacyTimers};
 use crate::hpet::{Hpet, HpetLines};
 use crate::i440fx::HostBridge;
@@ -86,6 +88,8 @@ pub struct PcConfig {
     pub rtc_clock: Option<VirtualClock>,
     /// The machine, for what devices ask of it.
     pub requests: Arc<dyn MachineRequests>,
+    /// Firmware, and what it is told.
+    pub firmware: FirmwareConfig,
 }
 
 /// Why a pc could not be made.
@@ -100,6 +104,9 @@ pub enum PcError {
     /// Several CPUs without local APICs: nothing could start or interrupt the others.
     #[error("several CPUs need local APICs")]
     Apics,
+    /// A file for the firmware configuration.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 /// A pc.
@@ -137,6 +144,7 @@ pub struct Pc {
     router: Arc<PirqRouter>,
     clock: VirtualClock,
     cards: Cards,
+    firmware: BringUp,
     boot: Option<BootPlan>,
 }
 
@@ -155,12 +163,13 @@ impl Pc {
         if config.cpus.signals.len() > 1 && !config.cpus.apic {
             return Err(PcError::Apics);
         }
-        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size))?;
+        let bios_size = bring_up::bios_size(&config.firmware);
+        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), bios_size)?;
         let map = config.map.clone();
-        map.transaction(|_| Ok(Self::assemble(config, parts, pam)))
+        map.transaction(|_| Self::assemble(config, parts, pam))
     }
 
-    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Self {
+    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Result<Self, PcError> {
         let PcConfig {
             clock,
             requests,
@@ -299,7 +308,7 @@ impl Pc {
             host,
             isa,
             ide,
-            power,
+            power.clone(),
             bmdma,
         ]);
 
@@ -348,7 +357,7 @@ impl Pc {
             .iter()
             .for_each(|window| io.add_subregion(window.base, &window.region(), 2));
 
-        let tables = tables::build(&TableConfig {
+        let table_config = TableConfig {
             ram: parts.layout,
             apic_ids: (0..cpus.signals.len() as u32).map(|n| apic_id(n) as u8).collect(),
             layout: cpus.layout,
@@ -357,12 +366,15 @@ impl Pc {
             acpi: config.acpi,
             hpet: config.hpet,
             serials: present,
-        });
-        // The BIOS region: ones, and the F segment with the reset vector at its end.
-        let size = parts.bios.size();
-        let segment = tables.f_segment.len() as u64;
-        parts.bios.write(0, &vec![0xff; (size - segment) as usize]);
-        parts.bios.write(size - segment, &tables.f_segment);
+            pm_base: board_spec::PM_BASE,
+            uuid: config.firmware.uuid,
+            smbios: config.firmware.smbios.clone(),
+        };
+        let tables = tables::build(&table_config);
+        let firmware = BringUp::new(config.firmware, &table_config, &power, &bus_memory)?;
+        open_all(io, &firmware.fw_cfg.windows());
+        firmware.fill_bios(&parts.bios, &tables);
+        devices.extend(firmware.devices(&rtc, &parts.layout));
 
         let platforms = (0..cpus.signals.len())
             .map(|i| {
@@ -371,7 +383,7 @@ impl Pc {
                 CpuPlatform::new(clock, lock, apic, Arc::clone(&pic), Arc::clone(&ferr)) as Arc<dyn Platform>
             })
             .collect();
-        Self {
+        Ok(Self {
             memory: Arc::clone(&memories[0]),
             memories,
             io: Arc::clone(&parts.io),
@@ -395,8 +407,9 @@ impl Pc {
             gsi,
             rtc,
             pm,
+            firmware,
             boot: None,
-        }
+        })
     }
 
     /// Where RAM lies.
@@ -450,14 +463,20 @@ impl Pc {
         self.boot.as_ref()
     }
 
-    /// Resets all devices, leaves them as a BIOS would, and puts tables and kernel into memory. The CPUs follow with
-    /// [`reset_cpu`](Self::reset_cpu).
+    /// Resets all devices, leaves them as a BIOS would, and puts tables and kernel into memory, unless there is firmware
+    /// that does it. The CPUs follow with [`reset_cpu`](Self::reset_cpu).
     pub fn reset(&self) {
         self.lock.with(&mut || {
             self.map.transaction(|_| reset_all(&self.devices));
+            if self.firmware.runs() {
+                return;
+            }
             self.map
                 .transaction(|_| mini_post::pci(&self.pci, &self.parts.layout));
             mini_post::ports(&self.io);
+            if let Some(vga) = self.cards.vga() {
+                vga.mode3();
+            }
             if let Some(apic) = self.apics.first() {
                 // Enabled, spurious vector FFh; LINT0 ExtINT, LINT1 NMI.
                 for (register, value) in [(0xf0, 0x1ff), (0x350, 0x8700), (0x360, 0x8400)] {
@@ -477,10 +496,12 @@ impl Pc {
     }
 
     /// Takes a CPU from its power-on state (`cpu` must be in it) to where the board starts it: the boot processor
-    /// into the kernel's entry, if there is a plan, others waiting for their start-up IPI. Cached modes are the
-    /// caller's to refresh.
+    /// to its reset vector if there is firmware, else into the kernel's entry, if there is a plan; others waiting for
+    /// their start-up IPI. Cached modes are the caller's to refresh.
     pub fn reset_cpu(&self, index: usize, cpu: &mut CpuState) {
-        mini_post::mtrrs(cpu, &self.parts.layout, self.cpus.physical_bits);
+        if !self.firmware.runs() {
+            mini_post::mtrrs(cpu, &self.parts.layout, self.cpus.physical_bits);
+        }
         match &self.boot {
             _ if index != 0 => cpu.activity = Activity::WaitForSipi,
             Some(plan) => boot::apply(&plan.entry, cpu),
@@ -544,11 +565,13 @@ fn open_all(space: &MemoryRegion, windows: &[IoWindow]) {
     windows.iter().for_each(|window| open(space, window));
 }
 
+mod bring_up;
 mod cards;
 mod saved;
 #[cfg(test)]
 mod tests;
 
+use bring_up::BringUp;
 use cards::Cards;
 pub use cards::PlugError;
 pub use saved::PcStateError;

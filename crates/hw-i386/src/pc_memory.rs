@@ -13,7 +13,7 @@
 
 use crate::a20::A20Gate;
 use crate::i440fx::Pam;
-use crate::ram_layout::{BIOS_SIZE, HIGH_START, MIB, RamLayout};
+use crate::ram_layout::{HIGH_START, MIB, RamLayout};
 use hw_pci::PciSpaces;
 use softmmu::{AddressSpace, GuestPhys, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
@@ -49,13 +49,13 @@ const ISA_BIOS_SIZE: u64 = 0x2_0000;
 const ALL: u64 = u64::MAX;
 
 impl PcMemory {
-    /// Builds the tree; returns it and the switches of the PAM registers.
+    /// Builds the tree, with a BIOS region of `bios_size` bytes; returns it and the switches of the PAM registers.
     ///
     /// # Errors
     /// If the host has not that much memory.
-    pub fn new(map: &MemoryMap, layout: RamLayout) -> Result<(Self, Pam), RamError> {
+    pub fn new(map: &MemoryMap, layout: RamLayout, bios_size: u64) -> Result<(Self, Pam), RamError> {
         let ram = RamBlock::new(map, "pc.ram", layout.size())?;
-        let bios = RamBlock::new(map, "pc.bios", BIOS_SIZE)?;
+        let bios = RamBlock::new(map, "pc.bios", bios_size)?;
         let text = RamBlock::new(map, "text", TEXT.1)?;
         let (memory, parts) = map.transaction(|_| {
             let ram_region = MemoryRegion::ram(ram.clone());
@@ -74,10 +74,10 @@ impl PcMemory {
             let vga = MemoryRegion::alias("vga-window", &pci, VGA_WINDOW.0, VGA_WINDOW.1);
             system.add_subregion(VGA_WINDOW.0, &vga, 1);
 
-            let isa_bios =
-                MemoryRegion::alias("isa-bios", &bios_region, BIOS_SIZE - ISA_BIOS_SIZE, ISA_BIOS_SIZE);
-            pci.add_subregion(HIGH_START - BIOS_SIZE, &bios_region, 0);
-            pci.add_subregion(MIB - ISA_BIOS_SIZE, &isa_bios, 1);
+            let isa_size = bios_size.min(ISA_BIOS_SIZE);
+            let isa_bios = MemoryRegion::alias("isa-bios", &bios_region, bios_size - isa_size, isa_size);
+            pci.add_subregion(HIGH_START - bios_size, &bios_region, 0);
+            pci.add_subregion(MIB - isa_size, &isa_bios, 1);
             // Where PCI has nothing below 1 MiB it must not let RAM shine through the windows.
             pci.add_subregion(
                 VGA_WINDOW.0,

@@ -4,8 +4,11 @@
 //! (terminal, sockets, threads). Nothing has run when an error returns.
 
 use crate::backends::{Backends, Described, MAX_SERIALS};
+use crate::cards::Wires;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
+use crate::drives::{Drives, Interface, Pace as DiskPace};
+use crate::nets::Nets;
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
 use crate::rr::interruptions::Interruptions;
@@ -15,18 +18,20 @@ use crate::running::{EndPolicy, Machine, RunState};
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
-use crate::{Backend, BootFiles, Config, Symbols, hints, signals};
+use crate::{Backend, BootFiles, Config, DeviceConfig, Symbols, Time, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
+use hw_i386::VgaConfig;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
 use parking_lot::Mutex;
 use replay::{Mode, Replay};
 use softmmu::MemoryMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
@@ -85,6 +90,8 @@ pub struct Parts {
     pub inputs: Vec<Option<Arc<SerialInput>>>,
     pub shown: Arc<Shown>,
     pub replay: Arc<Replay>,
+    pub drives: Arc<Drives>,
+    pub nets: Arc<Nets>,
     /// Instructions between digests.
     pub digest_every: u64,
     pub beside_log: BesideLog,
@@ -100,6 +107,8 @@ impl Parts {
             Arc::clone(&self.replay),
             self.inputs.clone(),
             Arc::clone(past),
+            Arc::clone(&self.drives),
+            Arc::clone(&self.nets),
             self.digest_every,
         )
     }
@@ -143,7 +152,13 @@ pub struct Remaining {
 /// The first thing that is wrong with the configuration, or that the host refuses, in words for the user.
 pub fn assemble(config: Config) -> Result<Assembled> {
     let parts = parts(config)?;
-    let past = Past::new(&parts.pc, &parts.vcpus, &parts.time, &parts.config.rtc);
+    let past = Past::new(
+        &parts.pc,
+        &parts.vcpus,
+        &parts.time,
+        &parts.config.rtc,
+        &parts.drives.written,
+    );
     let past = Arc::new(Mutex::new(past));
     let outsides = parts.outsides(&past);
     let journal = parts.journal(&outsides);
@@ -221,6 +236,8 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         past,
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
+        drives: parts.drives,
+        nets: parts.nets,
         beside_log: parts.beside_log,
         diverged: false,
         began_at: 0,
@@ -253,7 +270,11 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         config.gdb.as_deref(),
         &config.qmp,
     )?;
-    let boot = config.boot.clone().unwrap_or_else(BootFiles::embedded);
+    let boot = match &config.boot {
+        Some(boot) => boot.clone(),
+        None if config.firmware.runs() => BootFiles::none(),
+        None => BootFiles::embedded(),
+    };
 
     let main_loop = MainLoop::new().context("starting the main loop")?;
     let handle = main_loop.handle();
@@ -265,7 +286,14 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let cpu_signals: Vec<_> = (0..layout.cpus).map(|_| Arc::new(CpuSignals::new())).collect();
     watch_map(&map, &cpu_signals);
 
-    // The board comes before its backends: it can still refuse. Its lines are connected further down.
+    let logged = !matches!(config.log, Log::None);
+    let disk_pace = || match config.time {
+        Time::Host => DiskPace::Host(handle.clone()),
+        Time::Counted(..) => DiskPace::Counted(VirtualClock::new(Arc::clone(&time.virtual_timers))),
+    };
+    let mut drives = Drives::open(&config.drives, logged, disk_pace, &requests)?;
+
+    // The board comes before its character devices: it can still refuse. Its lines are connected further down.
     let lines: [Arc<LateLine>; MAX_SERIALS] = Default::default();
     let debug_line = Arc::new(LateLine::default());
     let present = |n: usize| {
@@ -301,26 +329,68 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         rtc: rtc.device(config.time, rtc_seconds),
         rtc_clock: rtc.clock(config.time, &time),
         requests: Arc::clone(&requests) as _,
+        firmware: config.firmware.board.clone(),
     })
     .map_err(|error| match error {
         PcError::Apics => anyhow::anyhow!("-smp {}: {error}", layout.cpus),
+        PcError::File(error) => anyhow::anyhow!("-fw_cfg: {error}"),
         _ => anyhow::Error::new(error).context(format!("-m {}M", config.memory >> 20)),
     })?;
-    pc.set_kernel(
-        &boot.name,
-        Arc::clone(&boot.kernel),
-        boot.modules.clone(),
-        &boot.append,
-    )
-    .map_err(|error| refuse_boot(&boot, error))?;
+    if !pc.has_firmware() || config.boot.is_some() {
+        pc.set_kernel(
+            &boot.name,
+            Arc::clone(&boot.kernel),
+            boot.modules.clone(),
+            &boot.append,
+        )
+        .map_err(|error| refuse_boot(&boot, error))?;
+    }
+
+    let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
+    let network_context = net::Context {
+        main_loop: handle.clone(),
+        realtime: Arc::clone(&time.realtime_timers),
+    };
+    let is_replay = matches!(config.log, Log::Replay(_));
+    let nets = Nets::open(
+        &config.networks,
+        &config.dumps,
+        is_replay,
+        &network_context,
+        &virtual_clock,
+    )?;
+    let ports = nets
+        .all
+        .iter()
+        .map(|net| (net.id().to_owned(), Arc::clone(net) as _));
+    let mut wires = Wires {
+        drives: &mut drives,
+        nets: ports.collect(),
+        chars: BTreeMap::new(),
+        next_mac: 0x56,
+    };
+    if config.vga {
+        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+    }
+    for device in &config.devices {
+        wires.plug(&mut pc, device)?;
+    }
+    for id in wires.drives.ids(Interface::Virtio) {
+        wires.plug(&mut pc, &DeviceConfig::new("virtio-blk-pci", &[("drive", &id)]))?;
+    }
+    for drive in &drives.all {
+        pc.add_device(Arc::clone(drive) as _);
+    }
 
     let beside_log = BesideLog::of(&config);
-    let journal = Prepared::new(&mut config, &boot, rtc_seconds)?;
+    let files = if logged { drives.facts()? } else { Vec::new() };
+    let journal = Prepared::new(&mut config, &boot, rtc_seconds, files)?;
 
     // From here on the world changes.
     let digest_every = journal.digest_every();
     let replay = journal.open(&lock)?;
     requests.set_replay(&replay);
+    nets.connect(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -356,7 +426,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lines[n].connect(Arc::clone(&line) as _);
         let input = SerialInput::new(device, Arc::clone(&backend), Arc::clone(&replay), n as u32);
         backend.attach(Arc::downgrade(&input) as _)?;
-        if let (0, Some(how)) = (n, terminal) {
+        if let (0, Some(how), false) = (n, terminal, pc.has_firmware()) {
             silence = hints::watch_silence(&line, &boot.append, how, &time.realtime_timers, hints::say);
         }
         inputs.push(Some(input));
@@ -423,6 +493,8 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         inputs,
         shown,
         replay,
+        drives: Arc::new(drives),
+        nets: Arc::new(nets),
         digest_every,
         beside_log,
         silence,

@@ -1,6 +1,8 @@
 //! What a machine is made from, with every value checked by itself.
 
-use crate::{BootFiles, Log, RealTimeClock, Symbols};
+use crate::{
+    BootFiles, DeviceConfig, DriveConfig, DumpConfig, Firmware, Log, NetSpec, RealTimeClock, Symbols,
+};
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Pace, Sleep, Threads};
 use chardev::Chardev;
 use parking_lot::Mutex;
@@ -20,12 +22,24 @@ pub struct Config {
     pub cpu: cpuid::Model,
     /// How many CPUs, and how they are grouped.
     pub layout: cpuid::Layout,
-    /// What boots; the embedded guest if none.
+    /// What boots; without firmware the embedded guest if none.
     pub boot: Option<BootFiles>,
+    /// Firmware, and what it is told.
+    pub firmware: Firmware,
     /// Backends of the serial ports in the order of the ports; at most four.
     pub serials: Vec<Backend>,
     /// Backend of a monitor of its own.
     pub monitor: Option<String>,
+    /// Whether there is a display adapter, the standard VGA.
+    pub vga: bool,
+    /// Its drives, in the order in which places are given to those that name none.
+    pub drives: Vec<DriveConfig>,
+    /// Its networks, each with an id.
+    pub networks: Vec<NetSpec>,
+    /// Copies of what passes them.
+    pub dumps: Vec<DumpConfig>,
+    /// Devices that are added, in the order of their slots.
+    pub devices: Vec<DeviceConfig>,
     /// `isa-debugcon`.
     pub debug_console: Option<DebugConsole>,
     /// `isa-debug-exit`.
@@ -97,8 +111,14 @@ impl Default for Config {
             cpu: cpuid::Model::max(),
             layout: cpuid::Layout::default(),
             boot: None,
+            firmware: Firmware::default(),
             serials: Vec::new(),
             monitor: None,
+            vga: false,
+            drives: Vec::new(),
+            networks: Vec::new(),
+            dumps: Vec::new(),
+            devices: Vec::new(),
             debug_console: None,
             debug_exit: None,
             time: Time::Host,

@@ -57,6 +57,22 @@ impl BootFiles {
         })
     }
 
+    /// No kernel: firmware finds what to boot.
+    pub(crate) fn none() -> Self {
+        Self {
+            name: String::new(),
+            kernel: Arc::from([]),
+            initrd_name: String::new(),
+            modules: Vec::new(),
+            append: String::new(),
+        }
+    }
+
+    /// Whether the kernel can be entered by a BIOS only: its first part is 16-bit code that calls one.
+    pub fn needs_bios(&self) -> bool {
+        hw_i386::boot::needs_bios(&self.kernel)
+    }
+
     /// The guest that is built in. A word `run=COMMAND,COMMAND` on its command line stands for typing these.
     pub fn embedded() -> Self {
         Self {
@@ -69,7 +85,8 @@ impl BootFiles {
     }
 }
 
-fn read(option: &str, file: &str) -> Result<Arc<[u8]>> {
+/// A file's bytes.
+pub(crate) fn read(option: &str, file: &str) -> Result<Arc<[u8]>> {
     let refuse = |error: std::io::Error| {
         // "No such file or directory (os error 2)": the number helps nobody.
         let text = error.to_string();

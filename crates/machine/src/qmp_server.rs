@@ -78,6 +78,7 @@ impl From<RunState> for Status {
             RunState::Paused => Self::Paused,
             RunState::Debug => Self::Debug,
             RunState::Shutdown => Self::Shutdown,
+            RunState::IoError => Self::IoError,
         }
     }
 }

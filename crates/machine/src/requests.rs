@@ -22,6 +22,8 @@ pub struct Pending {
     pub debug: bool,
     /// The CPUs came to the count at which they were to stop.
     pub reached: bool,
+    /// A drive's host failed, and the machine is to stop for it.
+    pub io_error: bool,
     /// `exit` is what the log has.
     pub is_recorded: bool,
 }
@@ -108,6 +110,14 @@ impl Requests {
         self.ask(|pending| {
             pending.exit.get_or_insert((status, cause));
         });
+    }
+
+    /// The host failed the drive `id`, whose `werror=` or `rerror=` says that the machine stops.
+    pub fn stop_for_io_error(&self, id: &str) {
+        hints::say(&format!(
+            "drive {id}: the host could not read or write; the machine stops ('cont' tries again)"
+        ));
+        self.ask(|pending| pending.io_error = true);
     }
 
     /// Nothing is asked, but there is something to look at.

@@ -6,6 +6,8 @@
 use crate::console::MonitorConsole;
 use crate::debug::GdbServer;
 use crate::digest::{self, Digest};
+use crate::drives::Drives;
+use crate::nets::Nets;
 use crate::qmp_server::{self, QmpServer};
 use crate::requests::{Pending, Requests, ResetCause};
 use crate::rr::history::History;
@@ -41,6 +43,8 @@ pub enum RunState {
     Debug,
     /// Switched off and kept (`-no-shutdown`).
     Shutdown,
+    /// Stopped because the host failed a drive.
+    IoError,
 }
 
 impl RunState {
@@ -52,6 +56,7 @@ impl RunState {
             Self::Paused => "paused",
             Self::Debug => "paused (debug)",
             Self::Shutdown => "paused (shutdown)",
+            Self::IoError => "paused (io-error)",
         }
     }
 }
@@ -129,6 +134,10 @@ pub struct Machine {
     pub(crate) ends_unsaid: bool,
     /// The count at which the replay was found not to be what was recorded.
     pub(crate) difference: Option<u64>,
+    /// Its drives.
+    pub(crate) drives: Arc<Drives>,
+    /// Its networks.
+    pub(crate) nets: Arc<Nets>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }
@@ -240,6 +249,7 @@ impl Machine {
         self.halt = None;
         self.plan_stop();
         self.time.start();
+        self.drives.all.iter().for_each(|drive| drive.retry());
         self.cpus.resume();
     }
 
@@ -313,6 +323,7 @@ impl Machine {
             reset,
             debug,
             reached,
+            io_error,
             is_recorded,
         } = self.requests.take();
         let power_off_ends = power_off && !self.ends.stay_after_shutdown;
@@ -345,6 +356,9 @@ impl Machine {
             } else {
                 self.state = before;
             }
+        }
+        if io_error && self.state == RunState::Running {
+            self.stop(period, RunState::IoError);
         }
         // An instruction can ask for a reset and be what the debugger waited for.
         if debug {

@@ -3,6 +3,7 @@
 //! ```text
 //! clock, timers, vCPUs, devices  <-> sections   (`sections`)
 //! RAM blocks                     <-> page maps  (`memory`, over the `page_log` of what changed since)
+//! what was written to drives     <-> page maps  (`drives`)
 //! both, without page maps        <-> a file     (`file`, for the monitor's `commands`)
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 mod commands;
 mod digest;
+mod drives;
 mod file;
 mod memory;
 mod page_log;
@@ -23,11 +25,13 @@ pub use page_log::{Mark, PageLog};
 
 pub(crate) use memory::Memory;
 
+use crate::drives::Written;
 use crate::virtual_time::VirtualTime;
 use accel_tcg::Schedule;
 use hw_i386::pc::Pc;
 use migration::{Head, Identity, PageStore, Snapshot, SnapshotError, Summary};
 use replay::Position;
+use std::sync::Arc;
 use target_i386::cpuid::{Model, Topology};
 use target_i386::{Features, Vcpu, VcpuImage};
 use util_mainloop::clock::{ClockSource, WallClock};
@@ -54,6 +58,8 @@ pub(crate) struct Whole<'a> {
     pub time: &'a VirtualTime,
     pub identity: &'a Identity,
     pub cpus: &'a mut dyn Cpus,
+    /// What was written to its drives.
+    pub drives: &'a [Arc<Written>],
     /// Where its log stands, or after a snapshot was loaded: where that stood.
     pub position: Option<Position>,
 }
@@ -93,6 +99,7 @@ fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Iden
         .with("CPU's features", features.join(","))
         .with("virtual time", time.describe())
         .with("real-time clock", rtc);
+    identity = identity.with("firmware configuration", format!("{:016x}", pc.firmware_digest()));
     for block in &blocks[1..] {
         identity = identity.with(format!("memory '{}'", block.name()), block.size().to_string());
     }
@@ -115,7 +122,8 @@ impl Whole<'_> {
 
     /// The machine as it is; costs what changed in memory since the last snapshot that was taken or loaded.
     pub fn save(&mut self, memory: &mut Memory) -> Snapshot {
-        let blocks = memory.save();
+        let mut blocks = memory.save();
+        blocks.extend(drives::images(self.drives));
         self.cpus.protect_cleaned();
         let sections = self.sections();
         Snapshot {
@@ -131,9 +139,15 @@ impl Whole<'_> {
     /// Another machine's snapshot, or not a sound one; nothing has changed then.
     pub fn load(&mut self, memory: &mut Memory, snapshot: &Snapshot) -> Result<(), SnapshotError> {
         self.identity.check(&snapshot.head.identity)?;
-        memory.check(&snapshot.blocks)?;
-        self.load_sections(&snapshot.sections)?;
-        memory.load(&snapshot.blocks);
+        let (blocks, drives) = snapshot
+            .blocks
+            .split_at(memory.count().min(snapshot.blocks.len()));
+        memory.check(blocks)?;
+        drives::check(self.drives, drives)?;
+        self.with_drives(drives.iter().map(|image| image.pages.clone()), |whole| {
+            whole.load_sections(&snapshot.sections)
+        })?;
+        memory.load(blocks);
         self.cpus.protect_cleaned();
         Ok(())
     }
@@ -143,14 +157,16 @@ impl Whole<'_> {
 pub(crate) struct Past {
     pub identity: Identity,
     pub memory: Memory,
+    pub drives: Vec<Arc<Written>>,
 }
 
 impl Past {
     /// Of a new machine.
-    pub fn new(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Self {
+    pub fn new(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str, drives: &[Arc<Written>]) -> Self {
         Self {
             identity: identity(pc, vcpus, time, rtc),
             memory: Memory::new(pc.ram_blocks(), PageStore::new()),
+            drives: drives.to_vec(),
         }
     }
 }

@@ -99,7 +99,7 @@ impl Target for MonitorTarget<'_, '_> {
             // What was held comes.
         } else if matches!(
             self.machine.state,
-            RunState::Paused | RunState::Debug | RunState::Prelaunch
+            RunState::Paused | RunState::Debug | RunState::Prelaunch | RunState::IoError
         ) {
             self.machine.start();
         }
@@ -156,6 +156,18 @@ impl Target for MonitorTarget<'_, '_> {
         }
     }
 
+    fn eject(&mut self, drive: &str, force: bool) -> Result<(), String> {
+        self.machine.eject(drive, force)
+    }
+
+    fn change_medium(&mut self, drive: &str, file: &str, format: Option<&str>) -> Result<(), String> {
+        self.machine.change_medium(drive, file, format)
+    }
+
+    fn host_forward(&mut self, network: Option<&str>, rule: &str, add: bool) -> Result<(), String> {
+        self.machine.nets.host_forward(network, rule, add)
+    }
+
     fn refuses_changes(&self) -> Option<&'static str> {
         (self.machine.replay.mode() == Mode::Play).then_some(hints::NO_CHANGES)
     }
@@ -187,6 +199,10 @@ impl Target for MonitorTarget<'_, '_> {
             }
             InfoTopic::Replay => self.machine.describe_replay(),
             InfoTopic::Snapshots => self.machine.describe_snapshots(),
+            InfoTopic::Block => self.machine.describe_block(),
+            InfoTopic::Network => self.machine.nets.describe(),
+            InfoTopic::Usernet => self.machine.nets.describe_connections(),
+            InfoTopic::Qtree => self.machine.describe_devices(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),
         }

@@ -32,6 +32,9 @@ pub enum SnapshotError {
     /// A name that cannot be a file's.
     #[error("a snapshot's name has 1 to 100 letters, digits, '-', '_' and '.', and no '.' at its start")]
     Name,
+    /// A drive's image is written to without a way back to what it holds now.
+    #[error("drive '{0}' is writable and its image does not support snapshots")]
+    Drive(String),
     /// There is none of that name.
     #[error("there is no snapshot of that name")]
     Missing,

@@ -26,6 +26,12 @@ const COMMANDS: &[Command] = &[
     Command { name: "savevm", short: "", arguments: "NAME", help: "saves the whole machine as a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Save, t) },
     Command { name: "loadvm", short: "", arguments: "NAME", help: "makes the machine what it was in a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Load, t) },
     Command { name: "delvm", short: "", arguments: "NAME", help: "deletes a snapshot", run: |a, _, t| snapshot(a, SnapshotAction::Delete, t) },
+    Command { name: "eject", short: "", arguments: "[-f] DRIVE", help: "takes the medium out of a drive; -f: even if the guest keeps it", run: eject },
+    Command { name: "change", short: "", arguments: "DRIVE FILE [FORMAT]", help: "puts another medium into a drive", run: change_medium },
+    Command { name: "sendkey", short: "", arguments: "KEYS [MS]", help: "presses keys together, as in ctrl-alt-f1, for 100 ms or MS", run: send_keys },
+    Command { name: "screendump", short: "", arguments: "FILE", help: "writes what the screen shows as PNG (FILE.png) or PPM", run: screendump },
+    Command { name: "hostfwd_add", short: "", arguments: "[NETWORK] RULE", help: "connections to the host reach the guest: tcp::2222-:22", run: |a, _, t| host_forward(a, true, t) },
+    Command { name: "hostfwd_remove", short: "", arguments: "[NETWORK] RULE", help: "and do not any more: tcp::2222", run: |a, _, t| host_forward(a, false, t) },
     Command { name: "replay_seek", short: "", arguments: "COUNT", help: "goes to where COUNT instructions of the replay are complete", run: |a, _, t| replay(a, ReplayAction::Seek, t) },
     Command { name: "replay_break", short: "", arguments: "COUNT", help: "stops the replay there", run: |a, _, t| replay(a, ReplayAction::Break, t) },
     Command { name: "replay_delete_break", short: "", arguments: "", help: "does not", run: |_, _, t| done(t.replay(ReplayAction::DeleteBreak)) },
@@ -54,6 +60,10 @@ const TOPICS: &[(&str, InfoTopic, &str)] = &[
     ("jit", InfoTopic::Jit, "execution statistics"),
     ("replay", InfoTopic::Replay, "where a replay stands"),
     ("snapshots", InfoTopic::Snapshots, "snapshots that savevm made"),
+    ("block", InfoTopic::Block, "drives and what is in them"),
+    ("network", InfoTopic::Network, "networks and cards"),
+    ("usernet", InfoTopic::Usernet, "connections of user-mode networks"),
+    ("qtree", InfoTopic::Qtree, "devices"),
     ("name", InfoTopic::Name, "the machine's name"),
     ("version", InfoTopic::Version, "version of the emulator"),
 ];
@@ -184,6 +194,64 @@ fn save_memory(arguments: &str, space: Space, target: &mut dyn Target) -> String
     match range {
         Ok((address, size)) => done(target.save_memory(space, address, size, path)),
         Err(error) => format!("{error}\n"),
+    }
+}
+
+/// Does something that a replay refuses.
+fn unless_replayed(
+    target: &mut dyn Target,
+    action: impl FnOnce(&mut dyn Target) -> Result<(), String>,
+) -> String {
+    match target.refuses_changes() {
+        Some(reason) => format!("{reason}\n"),
+        None => done(action(target)),
+    }
+}
+
+fn eject(arguments: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    let (force, drive) = match arguments.strip_prefix("-f ") {
+        Some(drive) => (true, drive.trim()),
+        None => (false, arguments),
+    };
+    if drive.is_empty() {
+        return "a drive's name is missing ('info block' lists them)\n".to_owned();
+    }
+    unless_replayed(target, |target| target.eject(drive, force))
+}
+
+fn change_medium(arguments: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    match words[..] {
+        [drive, file] => unless_replayed(target, |target| target.change_medium(drive, file, None)),
+        [drive, file, format] => {
+            unless_replayed(target, |target| target.change_medium(drive, file, Some(format)))
+        }
+        _ => "a drive and a file are wanted\n".to_owned(),
+    }
+}
+
+fn send_keys(arguments: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    let (keys, hold) = arguments.split_once(' ').unwrap_or((arguments, "100"));
+    match hold.trim().parse() {
+        _ if keys.is_empty() => "keys are missing, as in 'sendkey ctrl-alt-delete'\n".to_owned(),
+        Ok(hold) if hold <= 60_000 => unless_replayed(target, |target| target.send_keys(keys, hold)),
+        _ => format!("keys are held for 0 to 60000 milliseconds, not '{hold}'\n"),
+    }
+}
+
+fn screendump(path: &str, _: &mut Format, target: &mut dyn Target) -> String {
+    if path.is_empty() {
+        return "a file's name is missing\n".to_owned();
+    }
+    done(target.screendump(path))
+}
+
+fn host_forward(arguments: &str, add: bool, target: &mut dyn Target) -> String {
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    match words[..] {
+        [rule] => unless_replayed(target, |target| target.host_forward(None, rule, add)),
+        [network, rule] => unless_replayed(target, |target| target.host_forward(Some(network), rule, add)),
+        _ => "a rule is wanted, as in 'hostfwd_add tcp::2222-:22'\n".to_owned(),
     }
 }
 

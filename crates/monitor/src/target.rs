@@ -33,6 +33,14 @@ pub enum InfoTopic {
     Replay,
     /// Snapshots with names.
     Snapshots,
+    /// Drives and what is in them.
+    Block,
+    /// Networks and the cards in front of them.
+    Network,
+    /// Connections of user-mode networks.
+    Usernet,
+    /// Devices in the order of the machine's list.
+    Qtree,
     /// The machine's name.
     Name,
     /// Version of the emulator.
@@ -96,6 +104,42 @@ pub trait Target {
     /// Why not, in one line.
     fn replay(&mut self, _action: ReplayAction) -> Result<(), String> {
         Err("this is not a replay".to_owned())
+    }
+    /// Takes the medium out of a drive, even if the guest keeps it in when `force` is set.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn eject(&mut self, _drive: &str, _force: bool) -> Result<(), String> {
+        Err("this machine has no drives".to_owned())
+    }
+    /// Puts a file's image into a drive, of this format or the one its first bytes say.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn change_medium(&mut self, _drive: &str, _file: &str, _format: Option<&str>) -> Result<(), String> {
+        Err("this machine has no drives".to_owned())
+    }
+    /// Presses keys together (`ctrl-alt-delete`) and lets them go after so many milliseconds.
+    ///
+    /// # Errors
+    /// No such key.
+    fn send_keys(&mut self, _keys: &str, _hold_ms: u32) -> Result<(), String> {
+        Err("this machine has no keyboard".to_owned())
+    }
+    /// Writes what the screen shows to a file of the host's: PNG if the name ends so, else PPM.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn screendump(&mut self, _path: &str) -> Result<(), String> {
+        Err("this machine has no screen".to_owned())
+    }
+    /// Adds a rule (`tcp::2222-:22`) by which connections to the host reach the guest, or removes one (`tcp::2222`), of the
+    /// network with this id or the first.
+    ///
+    /// # Errors
+    /// Why not, in one line.
+    fn host_forward(&mut self, _network: Option<&str>, _rule: &str, _add: bool) -> Result<(), String> {
+        Err("this machine has no network".to_owned())
     }
     /// Why nobody may change what the machine does, in one line, if so: it is a replay.
     fn refuses_changes(&self) -> Option<&'static str> {

@@ -15,6 +15,8 @@ pub enum Status {
     Debug,
     /// Switched off and kept.
     Shutdown,
+    /// Stopped because the host failed a drive.
+    IoError,
 }
 
 impl Status {
@@ -25,6 +27,7 @@ impl Status {
             Self::Prelaunch => "prelaunch",
             Self::Debug => "debug",
             Self::Shutdown => "shutdown",
+            Self::IoError => "io-error",
         }
     }
 }

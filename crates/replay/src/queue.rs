@@ -75,6 +75,12 @@ impl Queue {
         *self = Self::default();
     }
 
+    /// Whether a frame of any length would be taken.
+    pub(crate) fn has_room_for_frames(&self) -> bool {
+        const LONGEST: usize = 1 << 17;
+        self.net_bytes <= NET_LIMIT - LONGEST
+    }
+
     pub(crate) fn char_bytes(&self, driver: u32) -> usize {
         self.char_bytes.get(&driver).copied().unwrap_or(0)
     }

@@ -3,6 +3,8 @@
 use super::did_you_mean;
 use super::draft::{Draft, Outcome, Refusal};
 use super::keyval::{KeyVal, number};
+use machine::DeviceConfig;
+use machine::models::{self, PciModel};
 
 struct Property {
     name: &'static str,
@@ -49,14 +51,13 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
         },
     };
     if name == "help" || name == "?" {
-        let lines = DEVICES.iter().map(|d| format!("{:<16} {}\n", d.name, d.help));
-        return Err(Refusal::Help(format!(
-            "Devices for -device NAME,prop=value:\n{}",
-            lines.collect::<String>()
-        )));
+        return Err(Refusal::Help(overview()));
+    }
+    if let Some(model) = models::find_pci(&name) {
+        return add_card(draft, model, list);
     }
     let Some(device) = DEVICES.iter().find(|d| d.name == name) else {
-        let hint = did_you_mean(&name, DEVICES.iter().map(|d| d.name));
+        let hint = did_you_mean(&name, names());
         return Err(Refusal::Reason(format!(
             "'{name}' is not a valid device model name{hint}"
         )));
@@ -89,6 +90,79 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
         }
     }
     (device.add)(draft, &values, chardev)
+}
+
+/// A card: its properties are read when its backends are there, but for their names and the place.
+fn add_card(draft: &mut Draft, model: &PciModel, list: KeyVal) -> Outcome {
+    let mut device = DeviceConfig::new(model.name, &[]);
+    for (key, value) in list.pairs {
+        match key.as_str() {
+            "help" | "?" => return Err(Refusal::Help(describe_card(model))),
+            "id" => device.id = Some(value),
+            "addr" => device.slot = Some(slot(&value)?),
+            "bus" if value == "pci.0" => {}
+            "bus" => {
+                return Err(Refusal::Reason(format!(
+                    "Bus '{value}' not found (pci.0 is there)"
+                )));
+            }
+            _ if model.properties.iter().any(|property| property.name == key) => {
+                device.properties.push((key, value))
+            }
+            _ => {
+                let hint = did_you_mean(&key, model.properties.iter().map(|property| property.name));
+                return Err(Refusal::Reason(format!(
+                    "Property '{}.{key}' not found{hint}",
+                    model.name
+                )));
+            }
+        }
+    }
+    draft.devices.push(device);
+    Ok(())
+}
+
+/// The slot of `addr=`: hexadecimal, with an optional function, which can only be 0.
+fn slot(text: &str) -> Result<u8, String> {
+    let digits = text.strip_suffix(".0").unwrap_or(text);
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    u8::from_str_radix(digits, 16)
+        .ok()
+        .filter(|slot| (1..32).contains(slot))
+        .ok_or_else(|| format!("addr is a slot from 1 to 1f, not '{text}'"))
+}
+
+/// All names.
+fn names() -> impl Iterator<Item = &'static str> {
+    DEVICES
+        .iter()
+        .map(|device| device.name)
+        .chain(models::pci().map(|model| model.name))
+}
+
+fn overview() -> String {
+    let lines = |rows: &mut dyn Iterator<Item = (&'static str, &'static str)>| {
+        rows.map(|(name, help)| format!("  {name:<28} {help}\n"))
+            .collect::<String>()
+    };
+    format!(
+        "Devices for -device NAME,prop=value ('NAME,help' lists properties):\nPCI cards\n{}ISA\n{}",
+        lines(&mut models::pci().map(|model| (model.name, model.help))),
+        lines(&mut DEVICES.iter().map(|device| (device.name, device.help))),
+    )
+}
+
+fn describe_card(model: &PciModel) -> String {
+    let mut text = format!("{} options:\n", model.name);
+    for property in models::PCI_PROPERTIES.iter().chain(model.properties) {
+        let default = match property.default {
+            "" => String::new(),
+            default => format!(" (default: {default})"),
+        };
+        let usage = format!("{}=<{}>", property.name, property.kind);
+        text.push_str(&format!("  {usage:<28} {}{default}\n", property.help));
+    }
+    text
 }
 
 fn describe(device: &Device) -> String {

@@ -1,12 +1,12 @@
 //! The configuration while options are being read, and the checks on the whole.
 
 use super::keyval::{KeyVal, number, switch};
-use super::{OptionError, did_you_mean, size};
+use super::{OptionError, did_you_mean, firmware, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
-    Backend, BootFiles, Config, DebugConsole, DebugExit, Log, RealTimeClock, Recording, Replaying, RtcTime,
-    Time,
+    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec,
+    RealTimeClock, Recording, Replaying, RtcTime, Time,
 };
 use std::path::PathBuf;
 use target_i386::cpuid;
@@ -47,6 +47,13 @@ pub struct Draft {
     pub append: Option<String>,
     pub serials: Vec<String>,
     pub monitor: Option<String>,
+    pub drives: Vec<DriveConfig>,
+    pub snapshot_all: bool,
+    pub no_vga: bool,
+    pub no_network: bool,
+    pub networks: Vec<NetSpec>,
+    pub dumps: Vec<DumpConfig>,
+    pub devices: Vec<DeviceConfig>,
     pub debugcon: Option<(u16, u8, String)>,
     pub debug_exit: Option<(u16, u8)>,
     pub icount: Option<(InstructionTime, Sleep)>,
@@ -71,6 +78,7 @@ pub struct Draft {
     pub qmp: Vec<String>,
     pub start_stopped: bool,
     pub log: LogConfig,
+    pub firmware: firmware::Options,
 }
 
 /// Accelerators that were named; the first that can be had is taken.
@@ -340,12 +348,18 @@ pub fn rtc(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn nic(_: &mut Draft, value: &str) -> Outcome {
-    if value == "none" {
-        Ok(())
-    } else {
-        Err("networks come with a later version; only 'none' is possible".into())
-    }
+pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
+    draft.no_vga = match value {
+        "std" => false,
+        "none" => true,
+        "help" | "?" => {
+            return Err(Refusal::Help(
+                "Display adapters:\n  std    standard VGA with Bochs VBE modes (default)\n  none\n".into(),
+            ));
+        }
+        _ => return Err(format!("'{value}' is no display adapter here; std and none are").into()),
+    };
+    Ok(())
 }
 
 pub fn display(_: &mut Draft, value: &str) -> Outcome {
@@ -424,6 +438,14 @@ impl Draft {
                 None
             }
         };
+        let mut drives = self.drives;
+        drives
+            .iter_mut()
+            .for_each(|drive| drive.snapshot |= self.snapshot_all);
+        let firmware = self
+            .firmware
+            .finish(boot.as_ref())
+            .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
         // a place of its own.
@@ -457,8 +479,14 @@ impl Draft {
             cpu: self.cpu.unwrap_or_else(cpuid::Model::max),
             layout: self.layout.unwrap_or_default(),
             boot,
+            firmware,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
+            vga: !self.no_vga && !self.nodefaults,
+            drives,
+            networks: self.networks,
+            dumps: self.dumps,
+            devices: self.devices,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {
                 port,
                 readback,

@@ -5,7 +5,10 @@
 
 mod device;
 mod draft;
+mod drive;
+mod firmware;
 mod keyval;
+mod network;
 pub mod size;
 mod table;
 #[cfg(test)]
@@ -73,9 +76,8 @@ fn read(mut args: impl Iterator<Item = OsString>, draft: &mut Draft) -> Result<(
             .or_else(|| word.strip_prefix('-'))
             .filter(|name| !name.is_empty())
         else {
-            return Err(OptionError::Line(format!(
-                "{word}: disk images come with a later version; a kernel is given by -kernel"
-            )));
+            drive::bare(draft, &word);
+            continue;
         };
         let Some(option) = table::find(name) else {
             return Err(OptionError::Line(format!(

@@ -1,7 +1,7 @@
 //! The table of options: name, argument, help, and what it does to the draft.
 
 use super::draft::{Draft, Outcome};
-use super::{device, draft};
+use super::{device, draft, drive, firmware, network};
 
 /// One option.
 pub struct CommandOption {
@@ -45,7 +45,6 @@ const MACHINE: &[CommandOption] = &[
     row("rtc", &[], Some("[base=DATE][,clock=][,driftfix=]"), "the clock that tells the date: base=utc|localtime|2006-06-17T16:01:21, clock=host|rt|vm, driftfix=none|slew", draft::rtc),
     row("device", &[], Some("NAME[,prop=value]"), "adds a device; 'help' lists them, 'NAME,help' its properties", device::add),
     row("nodefaults", &[], None, "no serial port and no monitor unless asked for", |d, _| { d.nodefaults = true; Ok(()) }),
-    row("nic", &["net"], Some("none"), "network: none in this version", draft::nic),
     row("name", &[], Some("TEXT"), "name of the guest", |d, v| { d.name = Some(v.to_owned()); Ok(()) }),
 ];
 
@@ -54,7 +53,13 @@ const BOOT: &[CommandOption] = &[
     row("kernel", &[], Some("FILE"), "boot this kernel: Linux bzImage, ELF with PVH note, plain ELF, multiboot", |d, v| { d.kernel = Some(v.to_owned()); Ok(()) }),
     row("initrd", &[], Some("FILE"), "initial RAM disk; for multiboot \"FILE ARGS,FILE ARGS\"", |d, v| { d.initrd = Some(v.to_owned()); Ok(()) }),
     row("append", &[], Some("TEXT"), "the kernel's command line", |d, v| { d.append = Some(v.to_owned()); Ok(()) }),
-    row("bios", &[], Some("FILE"), "firmware: not in this version", |_, _| Err("firmware is not supported in this version; boot a kernel directly with -kernel".into())),
+    row("bios", &[], Some("FILE"), "start in this firmware (SeaBIOS, OVMF), looked for in the directories of -L and where distributions put it", firmware::bios),
+    row("L", &[], Some("DIRECTORY"), "where firmware is looked for first", firmware::directory),
+    row("boot", &[], Some("[order=]DRIVES[,once=][,menu=on|off][,splash-time=MS][,strict=on|off]"), "what SeaBIOS boots from, in which order: a floppy, c disk, d CD, n network; once= for the first boot only", firmware::boot),
+    row("fw_cfg", &[], Some("[name=]NAME,file=FILE|string=TEXT"), "a file for firmware and for drivers that look for it; the name begins with opt/", firmware::fw_cfg),
+    row("option-rom", &[], Some("FILE"), "an option ROM that SeaBIOS runs", firmware::option_rom),
+    row("smbios", &[], Some("type=0|1|3[,field=TEXT]"), "what SMBIOS says of BIOS, system and chassis: manufacturer=, product=, version=, serial=, uuid=, sku=, family=, vendor=, date=, release=, asset=", firmware::smbios),
+    row("uuid", &[], Some("UUID"), "the machine's UUID", firmware::uuid),
     row("loadvm", &[], Some("NAME"), "begin as the machine was at the monitor's 'savevm NAME'", |d, v| { d.load_snapshot = Some(v.to_owned()); Ok(()) }),
     row("snapshots", &[], Some("DIRECTORY"), "where snapshots are kept, as NAME.reprise-snapshot; default: the current directory", |d, v| { d.snapshots = Some(v.into()); Ok(()) }),
     row("no-reboot", &[], None, "a reset of the guest ends the emulator", |d, _| { d.no_reboot = true; Ok(()) }),
@@ -62,8 +67,29 @@ const BOOT: &[CommandOption] = &[
 ];
 
 #[rustfmt::skip]
+const STORAGE: &[CommandOption] = &[
+    row("hda", &[], Some("FILE"), "the first IDE disk; also -hdb, -hdc, -hdd, and a file name alone", |d, v| drive::disk(d, "hda", 0, v)),
+    row("hdb", &[], Some("FILE"), "the second IDE disk", |d, v| drive::disk(d, "hdb", 1, v)),
+    row("hdc", &[], Some("FILE"), "the third IDE disk", |d, v| drive::disk(d, "hdc", 2, v)),
+    row("hdd", &[], Some("FILE"), "the fourth IDE disk", |d, v| drive::disk(d, "hdd", 3, v)),
+    row("cdrom", &[], Some("FILE"), "a compact disc in the third IDE drive", drive::cdrom),
+    row("fda", &[], Some("FILE"), "the first floppy disk", |d, v| drive::floppy(d, "fda", 0, v)),
+    row("fdb", &[], Some("FILE"), "the second floppy disk", |d, v| drive::floppy(d, "fdb", 1, v)),
+    row("drive", &[], Some("file=FILE[,prop=value]"), "a drive: if=ide|floppy|virtio|none, format=raw|qcow2, media=disk|cdrom, index=, id=, snapshot=on|off, readonly=on|off, cache=, discard=, werror=, rerror=", drive::add),
+    row("snapshot", &[], None, "no image changes: what guests write is forgotten at the end", |d, _| { d.snapshot_all = true; Ok(()) }),
+];
+
+#[rustfmt::skip]
+const NETWORK: &[CommandOption] = &[
+    row("nic", &["net"], Some("user|socket|none[,model=CARD][,mac=][,prop=value]"), "a network and a card in front of it: user is a NAT with DHCP and DNS; hostfwd=tcp::2222-:22 leads a port of the host's to the guest's", network::nic),
+    row("netdev", &[], Some("user|socket,id=ID[,prop=value]"), "a network for -device CARD,netdev=ID", network::netdev),
+    row("object", &[], Some("filter-dump,id=ID,netdev=ID,file=FILE"), "copies all frames of a network into a file for Wireshark", network::object),
+];
+
+#[rustfmt::skip]
 const CONSOLE: &[CommandOption] = &[
     row("nographic", &[], None, "serial port and monitor on this terminal (also without the option: there is no display yet)", |d, _| { d.nographic = true; Ok(()) }),
+    row("vga", &[], Some("std|none"), "display adapter", draft::vga),
     row("display", &[], Some("none"), "display: none in this version", draft::display),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
@@ -88,6 +114,8 @@ const INSIDE: &[CommandOption] = &[
 const SECTIONS: &[(&str, &[CommandOption])] = &[
     ("The machine", MACHINE),
     ("What it boots", BOOT),
+    ("Disks", STORAGE),
+    ("Networks", NETWORK),
     ("Consoles", CONSOLE),
     ("Looking inside", INSIDE),
 ];

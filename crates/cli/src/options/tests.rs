@@ -76,8 +76,14 @@ fn refusals() {
         ("-rtc driftfix=on", "-rtc driftfix=on: driftfix is none or slew, not 'on'"),
         ("-rtc clok=vm", "-rtc clok=vm: 'clok' is no property of -rtc (did you mean 'clock'?)"),
         ("-d foo", "-d foo: 'foo' is no log item; 'help' lists them"),
-        ("-nic user", "-nic user: networks come with a later version; only 'none' is possible"),
-        ("disk.img", "disk.img: disk images come with a later version; a kernel is given by -kernel"),
+        ("-nic user,model=ne2k", "-nic user,model=ne2k: Unsupported NIC model: ne2k ('-nic model=help' lists them)"),
+        ("-nic user,hostfwd=xx", "-nic user,hostfwd=xx: Invalid host forwarding rule 'xx' (No : separators)"),
+        ("-drive file=a,if=scsi", "-drive file=a,if=scsi: if is ide, floppy, virtio, pflash, none, not 'scsi'"),
+        ("-drive file=a,fromat=raw", "-drive file=a,fromat=raw: 'fromat' is no property of -drive (did you mean 'format'?)"),
+        ("-drive file=a,index=1,unit=0", "-drive file=a,index=1,unit=0: index= cannot be used with bus= and unit="),
+        ("-device virtio-blk-pci,driv=d", "-device virtio-blk-pci,driv=d: Property 'virtio-blk-pci.driv' not found (did you mean 'drive'?)"),
+        ("-device VGA,addr=20", "-device VGA,addr=20: addr is a slot from 1 to 1f, not '20'"),
+        ("-object rng-random", "-object rng-random: invalid object type: rng-random"),
         ("-kernel /nope", "-kernel /nope: No such file or directory"),
     ] {
         assert_eq!(refused(line), expected, "{line}");

@@ -50,7 +50,7 @@ fn options() {
         (&["-accel", "kvm"], "-accel kvm: reprise runs guests by itself; the accelerator is tcg"),
         (&["-smp", "2,nodes=1"], "-smp 2,nodes=1: 'nodes' is no property of -smp"),
         (&["-smp", "2", "-cpu", "486"], "-smp 2: several CPUs need local APICs"),
-        (&["-nic", "user"], "-nic user: networks come with a later version; only 'none' is possible"),
+        (&["-nic", "tap"], "-nic tap: network backend 'tap' is not supported"),
         (&["-serial", "foo"], "-serial foo: unknown character device"),
         (&["-serial", "sdtio"], "-serial sdtio: unknown character device, did you mean 'stdio'?"),
         (&["-serial", ""], "-serial : no character device given"),
@@ -67,7 +67,7 @@ fn options() {
             "cannot record: -rtc base=localtime: the host's time zone is in no log; base=utc or a date is; -rtc clock=host: the host's clock goes on between two runs; clock=vm follows the guest's; -no-shutdown: a recording ends when the guest switches itself off"),
         (&["-icount", "auto,rr=record,rrfile=/no/such/place/log"],
             "cannot record: -icount shift=auto: time would follow the host's speed, not the instructions alone; give a number"),
-        (&["disk.img"], "disk.img: disk images come with a later version; a kernel is given by -kernel"),
+        (&["disk.img"], "disk.img: Could not open 'disk.img': No such file or directory"),
     ] {
         refused(args, expected);
     }

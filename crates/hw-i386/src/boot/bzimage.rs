@@ -14,6 +14,11 @@ pub(super) fn is_linux(image: &[u8]) -> bool {
     image.array(spec::HEADER) == Some(spec::HEADER_MAGIC)
 }
 
+/// Whether it is one of those images that only a BIOS can start.
+pub(super) fn needs_bios(image: &[u8]) -> bool {
+    is_linux(image) && matches!(Header::parse(image), Err(BootError::NeedsBios { .. }))
+}
+
 /// The fields of the setup header that decide how to load.
 struct Header {
     /// Offset of the protected-mode part in the file.

@@ -174,6 +174,11 @@ pub fn detect(image: &[u8]) -> Result<KernelKind, BootError> {
     }
 }
 
+/// Whether `image` is a Linux image, or looks like one, that is entered in real mode and calls a BIOS there.
+pub fn needs_bios(image: &[u8]) -> bool {
+    bzimage::needs_bios(image)
+}
+
 /// Makes the plan for a boot.
 ///
 /// # Errors

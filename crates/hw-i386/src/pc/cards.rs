@@ -4,7 +4,9 @@
 //! bus and its devices at the end of the board's list.
 
 use super::Pc;
-use hw_core::{Display, InputSink};
+use hw_core::model::ModelError;
+use hw_core::{Device, Display, InputSink};
+use hw_display::{Vga, VgaConfig, vga_card};
 use hw_pci::{PciCard, PciSlot, devfn};
 use softmmu::RamBlock;
 use std::sync::Arc;
@@ -18,9 +20,15 @@ pub(super) struct Cards {
     memory: Vec<RamBlock>,
     displays: Vec<Arc<dyn Display>>,
     inputs: Vec<Arc<dyn InputSink>>,
+    vga: Option<Arc<Vga>>,
 }
 
 impl Cards {
+    /// The board's own display adapter.
+    pub fn vga(&self) -> Option<&Vga> {
+        self.vga.as_deref()
+    }
+
     pub fn memory(&self) -> impl Iterator<Item = &RamBlock> {
         self.memory.iter()
     }
@@ -74,6 +82,25 @@ impl Pc {
         self.cards.memory.extend(card.memory);
         self.cards.displays.extend(card.display);
         self.cards.inputs.extend(card.inputs);
+    }
+
+    /// Plugs in the board's display adapter, with `rom` as its video BIOS (empty: none), before any other card.
+    ///
+    /// # Errors
+    /// The host has not that much memory, or the ROM is too large.
+    pub fn plug_vga(&mut self, config: VgaConfig, rom: &[u8]) -> Result<(), ModelError> {
+        let slot = self
+            .pci_slot("vga", None)
+            .map_err(|error| ModelError::Other(error.to_string()))?;
+        let (vga, card) = vga_card(&slot, config, rom)?;
+        self.cards.vga = Some(vga);
+        self.plug(slot.devfn, card);
+        Ok(())
+    }
+
+    /// Adds a device that sits in no slot: a drive, whose state is the machine's.
+    pub fn add_device(&mut self, device: Arc<dyn Device>) {
+        self.devices.push(device);
     }
 
     /// The pictures that the machine makes; the first is what a screen shows.

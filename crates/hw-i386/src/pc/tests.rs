@@ -70,6 +70,7 @@ impl Rig {
             },
             rtc_clock: None,
             requests: requests.clone(),
+            firmware: FirmwareConfig::default(),
         };
         change(&mut config);
         let pc = Pc::new(config).unwrap();
@@ -372,6 +373,7 @@ fn refusals() {
             rtc: RtcConfig::default(),
             rtc_clock: None,
             requests: rig.requests,
+            firmware: FirmwareConfig::default(),
         })
         .is_err()
     };

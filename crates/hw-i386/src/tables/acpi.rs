@@ -3,14 +3,19 @@
 //! ACPI 1.0b layouts (RSDP revision 0, FADT revision 1), as QEMU's pc offers and every old OS reads; HPET table
 //! from IA-PC HPET 1.0a, 3.2.4; WAET from Microsoft's specification of that name.
 
+use super::linker::TableBlob;
 use super::{TableConfig, checksum, dsdt};
 use crate::board_spec::*;
-use crate::boot::Load;
 use crate::ram_layout::TABLES_SIZE;
 use acpi_tables::sdt::Sdt;
 
 const OEM_ID: [u8; 6] = *b"REPRIS";
 const OEM_TABLE_ID: [u8; 8] = *b"REPRISPC";
+
+/// Offset of the FACS's address in the FADT.
+const FADT_FACS: usize = 36;
+/// Offset of the DSDT's address in the FADT.
+const FADT_DSDT: usize = 40;
 
 /// A table of `revision` with this body behind the standard header.
 fn table(signature: [u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
@@ -19,44 +24,47 @@ fn table(signature: [u8; 4], revision: u8, body: &[u8]) -> Vec<u8> {
     sdt.as_slice().to_vec()
 }
 
-/// Root pointer, revision 0.
+/// Root pointer, revision 0, to an RSDT at `rsdt`.
 pub(super) fn rsdp(rsdt: u32) -> Vec<u8> {
-    let mut bytes = b"RSD PTR \0".to_vec();
-    bytes.extend(OEM_ID);
-    bytes.push(0);
-    bytes.extend(rsdt.to_le_bytes());
+    let mut bytes = rsdp_unsummed(rsdt);
     bytes[8] = checksum(&bytes);
     bytes
 }
 
-/// All tables as one load, and the RSDT's address.
-pub(super) fn build(config: &TableConfig) -> (Load, u32) {
-    let base = config.ram.tables_start();
-    let mut area = Vec::new();
-    let mut place = |table: &[u8]| {
-        let at = base as u32 + area.len() as u32;
-        area.extend_from_slice(table);
-        area.resize(area.len().next_multiple_of(64), 0);
-        at
-    };
+/// The same, before somebody sums it up.
+pub(super) fn rsdp_unsummed(rsdt: u32) -> Vec<u8> {
+    let mut bytes = b"RSD PTR \0".to_vec();
+    bytes.extend(OEM_ID);
+    bytes.push(0);
+    bytes.extend(rsdt.to_le_bytes());
+    bytes
+}
+
+/// All tables, and the RSDT's offset among them.
+pub(super) fn build(config: &TableConfig) -> (TableBlob, u32) {
+    let mut blob = TableBlob::default();
     // The FACS has to lie on a 64-byte boundary.
-    let facs = place(&facs());
-    let dsdt = place(&table(*b"DSDT", 1, &dsdt::build(config)));
-    let mut pointers = vec![
-        place(&table(*b"FACP", 1, &fadt(facs, dsdt))),
-        place(&table(*b"APIC", 1, &madt(config))),
+    let facs = blob.append(&facs());
+    let dsdt = blob.append_table(&table(*b"DSDT", 1, &dsdt::build(config)), []);
+    let mut tables = vec![
+        blob.append_table(
+            &table(*b"FACP", 1, &fadt(config.pm_base, facs, dsdt)),
+            [FADT_FACS, FADT_DSDT],
+        ),
+        blob.append_table(&table(*b"APIC", 1, &madt(config)), []),
     ];
     if config.hpet {
-        pointers.push(place(&table(*b"HPET", 1, &hpet())));
+        tables.push(blob.append_table(&table(*b"HPET", 1, &hpet()), []));
     }
-    pointers.push(place(&table(*b"WAET", 1, &2u32.to_le_bytes())));
-    let body: Vec<u8> = pointers.iter().flat_map(|p| p.to_le_bytes()).collect();
-    let rsdt = place(&table(*b"RSDT", 1, &body));
+    tables.push(blob.append_table(&table(*b"WAET", 1, &2u32.to_le_bytes()), []));
+    let body: Vec<u8> = tables.iter().flat_map(|at| at.to_le_bytes()).collect();
+    let fields = (0..tables.len()).map(|n| 36 + 4 * n);
+    let rsdt = blob.append_table(&table(*b"RSDT", 1, &body), fields);
     assert!(
-        area.len() as u64 <= TABLES_SIZE,
+        blob.bytes().len() as u64 <= TABLES_SIZE,
         "ACPI tables overflow their area"
     );
-    (Load::bytes(base, area), rsdt)
+    (blob, rsdt)
 }
 
 fn facs() -> Vec<u8> {
@@ -68,15 +76,15 @@ fn facs() -> Vec<u8> {
 
 /// Fixed features. Flags: WBINVD works, C1 everywhere, sleep button not fixed (the power button is), RTC wake
 /// not in fixed space, platform clock. No reset register: guests reboot by keyboard controller or triple fault.
-fn fadt(facs: u32, dsdt: u32) -> Vec<u8> {
+fn fadt(pm_base: u16, facs: u32, dsdt: u32) -> Vec<u8> {
     const FLAGS: u32 = 0x80a5;
-    let pm = PM_BASE as u32;
+    let pm = u32::from(pm_base);
     let mut body = vec![0u8; 116 - 36];
     let mut put = |offset: usize, value: u32, len: usize| {
         body[offset - 36..offset - 36 + len].copy_from_slice(&value.to_le_bytes()[..len]);
     };
-    put(36, facs, 4);
-    put(40, dsdt, 4);
+    put(FADT_FACS, facs, 4);
+    put(FADT_DSDT, dsdt, 4);
     put(44, 1, 1); // interrupt model: multiple APIC
     put(46, SCI_IRQ as u32, 2);
     put(48, SMI_CMD as u32, 4);

@@ -58,6 +58,7 @@ pub(super) fn build(config: &TableConfig) -> Vec<u8> {
     if config.hpet {
         hpet().to_aml_bytes(&mut aml);
     }
+    firmware_configuration().to_aml_bytes(&mut aml);
     processors(config.apic_ids.len() as u8).to_aml_bytes(&mut aml);
     // Sleep type 0 is soft-off; S3 and S4 are not announced.
     let s5 = Package::new(vec![&ZERO, &ZERO, &ZERO, &ZERO]);
@@ -278,6 +279,25 @@ fn hpet() -> Encoded {
         vec![&Memory32Fixed::new(false, HPET_BASE, 0x400)],
     );
     encoded(&Scope::new("_SB_".into(), vec![&device]))
+}
+
+/// The fw_cfg device, as `docs/specs/fw_cfg.rst` of QEMU wants it announced.
+fn firmware_configuration() -> Encoded {
+    const PORTS: u8 = 12;
+    let port = crate::fw_cfg::spec::PORT as u16;
+    let ports = IO::new(port, port, 1, PORTS);
+    let resources = ResourceTemplate::new(vec![&ports]);
+    encoded(&Scope::new(
+        "_SB_.PCI0".into(),
+        vec![&Device::new(
+            "FWCF".into(),
+            vec![
+                &Name::new("_HID".into(), &"QEMU0002"),
+                &Name::new("_STA".into(), &0x0bu8),
+                &Name::new("_CRS".into(), &resources),
+            ],
+        )],
+    ))
 }
 
 /// Processors as devices; `_UID` is the ACPI processor id of the MADT.

@@ -6,12 +6,15 @@
 
 mod acpi;
 mod dsdt;
+pub mod linker;
 mod mp;
 mod pir;
-mod smbios;
+pub mod smbios;
 #[cfg(test)]
 mod tests;
 
+use self::linker::TableBlob;
+use self::smbios::SmbiosField;
 use crate::boot::Load;
 use crate::ram_layout::{F_SEGMENT, RamLayout};
 use target_i386::cpuid::Layout;
@@ -35,6 +38,12 @@ pub struct TableConfig {
     pub hpet: bool,
     /// Which of COM1..COM4 exist.
     pub serials: [bool; 4],
+    /// Where the power-management registers are (PMBASE).
+    pub pm_base: u16,
+    /// The machine's UUID, if it has one.
+    pub uuid: Option<[u8; 16]>,
+    /// What the user says of SMBIOS structures.
+    pub smbios: Vec<SmbiosField>,
 }
 
 /// The tables, placed.
@@ -92,8 +101,10 @@ pub fn build(config: &TableConfig) -> Tables {
     mp::build(&mut segment, config);
     segment.place(&pir::build());
     let (acpi, rsdp) = if config.acpi {
-        let (load, rsdt) = acpi::build(config);
-        (Some(load), Some(segment.place(&acpi::rsdp(rsdt))))
+        let (blob, rsdt) = acpi::build(config);
+        let base = config.ram.tables_start();
+        let root = segment.place(&acpi::rsdp(base as u32 + rsdt));
+        (Some(Load::bytes(base, blob.placed(base as u32))), Some(root))
     } else {
         (None, None)
     };
@@ -101,6 +112,32 @@ pub fn build(config: &TableConfig) -> Tables {
         f_segment: segment.bytes,
         acpi,
         rsdp,
+    }
+}
+
+/// What firmware gets, to place it by itself.
+#[derive(Clone, Debug)]
+pub struct FirmwareTables {
+    /// ACPI: the tables, the root pointer, the records that place them.
+    pub acpi: Option<(TableBlob, Vec<u8>, Vec<u8>)>,
+    /// SMBIOS structures.
+    pub smbios: Vec<u8>,
+    /// The entry point to them, for address 0.
+    pub smbios_anchor: Vec<u8>,
+}
+
+/// Makes the tables that firmware does not make by itself.
+pub fn for_firmware(config: &TableConfig) -> FirmwareTables {
+    let smbios = smbios::structures(config, false);
+    FirmwareTables {
+        acpi: config.acpi.then(|| {
+            let (blob, rsdt) = acpi::build(config);
+            let root = acpi::rsdp_unsummed(rsdt);
+            let records = blob.loader(root.len());
+            (blob, root, records)
+        }),
+        smbios: smbios.table().to_vec(),
+        smbios_anchor: smbios.anchor(0),
     }
 }
 

@@ -1,6 +1,7 @@
 //! SMBIOS 2.8: who made this machine and what is in it.
 //!
-//! DMTF DSP0134 2.8.0. Flows into the F segment: the structures, then the 31-byte entry point.
+//! DMTF DSP0134 2.8.0. Flows into the F segment, or through fw_cfg to firmware that places it: the structures, then the
+//! 31-byte entry point. What `-smbios` gives takes the place of what we would say.
 
 use super::{Segment, TableConfig, checksum};
 use crate::ram_layout::{HIGH_START, MIB};
@@ -16,6 +17,108 @@ mod kind {
     pub const MEMORY_MAPPING: u8 = 19;
     pub const BOOT: u8 = 32;
     pub const END: u8 = 127;
+}
+
+/// A field of `-smbios type=N,name=value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SmbiosField {
+    /// Type of the structure.
+    pub kind: u8,
+    /// The field, one of [`FIELDS`].
+    pub name: String,
+    /// Its text.
+    pub value: String,
+}
+
+/// What can be said of the structures of each type.
+pub const FIELDS: &[(u8, &[&str])] = &[
+    (kind::BIOS, &["vendor", "version", "date", "release", "uefi"]),
+    (
+        kind::SYSTEM,
+        &[
+            "manufacturer",
+            "product",
+            "version",
+            "serial",
+            "uuid",
+            "sku",
+            "family",
+        ],
+    ),
+    (
+        kind::CHASSIS,
+        &["manufacturer", "version", "serial", "asset", "sku"],
+    ),
+];
+
+/// Longest text of a field: structures have 16-bit lengths, and the F segment is small.
+const TEXT_MAX: usize = 255;
+
+impl SmbiosField {
+    /// A field that makes sense.
+    ///
+    /// # Errors
+    /// In words, without the option's name.
+    pub fn new(kind: u8, name: &str, value: &str) -> Result<Self, String> {
+        let Some((_, names)) = FIELDS.iter().find(|(number, _)| *number == kind) else {
+            return Err(format!("type={kind}: types 0, 1 and 3 can be described"));
+        };
+        if !names.contains(&name) {
+            return Err(format!(
+                "'{name}' is no field of type {kind}; there are {}",
+                names.join(", ")
+            ));
+        }
+        if value.len() > TEXT_MAX || value.contains('\0') {
+            return Err(format!("'{name}' has at most {TEXT_MAX} characters"));
+        }
+        match name {
+            "release" => {
+                release(value).ok_or_else(|| format!("release is MAJOR.MINOR, not '{value}'"))?;
+            }
+            "uefi" if !matches!(value, "on" | "off") => {
+                return Err(format!("'uefi' expects 'on' or 'off', not '{value}'"));
+            }
+            "uuid" => {
+                parse_uuid(value).ok_or_else(|| format!("'{value}' is no UUID"))?;
+            }
+            _ => {}
+        }
+        Ok(Self {
+            kind,
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
+/// `8.15` as two bytes.
+fn release(text: &str) -> Option<[u8; 2]> {
+    let (major, minor) = text.split_once('.')?;
+    Some([major.parse().ok()?, minor.parse().ok()?])
+}
+
+/// Reads a UUID as people write it: 8-4-4-4-12 hexadecimal digits.
+pub fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths = groups.iter().map(|group| group.len());
+    if !lengths.eq([8, 4, 4, 4, 12]) || !text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let digits = groups.concat();
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A UUID as SMBIOS 2.6 and later has it: the first three groups are little-endian numbers.
+fn smbios_uuid(mut uuid: [u8; 16]) -> [u8; 16] {
+    uuid[..4].reverse();
+    uuid[4..6].reverse();
+    uuid[6..8].reverse();
+    uuid
 }
 
 const UNKNOWN: u8 = 2;
@@ -55,31 +158,126 @@ macro_rules! body {
     ($($field:expr),* $(,)?) => { [$(&$field[..]),*].concat() };
 }
 
+/// The structures, and how to find them.
+pub(super) struct Smbios {
+    all: Structures,
+}
+
+/// Puts all of it into the F segment.
 pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
+    let smbios = structures(config, true);
+    let table_at = segment.place(smbios.table());
+    segment.place(&smbios.anchor(table_at as u32));
+}
+
+impl Smbios {
+    /// The structures.
+    pub(super) fn table(&self) -> &[u8] {
+        &self.all.bytes
+    }
+
+    /// The entry point to structures at `table_at`.
+    pub(super) fn anchor(&self, table_at: u32) -> Vec<u8> {
+        let all = &self.all;
+        let mut entry = b"_SM_\0\x1f".to_vec();
+        entry.extend([2, 8]);
+        entry.extend((all.largest as u16).to_le_bytes());
+        entry.extend([0; 6]);
+        entry.extend(b"_DMI_\0");
+        entry.extend((all.bytes.len() as u16).to_le_bytes());
+        entry.extend(table_at.to_le_bytes());
+        entry.extend(all.count.to_le_bytes());
+        entry.push(0x28);
+        entry[0x15] = checksum(&entry[0x10..]);
+        entry[4] = checksum(&entry);
+        entry
+    }
+}
+
+/// Texts of a structure: its strings by number, of which those that nobody gave have number 0.
+struct Texts<'a> {
+    config: &'a TableConfig,
+    kind: u8,
+    strings: Vec<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    fn new(config: &'a TableConfig, kind: u8) -> Self {
+        Self {
+            config,
+            kind,
+            strings: Vec::new(),
+        }
+    }
+
+    fn given(&self, name: &str) -> Option<&'a str> {
+        let all = self.config.smbios.iter().rev();
+        let mut named = all.filter(|field| field.kind == self.kind && field.name == name);
+        named.next().map(|field| field.value.as_str())
+    }
+
+    /// The string number of a field whose text is `usual` unless the user says otherwise.
+    fn number(&mut self, name: &str, usual: &'a str) -> u8 {
+        match self.given(name).unwrap_or(usual) {
+            // An empty string would end the list.
+            "" => 0,
+            text => {
+                self.strings.push(text);
+                self.strings.len() as u8
+            }
+        }
+    }
+}
+
+/// The structures of this machine. Type 0 is the firmware's own, unless the user describes it or there is none.
+pub(super) fn structures(config: &TableConfig, with_bios: bool) -> Smbios {
     let mut all = Structures::default();
-    // Characteristics: not supported; extension byte 2: a virtual machine.
-    all.add(
-        kind::BIOS,
-        0,
-        &body![
-            [1, 2],
+    let described = config.smbios.iter().any(|field| field.kind == kind::BIOS);
+    if with_bios || described {
+        let mut texts = Texts::new(config, kind::BIOS);
+        let (vendor, version) = (
+            texts.number("vendor", "Reprise"),
+            texts.number("version", env!("CARGO_PKG_VERSION")),
+        );
+        let date = texts.number("date", "01/01/2026");
+        let [major, minor] = texts.given("release").and_then(release).unwrap_or([0, 0]);
+        // Characteristics: not supported; extension byte 2: a virtual machine, and whether it has UEFI.
+        let uefi = if texts.given("uefi") == Some("on") { 8 } else { 0 };
+        let body = body![
+            [vendor, version],
             [0x00, 0xf0],
-            [3, 0],
+            [date, 0],
             8u64.to_le_bytes(),
-            [0, 0x14, 0, 0, 0xff, 0xff]
-        ],
-        &["Reprise", env!("CARGO_PKG_VERSION"), "01/01/2026"],
-    );
+            [0, 0x14 | uefi, major, minor, 0xff, 0xff]
+        ];
+        all.add(kind::BIOS, 0, &body, &texts.strings);
+    }
+    let mut texts = Texts::new(config, kind::SYSTEM);
+    let uuid = texts
+        .given("uuid")
+        .and_then(parse_uuid)
+        .or(config.uuid)
+        .map_or([0; 16], smbios_uuid);
+    let first = [
+        texts.number("manufacturer", "Reprise"),
+        texts.number("product", "Standard PC (i440FX + PIIX, 1996)"),
+        texts.number("version", "pc"),
+        texts.number("serial", ""),
+    ];
     // Wake-up type: power switch.
-    let system = body![[1, 2, 3, 0], [0; 16], [6, 0, 0]];
-    all.add(
-        kind::SYSTEM,
-        0x100,
-        &system,
-        &["Reprise", "Standard PC (i440FX + PIIX, 1996)", "pc"],
-    );
-    let chassis = body![[1, 1, 2, 0, 0], [3, 3, 3, UNKNOWN], [0; 4], [0, 0, 0, 0, 0]];
-    all.add(kind::CHASSIS, 0x300, &chassis, &["Reprise", "pc"]);
+    let last = [6, texts.number("sku", ""), texts.number("family", "")];
+    all.add(kind::SYSTEM, 0x100, &body![first, uuid, last], &texts.strings);
+    let mut texts = Texts::new(config, kind::CHASSIS);
+    let first = [
+        texts.number("manufacturer", "Reprise"),
+        1,
+        texts.number("version", "pc"),
+        texts.number("serial", ""),
+        texts.number("asset", ""),
+    ];
+    let sku = texts.number("sku", "");
+    let chassis = body![first, [3, 3, 3, UNKNOWN], [0; 4], [0, 0, 0, 0, sku]];
+    all.add(kind::CHASSIS, 0x300, &chassis, &texts.strings);
     let cores = (config.layout.dies * config.layout.cores) as u8;
     let threads = cores.saturating_mul(config.layout.threads as u8);
     for cpu in 0..config.layout.sockets {
@@ -112,19 +310,7 @@ pub(super) fn build(segment: &mut Segment, config: &TableConfig) {
     all.add(kind::BOOT, 0x2000, &[0; 7], &[]);
     all.add(kind::END, 0x7f00, &[], &[]);
 
-    let table_at = segment.place(&all.bytes);
-    let mut entry = b"_SM_\0\x1f".to_vec();
-    entry.extend([2, 8]);
-    entry.extend((all.largest as u16).to_le_bytes());
-    entry.extend([0; 6]);
-    entry.extend(b"_DMI_\0");
-    entry.extend((all.bytes.len() as u16).to_le_bytes());
-    entry.extend((table_at as u32).to_le_bytes());
-    entry.extend(all.count.to_le_bytes());
-    entry.push(0x28);
-    entry[0x15] = checksum(&entry[0x10..]);
-    entry[4] = checksum(&entry);
-    segment.place(&entry);
+    Smbios { all }
 }
 
 fn memory(all: &mut Structures, config: &TableConfig) {

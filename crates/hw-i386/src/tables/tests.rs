@@ -22,6 +22,9 @@ fn config(size: u64) -> TableConfig {
         acpi: true,
         hpet: true,
         serials: [true, false, false, false],
+        pm_base: 0x600,
+        uuid: None,
+        smbios: Vec::new(),
     }
 }
 
@@ -147,5 +150,49 @@ fn dump_for_iasl() {
     };
     for (name, bytes) in acpi_tables(&config(4 * GIB)) {
         std::fs::write(std::path::Path::new(&dir).join(format!("{name}.dat")), bytes).unwrap();
+    }
+}
+
+/// What `-smbios` and `-uuid` say is in the structures, in the order of their strings.
+#[test]
+fn described_smbios() {
+    let mut config = config(512 * MIB);
+    config.uuid = smbios::parse_uuid("00112233-4455-6677-8899-aabbccddeeff");
+    let firmware = for_firmware(&config);
+    let [kind, length] = [firmware.smbios[0], firmware.smbios[1]];
+    assert_eq!((kind, length), (1, 27), "the first structure is the system's");
+    assert_eq!(
+        firmware.smbios[8..16],
+        [0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66]
+    );
+    assert_eq!(
+        (&firmware.smbios_anchor[..4], sum(&firmware.smbios_anchor)),
+        (&b"_SM_"[..], 0)
+    );
+    let field = |kind, name, value| SmbiosField::new(kind, name, value).expect("sound");
+    config.smbios = vec![
+        field(0, "vendor", "Maker"),
+        field(0, "release", "3.7"),
+        field(1, "serial", "S-1"),
+        field(1, "product", ""),
+    ];
+    let bytes = for_firmware(&config).smbios;
+    assert_eq!((bytes[0], bytes[4], bytes[20], bytes[21]), (0, 1, 3, 7));
+    assert!(bytes[24..].starts_with(b"Maker\0"));
+    let system = bytes.windows(4).position(|w| w == [1, 27, 0, 1]).expect("type 1");
+    assert_eq!(bytes[system + 4..system + 8], [1, 0, 2, 3], "no product");
+    assert!(bytes[system + 27..].starts_with(b"Reprise\0pc\0S-1\0\0"));
+    for (kind, name, value, reason) in [
+        (2, "serial", "", "type=2: types 0, 1 and 3 can be described"),
+        (
+            3,
+            "family",
+            "",
+            "'family' is no field of type 3; there are manufacturer, version, serial, asset, sku",
+        ),
+        (1, "uuid", "1-2", "'1-2' is no UUID"),
+        (0, "release", "1", "release is MAJOR.MINOR, not '1'"),
+    ] {
+        assert_eq!(SmbiosField::new(kind, name, value), Err(reason.to_owned()));
     }
 }

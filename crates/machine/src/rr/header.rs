@@ -1,7 +1,7 @@
 //! What a log says of its machine before the first event: options, CPU, sizes, and what its files held.
 
 use super::Loaded;
-use crate::{Backend, BootFiles, Config, RtcBase, Time};
+use crate::{Backend, BootFiles, Config, NetKind, RtcBase, Time};
 use replay::{Disk, Facts};
 use serde::{Deserialize, Serialize};
 use target_i386::CpuState;
@@ -9,7 +9,7 @@ use target_i386::tsc::TSC_HZ;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Raised whenever the same events would give another run: other behaviour of a device, of the CPU, or of time.
-pub const MACHINE_VERSION: u32 = 2;
+pub const MACHINE_VERSION: u32 = 3;
 
 /// The machine of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,10 @@ pub struct Recorded {
     pub boards: [bool; 2],
     /// Ports that only some machines have, as text.
     pub ports: String,
+    /// Drives and added devices, as text.
+    pub devices: Vec<String>,
+    /// What firmware is told, as text.
+    pub firmware: String,
     /// Instructions between digests.
     pub digest_every: u64,
     /// The snapshot with which the recording began, instead of a reset.
@@ -41,6 +45,8 @@ impl Recorded {
             cpus: format!("{:?}", config.layout),
             boards: [config.acpi, config.hpet],
             ports: ports(config),
+            devices: devices(config),
+            firmware: config.firmware.describe(),
             digest_every,
             loaded: None,
         }
@@ -72,6 +78,16 @@ impl Recorded {
         if self.boards != now.boards {
             return Some("recorded with other -machine properties".into());
         }
+        let mut devices = self.devices.iter().zip(&now.devices);
+        if let Some((then, now)) = devices.find(|(then, now)| then != now) {
+            return Some(format!("recorded with {then}, not {now}"));
+        }
+        if self.devices.len() != now.devices.len() {
+            return Some("recorded with another number of drives and devices".into());
+        }
+        if self.firmware != now.firmware {
+            return Some("recorded with another -boot, -uuid or -smbios".into());
+        }
         (self.ports != now.ports).then(|| format!("recorded with {}, not {}", self.ports, now.ports))
     }
 }
@@ -99,8 +115,47 @@ fn ports(config: &Config) -> String {
     }
 }
 
-/// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`.
-pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
+/// `-device virtio-blk-pci,drive=d`, `drive d at ide 0`: what of drives and devices a guest finds.
+fn devices(config: &Config) -> Vec<String> {
+    let drives = config.drives.iter().map(|drive| {
+        let id = drive.id.as_deref().unwrap_or("without id");
+        let place = drive
+            .index
+            .map_or("the next place".into(), |index| format!("place {index}"));
+        let modes = [
+            (drive.read_only, ", read-only"),
+            (drive.discard, ", with discard"),
+            (drive.write_through, ", writing through"),
+            (drive.file.is_none(), ", empty"),
+        ];
+        let modes: String = modes.iter().filter(|mode| mode.0).map(|mode| mode.1).collect();
+        format!(
+            "a drive {id} ({:?}, {:?}, {place}{modes})",
+            drive.interface, drive.media
+        )
+    });
+    let devices = config
+        .devices
+        .iter()
+        .map(|device| format!("-device {}", device.describe()));
+    let vga = config.vga.then(|| "-vga std".to_owned());
+    let networks = config.networks.iter().map(|network| {
+        let kind = match network.kind {
+            NetKind::None => "no",
+            NetKind::User(_) => "a user-mode",
+            NetKind::Socket(_) => "a socket",
+        };
+        format!("{kind} network {}", network.id.as_deref().unwrap_or("without id"))
+    });
+    vga.into_iter()
+        .chain(drives)
+        .chain(networks)
+        .chain(devices)
+        .collect()
+}
+
+/// The facts of a machine made from `config`, whose RTC starts at `rtc_base_s`, and the images of whose drives are `drives`.
+pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64, drives: Vec<Disk>) -> Facts {
     let file = |option: &str, name: &str, bytes: &[u8]| Disk {
         name: format!("-{option} {name}"),
         len: bytes.len() as u64,
@@ -113,6 +168,14 @@ pub fn facts(config: &Config, boot: &BootFiles, rtc_base_s: i64) -> Facts {
     for module in &boot.modules {
         disks.push(file("initrd", &boot.initrd_name, &module.data));
     }
+    for (option, bytes) in config.firmware.files() {
+        disks.push(Disk {
+            name: option,
+            len: bytes.len() as u64,
+            digest: xxh3_64(&bytes),
+        });
+    }
+    disks.extend(drives);
     Facts {
         rtc_base_s,
         random_seed: CpuState::default().entropy,
@@ -155,7 +218,7 @@ pub fn same_facts(then: &Facts, now: &Facts) -> Result<(), String> {
         return Err("recorded without rrstrict=on: it does not have the interrupts and exceptions".into());
     }
     if then.disks.len() != now.disks.len() {
-        return Err("recorded with another number of kernel and initrd files".into());
+        return Err("recorded with another number of kernel, initrd, firmware and image files".into());
     }
     for (then, now) in then.disks.iter().zip(&now.disks) {
         if (then.len, then.digest) == (now.len, now.digest) {
@@ -203,7 +266,7 @@ mod tests {
             "recorded with no serial port, not COM1"
         );
 
-        let facts = facts(&config, &boot, 0);
+        let facts = facts(&config, &boot, 0, Vec::new());
         assert_eq!(same_facts(&facts, &facts), Ok(()));
         let mut other = facts.clone();
         other.disks[0].digest ^= 1;

@@ -3,6 +3,8 @@
 use super::SerialInput;
 use crate::debug;
 use crate::digest;
+use crate::drives::Drives;
+use crate::nets::Nets;
 use crate::requests::{Requests, ResetCause};
 use crate::snapshot::{MemoryDigest, Past};
 use accel_tcg::Outside;
@@ -55,6 +57,8 @@ pub struct Outsides {
     /// What memory's digest is made of, and with.
     past: Arc<Mutex<Past>>,
     memory: Mutex<MemoryDigest>,
+    drives: Arc<Drives>,
+    nets: Arc<Nets>,
     /// Instructions between digests.
     digest_every: u64,
     /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
@@ -69,6 +73,8 @@ impl Outsides {
         replay: Arc<Replay>,
         serials: Vec<Option<Arc<SerialInput>>>,
         past: Arc<Mutex<Past>>,
+        drives: Arc<Drives>,
+        nets: Arc<Nets>,
         digest_every: u64,
     ) -> Arc<Self> {
         let memory = if digest_every == 0 {
@@ -84,6 +90,8 @@ impl Outsides {
             replay,
             serials,
             past,
+            drives,
+            nets,
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
@@ -152,6 +160,7 @@ impl Outsides {
             Control::Reset => self.requests.reset(ResetCause::Monitor),
             Control::PowerButton => self.pc.power_button(),
             Control::Nmi => self.pc.nmi(),
+            Control::Eject { device, .. } => self.drives.eject(device),
             Control::MemoryWrite {
                 address,
                 vcpu: None,
@@ -186,6 +195,11 @@ impl Outside for Outsides {
             Event::CharEvent { driver, what } => {
                 if let Some(serial) = self.serial(driver) {
                     serial.change(what);
+                }
+            }
+            Event::Net { filter, flags, bytes } => {
+                if let Some(net) = self.nets.all.get(filter as usize) {
+                    net.arrive(flags, &bytes);
                 }
             }
             Event::Control(control) => self.control(&control),

@@ -9,7 +9,7 @@ use crate::{BootFiles, Config};
 use accel_tcg::Pace;
 use anyhow::{Context, Result, bail};
 use migration::Store;
-use replay::{Blocked, Blocker, Header, Mode, Replay};
+use replay::{Blocked, Blocker, Disk, Header, Mode, Replay};
 use std::sync::Arc;
 use util_mainloop::BigLock;
 
@@ -21,11 +21,11 @@ pub(crate) enum Prepared {
 }
 
 impl Prepared {
-    /// The log of `config`, which it takes.
+    /// The log of `config`, which it takes. `drives` is what the images of its drives hold.
     ///
     /// # Errors
     /// `replay LOG: reason`: this machine is not the one of the log; or what keeps it from being recorded, all of it.
-    pub fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64) -> Result<Self> {
+    pub fn new(config: &mut Config, boot: &BootFiles, rtc_seconds: i64, drives: Vec<Disk>) -> Result<Self> {
         let log = std::mem::take(&mut config.log);
         if matches!(log, Log::None) && config.log_snapshot.is_some() {
             bail!("-icount rrsnapshot=: there is no log (rr=record or rr=replay)");
@@ -47,7 +47,7 @@ impl Prepared {
             Log::Record(recording) => {
                 let mut machine = Recorded::new(config, &recording.options, recording.digest_every);
                 machine.loaded = loaded(config)?;
-                let facts = facts(config, boot, rtc_seconds);
+                let facts = facts(config, boot, rtc_seconds, drives);
                 let build = format!("reprise {}", env!("CARGO_PKG_VERSION"));
                 let header = Header::new(MACHINE_VERSION, build, machine.encode(), facts);
                 Self::Record(recording, Box::new(header))
@@ -57,7 +57,7 @@ impl Prepared {
                 if config.log_snapshot.is_none() {
                     replaying.check_beginning(config.load_snapshot.as_deref(), || loaded(config))?;
                 }
-                replaying.check(config, &machine, &facts(config, boot, rtc_seconds))?;
+                replaying.check(config, &machine, &facts(config, boot, rtc_seconds, drives))?;
                 Self::Replay(replaying)
             }
         })

@@ -54,6 +54,9 @@ impl Machine {
     /// # Errors
     /// A bad name, or the file system; what had the name stays.
     pub fn save_named(&mut self, period: &mut Period<'_>, name: &str) -> Result<(), SnapshotError> {
+        if let Some(id) = self.drives.only_now() {
+            return Err(SnapshotError::Drive(id));
+        }
         let store = self.snapshots.clone();
         self.held_still(period, |whole, _| store.save(name, |to| whole.write(to)))
     }
@@ -128,12 +131,17 @@ impl Machine {
         let position = self.replay.position();
         let cpus = Arc::clone(&self.cpus);
         let past = Arc::clone(&self.past);
-        let Past { identity, memory } = &mut *past.lock();
+        let Past {
+            identity,
+            memory,
+            drives,
+        } = &mut *past.lock();
         let mut whole = Whole {
             pc: &self.pc,
             time: &self.time,
             identity,
             position,
+            drives,
             cpus: &mut OnThreads { cpus: &cpus, period },
         };
         let result = work(&mut whole, memory);

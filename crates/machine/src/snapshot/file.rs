@@ -4,9 +4,15 @@
 //! use.
 
 use super::{Whole, memory};
-use migration::{Item, PAGE_SIZE, Section, SnapshotError, SnapshotReader, SnapshotWriter};
+use crate::drives::Written;
+use migration::{
+    Item, PAGE_SIZE, PageBytes, PageMap, PageStore, Section, SnapshotError, SnapshotReader, SnapshotWriter,
+};
 use softmmu::RamBlock;
 use std::io::{Read, Write};
+use std::sync::Arc;
+
+const PAGE: u64 = PAGE_SIZE as u64;
 
 impl Whole<'_> {
     /// Writes the machine as it is.
@@ -21,12 +27,22 @@ impl Whole<'_> {
         }
         for block in self.pc.ram_blocks() {
             writer.block(block.name(), block.size())?;
-            for number in 0..block.size() / PAGE_SIZE as u64 {
+            for number in 0..block.size() / PAGE {
                 let bytes = memory::read(&block, number);
                 if bytes != memory::ZERO {
                     writer.page(number, Some(&bytes))?;
                 }
             }
+        }
+        for drive in self.drives {
+            writer.block(drive.name(), drive.map_pages() * PAGE)?;
+            let mut written = Ok(());
+            drive.save().for_each(|number, page| {
+                if written.is_ok() {
+                    written = writer.page(number, Some(page.bytes()));
+                }
+            });
+            written?;
         }
         writer.finish()?.0.flush()?;
         Ok(())
@@ -42,63 +58,117 @@ impl Whole<'_> {
         open: impl Fn() -> Result<R, SnapshotError>,
     ) -> Result<(), SnapshotError> {
         let blocks = self.pc.ram_blocks();
-        let sections = self.examine(SnapshotReader::new(open()?)?, &blocks)?;
+        let wanted = blocks.iter().map(|block| (block.name().to_owned(), block.size()));
+        let drives = self
+            .drives
+            .iter()
+            .map(|drive| (drive.name().to_owned(), drive.map_pages() * PAGE));
+        let (sections, maps) = self.examine(
+            SnapshotReader::new(open()?)?,
+            &wanted.chain(drives).collect::<Vec<_>>(),
+            blocks.len(),
+        )?;
         let reader = SnapshotReader::new(open()?)?;
-        self.load_sections(&sections)?;
-        fill(reader, &blocks).map_err(|error| {
+        self.with_drives(maps, |whole| whole.load_sections(&sections))?;
+        fill(reader, &blocks, self.drives).map_err(|error| {
             SnapshotError::Damaged(format!(
                 "it changed while it was read, and the machine's memory with it: {error}"
             ))
         })
     }
 
-    /// Reads a whole snapshot, makes sure that it is one of this machine, and returns its sections.
+    /// Reads a whole snapshot, makes sure that it is one of this machine, which has the blocks `wanted`, and returns its
+    /// sections, and what comes behind the first `memory` of its blocks.
     fn examine(
         &self,
         mut reader: SnapshotReader<impl Read>,
-        blocks: &[RamBlock],
-    ) -> Result<Vec<Section>, SnapshotError> {
+        wanted: &[(String, u64)],
+        memory: usize,
+    ) -> Result<(Vec<Section>, Vec<PageMap>), SnapshotError> {
+        let damaged = |what: &str| Err(SnapshotError::Damaged(what.into()));
         self.identity.check(&reader.head().identity)?;
         if reader.head().base.is_some() {
             return Err(SnapshotError::Base);
         }
+        let store = PageStore::new();
         let mut sections = Vec::new();
+        let mut maps: Vec<PageMap> = Vec::new();
         let mut seen = 0;
         while let Some(item) = reader.next()? {
             match item {
                 Item::Section(section) => sections.push(section),
                 Item::Block { name, size } => {
-                    let mine = blocks.get(seen);
-                    if mine.is_none_or(|block| block.name() != name || block.size() != size) {
-                        return Err(SnapshotError::Damaged("its memory is not this machine's".into()));
+                    if wanted.get(seen).is_none_or(|mine| *mine != (name, size)) {
+                        return damaged("its memory is not this machine's");
+                    }
+                    if seen >= memory {
+                        maps.push(PageMap::new(size / PAGE));
                     }
                     seen += 1;
                 }
-                Item::Pages(_) if seen == 0 => {
-                    return Err(SnapshotError::Damaged("pages of no memory".into()));
+                Item::Pages(_) if seen == 0 => return damaged("pages of no memory"),
+                Item::Pages(pages) => {
+                    if let (true, Some(map)) = (seen > memory, maps.last_mut()) {
+                        for (number, bytes) in pages.iter() {
+                            if !map.set(number, bytes.and_then(|bytes| store.page(bytes))) {
+                                return damaged("a page beyond the end of a drive");
+                            }
+                        }
+                    }
                 }
-                Item::Pages(_) => {}
             }
         }
-        if seen != blocks.len() {
-            return Err(SnapshotError::Damaged("its memory is not this machine's".into()));
+        if seen != wanted.len() {
+            return damaged("its memory is not this machine's");
         }
         reader.verify()?;
-        Ok(sections)
+        Ok((sections, maps))
+    }
+}
+
+/// What pages of a file go to.
+enum Target<'a> {
+    Memory(&'a RamBlock),
+    /// What was written to a drive is there already.
+    Drive,
+}
+
+impl Target<'_> {
+    fn write(&self, number: u64, bytes: &PageBytes) {
+        if let Self::Memory(block) = self {
+            memory::write(block, number, bytes);
+        }
+    }
+
+    fn clear(&self, pages: std::ops::Range<u64>) {
+        if let Self::Memory(block) = self {
+            pages.for_each(|number| memory::write(block, number, &memory::ZERO));
+        }
+    }
+
+    fn pages(&self) -> u64 {
+        match self {
+            Self::Memory(block) => block.size() / PAGE,
+            Self::Drive => u64::MAX,
+        }
     }
 }
 
 /// Puts the pages of a snapshot that was examined into memory; all others become zero.
-fn fill(mut reader: SnapshotReader<impl Read>, blocks: &[RamBlock]) -> Result<(), SnapshotError> {
-    let clear = |block: &RamBlock, pages: std::ops::Range<u64>| {
-        pages.for_each(|number| memory::write(block, number, &memory::ZERO));
-    };
-    let mut left = blocks.iter();
+fn fill(
+    mut reader: SnapshotReader<impl Read>,
+    blocks: &[RamBlock],
+    drives: &[Arc<Written>],
+) -> Result<(), SnapshotError> {
+    let mut left = blocks
+        .iter()
+        .map(Target::Memory)
+        .chain(drives.iter().map(|_| Target::Drive));
     // The block that is being filled, and its first page that has not been looked at.
-    let mut current: Option<(&RamBlock, u64)> = None;
-    let finish = |current: Option<(&RamBlock, u64)>| {
-        if let Some((block, next)) = current {
-            clear(block, next..block.size() / PAGE_SIZE as u64);
+    let mut current: Option<(Target<'_>, u64)> = None;
+    let finish = |current: Option<(Target<'_>, u64)>| {
+        if let Some((target @ Target::Memory(_), next)) = current {
+            target.clear(next..target.pages());
         }
     };
     while let Some(item) = reader.next()? {
@@ -106,18 +176,18 @@ fn fill(mut reader: SnapshotReader<impl Read>, blocks: &[RamBlock]) -> Result<()
             Item::Section(_) => {}
             Item::Block { .. } => {
                 finish(current);
-                current = left.next().map(|block| (block, 0));
+                current = left.next().map(|target| (target, 0));
             }
             Item::Pages(pages) => {
-                let Some((block, next)) = &mut current else {
+                let Some((target, next)) = &mut current else {
                     return Err(SnapshotError::Damaged("pages of no memory".into()));
                 };
                 for (number, bytes) in pages.iter() {
-                    if number >= block.size() / PAGE_SIZE as u64 {
+                    if number >= target.pages() {
                         return Err(SnapshotError::Damaged("a page beyond the end of memory".into()));
                     }
-                    clear(block, *next..number);
-                    memory::write(block, number, bytes.unwrap_or(&memory::ZERO));
+                    target.clear(*next..number);
+                    target.write(number, bytes.unwrap_or(&memory::ZERO));
                     *next = number + 1;
                 }
             }

@@ -56,6 +56,11 @@ impl Memory {
         (&mut self.log, &self.blocks)
     }
 
+    /// Number of its blocks.
+    pub fn count(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Where pages of snapshots are counted.
     pub fn store(&self) -> &PageStore {
         &self.store

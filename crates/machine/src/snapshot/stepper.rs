@@ -59,12 +59,17 @@ impl Stepper {
         let lock = Arc::clone(&self.lock);
         let _big = lock.lock();
         let past = Arc::clone(&self.past);
-        let Past { identity, memory } = &mut *past.lock();
+        let Past {
+            identity,
+            memory,
+            drives,
+        } = &mut *past.lock();
         let mut whole = Whole {
             pc: &self.pc,
             time: &self.time,
             identity,
             cpus: &mut Held(&mut self.turns),
+            drives,
             position: None,
         };
         work(&mut whole, memory)

@@ -73,6 +73,11 @@ impl Replay {
         self.queue.lock().char_bytes(driver)
     }
 
+    /// Whether the queue would take a frame of any length from a network.
+    pub fn has_room_for_frames(&self) -> bool {
+        self.queue.lock().has_room_for_frames()
+    }
+
     /// Bytes of a character backend that the queue would take. In a replay all that comes is dropped, so there is
     /// always room.
     pub fn room(&self, driver: u32) -> usize {
