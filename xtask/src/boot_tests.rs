@@ -111,6 +111,20 @@ fn command(guests: &Guests, tests: &Path, row: &Row, long: bool) -> Result<Vec<S
         Guest::Multiboot => kernel = Some(guests.write("exit.elf", &multiboot::exit_kernel(0xf4, 0x21))?),
         Guest::Memtest(arch) => kernel = Some(guests.memtest(arch)?),
         Guest::Embedded => {}
+        Guest::Seabios => {
+            let bios = guests.seabios()?;
+            args.extend(["-bios".into(), bios.to_string_lossy().into_owned()]);
+        }
+        Guest::Ovmf => {
+            let (code, vars) = guests.ovmf()?;
+            for (unit, file, readonly) in [(0, code, "on"), (1, vars, "off")] {
+                let file = file.to_string_lossy();
+                args.push("-drive".into());
+                args.push(format!(
+                    "if=pflash,format=raw,unit={unit},readonly={readonly},file={file}"
+                ));
+            }
+        }
     }
     if let Some(kernel) = kernel {
         args.extend([

@@ -32,6 +32,15 @@ impl Flavour {
         if self == Self::Pae { "i386" } else { "amd64" }
     }
 
+    /// What it is called here.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cloud => "cloud",
+            Self::Generic => "generic",
+            Self::Pae => "686-pae",
+        }
+    }
+
     /// Reads a name as typed on the command line.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -82,6 +91,25 @@ impl Guests {
     pub fn memtest(&self, arch: &str) -> Result<PathBuf> {
         let boot = self.apt.unpacked("memtest86+")?.join("boot");
         file_starting_with(&boot, &format!("memtest86+{arch}.bin"))
+    }
+
+    /// SeaBIOS, as QEMU's users have it.
+    ///
+    /// # Errors
+    /// The package cannot be had.
+    pub fn seabios(&self) -> Result<PathBuf> {
+        let share = self.apt.unpacked("seabios")?.join("usr/share/seabios");
+        file_starting_with(&share, "bios-256k.bin")
+    }
+
+    /// OVMF's code, and variables that a guest may write.
+    ///
+    /// # Errors
+    /// The package cannot be had, or the variables not be copied.
+    pub fn ovmf(&self) -> Result<(PathBuf, PathBuf)> {
+        let share = self.apt.unpacked("ovmf")?.join("usr/share/OVMF");
+        let vars = std::fs::read(share.join("OVMF_VARS_4M.fd")).context("reading OVMF's variables")?;
+        Ok((share.join("OVMF_CODE_4M.fd"), self.write("OVMF_VARS.fd", &vars)?))
     }
 
     /// An initramfs with busybox for the kernel's word size, running `init` (a shell script) as process 1.

@@ -5,9 +5,11 @@
 
 mod actions;
 mod memory_disk;
+mod test_net;
 
 pub use actions::{Action, Rig, check_actions};
 pub use memory_disk::MemoryDisk;
+pub use test_net::TestNet;
 
 use crate::{Device, IrqLine, IrqSink, ResetPhase, SavedState, VirtualClock};
 use parking_lot::Mutex;

@@ -8,6 +8,7 @@ pub mod boot;
 pub mod debug_ports;
 pub mod ferr;
 pub mod firmware;
+pub mod flash;
 pub mod fw_cfg;
 pub mod gsi;
 pub mod hpet;
@@ -32,6 +33,7 @@ pub mod serial;
 pub mod tables;
 
 pub use hw_display::VgaConfig;
+pub use hw_storage::ide;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

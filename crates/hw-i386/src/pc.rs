@@ -10,6 +10,7 @@ use crate::boot::{self, BootError, BootPlan, BootRequest, Module};
 use crate::debug_ports::{DebugConsole, DebugExit, PostPort};
 use crate::ferr::Ferr;
 use crate::firmware::FirmwareConfig;
+use crate::flash::Flash;
 use crate::fw_cfg::FileError;
 use crate::gsi::{GsiRouter, LegacyInput, LegacyTimers};
 use crate::hpet::{Hpet, HpetLines};
@@ -18,7 +19,6 @@ use crate::i8042::{I8042, KeyboardLines};
 use crate::ioapic::IoApic;
 use crate::pc_memory::PcMemory;
 use crate::pic::PicPair;
-use crate::piix3::bmdma::BusMaster;
 use crate::piix3::pirq::PirqRouter;
 use crate::piix3::{IdeController, IsaBridge, PowerManagement};
 use crate::pit::Pit;
@@ -30,8 +30,9 @@ use crate::rtc::{Rtc, RtcConfig};
 use crate::serial::Serial;
 use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
-use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
-use hw_pci::{Function, PciBus, devfn};
+use hw_core::{CharInput, CharSink, Device, Disk, Dma, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
+use hw_pci::{Function, PciBus, PciPort, devfn};
+use hw_storage::ide::{self, Ide};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 use target_i386::cpuid::Layout;
@@ -74,6 +75,8 @@ pub struct PcConfig {
     pub map: MemoryMap,
     /// Outputs of COM1..COM4; none: the port does not exist.
     pub serials: [Option<Arc<dyn CharSink>>; 4],
+    /// What is on the IDE channels: first master and slave, second master and slave.
+    pub ide: [Option<(ide::Kind, Arc<dyn Disk>)>; 4],
     /// isa-debugcon devices: port, what it reads as, and output.
     pub debug_consoles: Vec<(u16, u8, Arc<dyn CharSink>)>,
     /// isa-debug-exit devices: first port and number of ports.
@@ -163,13 +166,19 @@ impl Pc {
         if config.cpus.signals.len() > 1 && !config.cpus.apic {
             return Err(PcError::Apics);
         }
-        let bios_size = bring_up::bios_size(&config.firmware);
-        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), bios_size)?;
+        let region = bring_up::bios_region(&config.firmware);
+        let (parts, pam) = PcMemory::new(&config.map, RamLayout::new(config.ram_size), region)?;
+        let chips = bring_up::chips(&config.map, &config.firmware)?;
         let map = config.map.clone();
-        map.transaction(|_| Self::assemble(config, parts, pam))
+        map.transaction(|_| Self::assemble(config, parts, pam, chips))
     }
 
-    fn assemble(config: PcConfig, parts: PcMemory, pam: crate::i440fx::Pam) -> Result<Self, PcError> {
+    fn assemble(
+        config: PcConfig,
+        parts: PcMemory,
+        pam: crate::i440fx::Pam,
+        chips: Vec<Arc<Flash>>,
+    ) -> Result<Self, PcError> {
         let PcConfig {
             clock,
             requests,
@@ -286,11 +295,34 @@ impl Pc {
         masters.add_subregion(0, &MemoryRegion::alias("bus-system", system, 0, u64::MAX), 0);
         masters.add_subregion(board_spec::LAPIC_BASE as u64, &MsiWindow::region(&bus), 1);
         let bus_memory = AddressSpace::new(&map, "bus-masters", masters);
-        let bmdma = BusMaster::new();
+        let drive = |place: usize| {
+            let (kind, disk) = config.ide[place].clone()?;
+            Some(ide::DriveConfig::new(kind, disk))
+        };
+        let ide_port = PciPort::new(
+            Dma::new(Arc::clone(&bus_memory)),
+            IrqLine::disconnected(),
+            None,
+            None,
+        );
+        let drives = Ide::new(
+            [[drive(0), drive(1)], [drive(2), drive(3)]],
+            [gsi.isa(14), gsi.isa(15)],
+            ide_port.dma().clone(),
+        );
+        for channel in [0, 1] {
+            open_all(io, &drives.windows(channel));
+        }
         let spaces = &parts.spaces;
         let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
         let isa = Function::new("piix3-isa", spaces, IsaBridge::new(Arc::clone(&router)), vec![]);
-        let ide = Function::new("piix3-ide", spaces, IdeController, vec![bmdma.window().region()]);
+        let ide = Function::with_port(
+            "piix3-ide",
+            spaces,
+            IdeController,
+            vec![drives.bus_master_window().region()],
+            Some(ide_port),
+        );
         let power = Function::new(
             "piix4-pm",
             spaces,
@@ -309,7 +341,7 @@ impl Pc {
             isa,
             ide,
             power.clone(),
-            bmdma,
+            drives,
         ]);
 
         // ISA.
@@ -371,9 +403,10 @@ impl Pc {
             smbios: config.firmware.smbios.clone(),
         };
         let tables = tables::build(&table_config);
-        let firmware = BringUp::new(config.firmware, &table_config, &power, &bus_memory)?;
+        let firmware = BringUp::new(config.firmware, chips, &table_config, &power, &bus_memory)?;
         open_all(io, &firmware.fw_cfg.windows());
         firmware.fill_bios(&parts.bios, &tables);
+        firmware.place_flash(&parts.spaces.memory);
         devices.extend(firmware.devices(&rtc, &parts.layout));
 
         let platforms = (0..cpus.signals.len())

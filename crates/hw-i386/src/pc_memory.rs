@@ -40,6 +40,15 @@ pub struct PcMemory {
     pub a20: Arc<A20Gate>,
 }
 
+/// The BIOS region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BiosRegion {
+    /// Bytes, a multiple of 4096.
+    pub size: u64,
+    /// Whether it lies below 4 GiB too, and not only its end below 1 MiB.
+    pub below_4g: bool,
+}
+
 /// Text memory of a VGA in mode 3.
 const TEXT: (u64, u64) = (0xb_8000, 0x8000);
 /// The window of the VGA.
@@ -49,11 +58,12 @@ const ISA_BIOS_SIZE: u64 = 0x2_0000;
 const ALL: u64 = u64::MAX;
 
 impl PcMemory {
-    /// Builds the tree, with a BIOS region of `bios_size` bytes; returns it and the switches of the PAM registers.
+    /// Builds the tree, with that BIOS region; returns it and the switches of the PAM registers.
     ///
     /// # Errors
     /// If the host has not that much memory.
-    pub fn new(map: &MemoryMap, layout: RamLayout, bios_size: u64) -> Result<(Self, Pam), RamError> {
+    pub fn new(map: &MemoryMap, layout: RamLayout, region: BiosRegion) -> Result<(Self, Pam), RamError> {
+        let bios_size = region.size;
         let ram = RamBlock::new(map, "pc.ram", layout.size())?;
         let bios = RamBlock::new(map, "pc.bios", bios_size)?;
         let text = RamBlock::new(map, "text", TEXT.1)?;
@@ -76,7 +86,9 @@ impl PcMemory {
 
             let isa_size = bios_size.min(ISA_BIOS_SIZE);
             let isa_bios = MemoryRegion::alias("isa-bios", &bios_region, bios_size - isa_size, isa_size);
-            pci.add_subregion(HIGH_START - bios_size, &bios_region, 0);
+            if region.below_4g {
+                pci.add_subregion(HIGH_START - bios_size, &bios_region, 0);
+            }
             pci.add_subregion(MIB - isa_size, &isa_bios, 1);
             // Where PCI has nothing below 1 MiB it must not let RAM shine through the windows.
             pci.add_subregion(

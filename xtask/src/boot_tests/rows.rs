@@ -19,6 +19,10 @@ pub enum Guest {
     Memtest(&'static str),
     /// A multiboot program that writes 21h to port F4h.
     Multiboot,
+    /// No `-kernel`: SeaBIOS, and whatever the options give it.
+    Seabios,
+    /// OVMF from two flash chips, with variables of its own.
+    Ovmf,
     /// No `-kernel`: the guest that is built into the emulator.
     Embedded,
 }
@@ -138,6 +142,14 @@ pub const ROWS: &[Row] = &[
           steps: &[], status: 0x43, ..Row::PLAIN },
     Row { name: "embedded guest", guest: Guest::Embedded, time: Time::Counted, append: "", options: &[],
           steps: &[Expect("> "), Send("help\r"), Expect("poweroff"), Send("poweroff\r")], ..Row::PLAIN },
+
+    // Firmware.
+    Row { name: "seabios", guest: Guest::Seabios, options: &["-boot", "order=d,menu=off"],
+          steps: &[Expect("SeaBIOS"), Expect("Booting from Floppy"), Expect("Booting from Hard Disk"), Expect("No bootable device.")], status: KILLED, ..Row::PLAIN },
+    Row { name: "four cpus by seabios", guest: Guest::Seabios, options: &["-smp", "4", "-m", "4G"],
+          steps: &[Expect("SeaBIOS"), Expect("No bootable device.")], status: KILLED, ..Row::PLAIN },
+    Row { name: "ovmf", guest: Guest::Ovmf, options: &[],
+          steps: &[Expect("BdsDxe"), Expect("UEFI Interactive Shell"), Expect("Shell> ")], status: KILLED, ..Row::PLAIN },
 
     // Where generated code is not kept for long.
     Row { name: "cloud in a cache of 1 MiB", guest: Guest::Linux(Flavour::Cloud, REPORT), options: &["-accel", "tcg,tb-size=1"],

@@ -5,7 +5,9 @@ use super::draft::{Draft, Outcome};
 use super::keyval::{KeyVal, number, switch};
 use anyhow::Result;
 
-use machine::{BootFiles, BootSettings, Firmware, SmbiosField, parse_uuid};
+use machine::{
+    BootFiles, BootSettings, DriveConfig, Firmware, Interface, SmbiosField, WantedFirmware, parse_uuid,
+};
 
 /// What was said of firmware so far.
 #[derive(Default)]
@@ -172,14 +174,20 @@ impl Options {
     ///
     /// # Errors
     /// A line for the user.
-    pub fn finish(self, kernel: Option<&BootFiles>) -> Result<Firmware> {
+    pub fn finish(self, kernel: Option<&BootFiles>, drives: &[DriveConfig]) -> Result<Firmware> {
         let mut firmware = Firmware::default();
+        let in_flash = |drive: &DriveConfig| drive.interface == Interface::Pflash;
         let needed = match kernel {
+            // Firmware that lies in flash needs no other.
+            _ if drives.iter().any(in_flash) => false,
             Some(kernel) => kernel.needs_bios(),
-            None => self.wanted,
+            None => self.wanted || !drives.is_empty(),
         };
         if self.bios.is_some() || needed {
-            firmware.load(self.bios.as_deref(), &self.directories)?;
+            firmware.wanted = Some(WantedFirmware {
+                name: self.bios,
+                directories: self.directories,
+            });
         }
         // Until there is a screen, the first serial port is it.
         firmware.board.nographic = true;

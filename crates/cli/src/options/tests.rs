@@ -29,6 +29,17 @@ fn config(line: &str) -> machine::Config {
 fn refusals() {
     for (line, expected) in [
         ("-bogus", "-bogus: invalid option"),
+        ("-boot order=x", "-boot order=x: Invalid boot device for PC: 'x' is none of a, b, c, d, n, o, p"),
+        ("-boot menu=maybe", "-boot menu=maybe: 'menu' expects 'on' or 'off', not 'maybe'"),
+        ("-boot ordr=c", "-boot ordr=c: 'ordr' is no property of -boot (did you mean 'order'?)"),
+        ("-boot splash-time=70000", "-boot splash-time=70000: 'splash-time' is at most 65535 (milliseconds)"),
+        ("-fw_cfg opt/x", "-fw_cfg opt/x: one of file= and string= belongs to it"),
+        ("-fw_cfg string=x", "-fw_cfg string=x: name= is missing"),
+        ("-fw_cfg opt/x,file=/nope", "-fw_cfg /nope: No such file or directory"),
+        ("-option-rom /nope", "-option-rom /nope: No such file or directory"),
+        ("-smbios type=2,serial=1", "-smbios type=2,serial=1: type=2: types 0, 1 and 3 can be described"),
+        ("-smbios serial=1", "-smbios serial=1: type= comes first"),
+        ("-uuid 1-2", "-uuid 1-2: not a UUID; it looks like 550e8400-e29b-41d4-a716-446655440000"),
         ("-kernle x", "-kernle: invalid option (did you mean 'kernel'?)"),
         ("-kernel", "-kernel: requires an argument"),
         ("-m 1x", "-m 1x: 'x' is no unit of memory; there are K, M, G and T"),
@@ -163,6 +174,29 @@ fn looks() {
     }
     let filter = config("-dfilter 0x10..0x1f").look.filter;
     assert!(filter.contains(0x1f) && !filter.contains(0x20));
+}
+
+/// When the machine starts in firmware, and in which.
+#[rustfmt::skip]
+#[test]
+fn firmware() {
+    for (line, expected) in [
+        ("", None),
+        ("-uuid 550e8400-e29b-41d4-a716-446655440000", None),
+        ("-boot d", Some("")),
+        ("-boot menu=on", Some("")),
+        ("-L /firmware", Some("")),
+        ("-bios x.bin", Some("x.bin")),
+        ("-hda disk.img", Some("")),
+        ("-hda disk.img -drive if=pflash,file=code.fd", None),
+    ] {
+        let wanted = config(line).firmware.wanted;
+        let found = wanted.as_ref().map(|wanted| wanted.name.as_deref().unwrap_or(""));
+        assert_eq!(found, expected, "{line}");
+    }
+    let boot = config("-boot dc,once=n,strict=on,splash-time=50").firmware.board.boot;
+    assert_eq!((boot.order.as_str(), boot.once.as_deref()), ("dc", Some("n")));
+    assert_eq!((boot.strict, boot.splash_time, boot.menu), (true, Some(50), None));
 }
 
 /// Who gets the terminal.

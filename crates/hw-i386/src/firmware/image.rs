@@ -1,5 +1,6 @@
 //! Firmware images: what they may be, and where they lie.
 
+use crate::flash::{FlashUnit, spec::BLOCK};
 use std::sync::Arc;
 
 /// Sizes of a BIOS image: multiples of 64 KiB from the first to the last, in bytes.
@@ -10,6 +11,8 @@ pub const BIOS_SIZES: std::ops::RangeInclusive<usize> = 0x1_0000..=0x100_0000;
 pub enum FirmwareImage {
     /// A ROM whose end is at 4 GiB.
     Rom(Arc<[u8]>),
+    /// Flash chips below 4 GiB: the first ends there, the second (firmware's variables) lies below it.
+    Flash(Vec<FlashUnit>),
 }
 
 /// Why an image is no firmware.
@@ -18,9 +21,34 @@ pub enum ImageError {
     /// Not a multiple of 64 KiB, or too much.
     #[error("{0} bytes are no BIOS image: it has a multiple of 64 KiB, up to 16 MiB")]
     Size(usize),
+    /// Not a multiple of a block, or too much.
+    #[error("{0} bytes are no flash image: it has a multiple of 4 KiB, and both together at most 16 MiB")]
+    FlashSize(usize),
+    /// There is none to start in, or one too many.
+    #[error("firmware lies in flash unit 0; there are units 0 and 1")]
+    Units,
 }
 
 impl FirmwareImage {
+    /// One or two flash chips.
+    ///
+    /// # Errors
+    /// The sizes do not fit.
+    pub fn flash(units: Vec<FlashUnit>) -> Result<Self, ImageError> {
+        if !(1..=2).contains(&units.len()) {
+            return Err(ImageError::Units);
+        }
+        let mut all = 0usize;
+        for unit in &units {
+            let len = unit.image.len();
+            all = all.saturating_add(len);
+            if len == 0 || !len.is_multiple_of(BLOCK) || all > *BIOS_SIZES.end() {
+                return Err(ImageError::FlashSize(len));
+            }
+        }
+        Ok(Self::Flash(units))
+    }
+
     /// A ROM with these contents.
     ///
     /// # Errors

@@ -8,11 +8,14 @@
 mod boot_order;
 mod describe;
 mod image;
+mod kernel;
+pub mod loader_rom;
 
 pub use boot_order::{BootOrder, BootSettings, OrderError};
 pub(crate) use describe::set_boot_order;
 pub use describe::{Described, describe};
 pub use image::{BIOS_SIZES, FirmwareImage, ImageError};
+pub(crate) use kernel::offer;
 
 use crate::tables::smbios::SmbiosField;
 use std::sync::Arc;

@@ -142,6 +142,11 @@ impl Contents {
         hash
     }
 
+    /// The bytes of a key that is no file's, as they are after a reset.
+    pub fn item(&self, key: u16) -> Option<&[u8]> {
+        self.keyed.get(&key).map(Item::as_slice)
+    }
+
     /// Names and sizes of all files, in the directory's order.
     pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
         self.files.iter().map(|(name, item)| (name.as_str(), item.len()))

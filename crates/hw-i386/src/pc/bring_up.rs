@@ -6,19 +6,25 @@
 
 use super::Pc;
 use crate::board_spec;
-use crate::firmware::{BootOrder, Described, FirmwareConfig, FirmwareImage, describe, set_boot_order};
+use crate::boot::{BootError, Module};
+use crate::firmware::{
+    BootOrder, Described, FirmwareConfig, FirmwareImage, describe, loader_rom, offer, set_boot_order,
+};
+use crate::flash::{Flash, FlashUnit};
 use crate::fw_cfg::{Contents, FileError, FwCfg, Item, Maker};
 use crate::mini_post;
+use crate::pc_memory::BiosRegion;
 use crate::piix3::PowerManagement;
 use crate::piix3::spec::PMBASE;
-use crate::ram_layout::{BIOS_SIZE, RamLayout};
+use crate::ram_layout::{BIOS_SIZE, HIGH_START, RamLayout};
 use crate::rtc::Rtc;
 use crate::tables::{self, TableConfig, Tables};
 use hw_core::{Device, Dma};
 use hw_pci::{Function, PciFunction};
 use parking_lot::Mutex;
-use softmmu::{AddressSpace, RamBlock};
+use softmmu::{AddressSpace, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The board's firmware side.
 pub(super) struct BringUp {
@@ -27,14 +33,41 @@ pub(super) struct BringUp {
     contents: Mutex<Contents>,
     config: FirmwareConfig,
     cpus: u8,
+    chips: Vec<Arc<Flash>>,
+    /// Firmware gets a kernel, too.
+    has_kernel: AtomicBool,
 }
 
-/// Bytes of the BIOS region.
-pub(super) fn bios_size(config: &FirmwareConfig) -> u64 {
-    match &config.image {
-        None => BIOS_SIZE,
-        Some(FirmwareImage::Rom(image)) => image.len() as u64,
+/// The BIOS region. Before flash stands a copy of its end, below 1 MiB: a chip is at one place.
+pub(super) fn bios_region(config: &FirmwareConfig) -> BiosRegion {
+    let (size, below_4g) = match &config.image {
+        None => (BIOS_SIZE, true),
+        Some(FirmwareImage::Rom(image)) => (image.len() as u64, true),
+        Some(FirmwareImage::Flash(units)) => (flash_end(units).len() as u64, false),
+    };
+    BiosRegion { size, below_4g }
+}
+
+/// What of the first chip shows below 1 MiB.
+fn flash_end(units: &[FlashUnit]) -> &[u8] {
+    const SHOWN: usize = 0x2_0000;
+    let image = units.first().map_or(&[][..], |unit| &unit.image);
+    &image[image.len().saturating_sub(SHOWN)..]
+}
+
+/// Makes the flash chips, and puts their contents into them.
+pub(super) fn chips(map: &MemoryMap, config: &FirmwareConfig) -> Result<Vec<Arc<Flash>>, RamError> {
+    let Some(FirmwareImage::Flash(units)) = &config.image else {
+        return Ok(Vec::new());
+    };
+    let mut chips = Vec::new();
+    for (n, unit) in units.iter().enumerate() {
+        let name = format!("flash{n}");
+        let array = RamBlock::new(map, &name, unit.image.len() as u64)?;
+        array.write(0, &unit.image);
+        chips.push(Flash::new(name, array, unit));
     }
+    Ok(chips)
 }
 
 /// Where firmware has put the power-management registers; where SeaBIOS does, until somebody has.
@@ -47,9 +80,10 @@ fn pm_base(power: &Function<PowerManagement>) -> u16 {
 }
 
 impl BringUp {
-    /// A device that tells about the machine of `tables`, with DMA to `memory`.
+    /// A device that tells about the machine of `tables`, with DMA to `memory`; and flash chips.
     pub fn new(
         config: FirmwareConfig,
+        chips: Vec<Arc<Flash>>,
         tables: &TableConfig,
         power: &Arc<Function<PowerManagement>>,
         memory: &Arc<AddressSpace>,
@@ -80,6 +114,8 @@ impl BringUp {
             contents: Mutex::new(contents),
             config,
             cpus: cpus as u8,
+            chips,
+            has_kernel: AtomicBool::new(false),
         })
     }
 
@@ -94,6 +130,9 @@ impl BringUp {
             Some(FirmwareImage::Rom(image)) => {
                 bios.write(0, image);
             }
+            Some(FirmwareImage::Flash(units)) => {
+                bios.write(0, flash_end(units));
+            }
             None => {
                 let size = bios.size();
                 let segment = tables.f_segment.len() as u64;
@@ -103,10 +142,25 @@ impl BringUp {
         }
     }
 
+    /// Puts the flash chips into PCI memory, from 4 GiB downwards.
+    pub fn place_flash(&self, pci: &MemoryRegion) {
+        let mut end = HIGH_START;
+        for chip in &self.chips {
+            end -= chip.array().size();
+            pci.add_subregion(end, &chip.region(), 0);
+        }
+    }
+
+    /// Memory of the flash chips.
+    pub fn memory(&self) -> impl Iterator<Item = &RamBlock> {
+        self.chips.iter().map(|chip| chip.array())
+    }
+
     /// The devices for the board's list. With firmware CMOS is filled once: what is in it outlives resets, and by its
     /// shutdown code firmware knows why there was one.
     pub fn devices(&self, rtc: &Arc<Rtc>, ram: &RamLayout) -> Vec<Arc<dyn Device>> {
         let mut devices: Vec<Arc<dyn Device>> = vec![self.fw_cfg.clone()];
+        devices.extend(self.chips.iter().map(|chip| Arc::clone(chip) as Arc<dyn Device>));
         if self.runs() {
             mini_post::cmos(rtc, ram, self.cpus);
             devices.push(BootOrder::new(self.config.boot.clone(), rtc));
@@ -138,8 +192,34 @@ impl Pc {
     /// None that a caller could help.
     pub fn set_boot_order(&self, paths: &[String]) -> Result<(), FileError> {
         let strict = self.firmware.config.boot.strict;
+        let kernel = self.firmware.has_kernel.load(Ordering::Relaxed);
+        let kernel = kernel.then(|| loader_rom::PATH.to_owned());
+        let paths: Vec<String> = kernel.into_iter().chain(paths.iter().cloned()).collect();
         self.firmware
-            .change(|contents| set_boot_order(contents, paths, strict))
+            .change(|contents| set_boot_order(contents, &paths, strict))
+    }
+
+    /// Gives firmware a kernel to load, before anything else in the boot order. Before the first reset.
+    ///
+    /// # Errors
+    /// It is no Linux image, or something does not fit.
+    pub fn offer_kernel(
+        &self,
+        kernel: &Arc<[u8]>,
+        modules: &[Module],
+        cmdline: &str,
+    ) -> Result<(), BootError> {
+        let ram = self.parts.layout;
+        let mut fits = Ok(());
+        let strict = self.firmware.config.boot.strict;
+        let done = self.firmware.change(|contents| {
+            fits = offer(contents, kernel, modules, cmdline, &ram);
+            contents.set_file(loader_rom::FILE, Item::bytes(loader_rom::ROM))?;
+            set_boot_order(contents, &[loader_rom::PATH.to_owned()], strict)
+        });
+        debug_assert!(done.is_ok(), "names of our own");
+        self.firmware.has_kernel.store(true, Ordering::Relaxed);
+        fits
     }
 
     /// Adds a file for firmware (`vgaroms/NAME`, `genroms/NAME`, `bios-geometry`…). Before the first reset.

@@ -73,6 +73,7 @@ impl Pc {
     pub fn ram_blocks(&self) -> Vec<RamBlock> {
         let parts = &self.parts;
         let mut blocks = vec![parts.ram.clone(), parts.bios.clone(), parts.text.clone()];
+        blocks.extend(self.firmware.memory().cloned());
         blocks.extend(self.cards.memory().cloned());
         blocks
     }

@@ -1,6 +1,7 @@
 //! The assembled board: what a guest finds after reset, and that nothing it does brings the board down.
 
 use super::*;
+use crate::firmware::FirmwareImage;
 use crate::ram_layout::{GIB, MIB};
 use hw_core::testing::TestClock;
 use hw_core::{NullSink, SavedState};
@@ -60,6 +61,7 @@ impl Rig {
             map: MemoryMap::new(lock.clone()),
             lock,
             serials: [Some(Arc::new(NullSink)), None, None, None],
+            ide: [const { None }; 4],
             debug_consoles: vec![],
             debug_exits: vec![(0xf4, 4)],
             hpet: true,
@@ -366,6 +368,7 @@ fn refusals() {
             map: MemoryMap::new(lock.clone()),
             lock,
             serials: [const { None }; 4],
+            ide: [const { None }; 4],
             debug_consoles: vec![],
             debug_exits: vec![],
             hpet: false,
@@ -593,4 +596,51 @@ fn clocks_are_read_without_the_big_lock() {
     drop(held);
     assert_eq!(next(20_000), Ok(0));
     reader.join().unwrap();
+}
+
+/// With firmware the board is as after power-on: the image in its places, and nothing programmed but CMOS.
+#[test]
+fn starts_in_firmware() {
+    let mut image = vec![0x11u8; 0x4_0000];
+    image[0x3_fff0] = 0xea;
+    let rig = Rig::with(64 * MIB, |config| {
+        config.firmware.image = Some(FirmwareImage::rom(image.into()).unwrap());
+        config.firmware.boot.once = Some("d".into());
+    });
+    for at in [0xffff_fff0, 0xf_fff0] {
+        assert_eq!(rig.load(at, 1), 0xea, "{at:#x}");
+    }
+    assert_eq!(rig.load(0xfffc_0000, 1), 0x11);
+    assert_eq!(rig.load(0xe_0000, 1), 0x11, "128 KiB of it below 1 MiB");
+    assert_eq!(rig.load(0xd_ffff, 1), 0xff);
+    assert_eq!(rig.load(0x40e, 2), 0, "no mini-POST");
+    assert_eq!(rig.pc.rtc.cmos(0x3d), 0x03, "once");
+    rig.pc.rtc.set_cmos(0x0f, 0x0a);
+    rig.pc.reset();
+    assert_eq!((rig.pc.rtc.cmos(0x3d), rig.pc.rtc.cmos(0x38)), (0x12, 0x30));
+    assert_eq!(rig.pc.rtc.cmos(0x0f), 0x0a, "the shutdown code outlives a reset");
+    let mut cpu = CpuState::default();
+    let before = cpu.clone();
+    rig.pc.reset_cpu(0, &mut cpu);
+    assert_eq!((cpu.rip, cpu.seg[1].base), (before.rip, before.seg[1].base));
+    rig.pc.reset_cpu(1, &mut cpu);
+    assert_eq!(cpu.activity, Activity::WaitForSipi);
+    // PAM: copied to the RAM behind it, the image shows there without writes.
+    let pam = |value| {
+        rig.pc
+            .pci
+            .function(devfn(0, 0))
+            .unwrap()
+            .config_write(0x59, 1, value)
+    };
+    pam(0x30);
+    assert_eq!(rig.load(0xf_fff0, 1), 0);
+    rig.pc.memory.store(GuestPhys(0xf_fff0), 1, 0x77).unwrap();
+    pam(0x10);
+    rig.pc.memory.store(GuestPhys(0xf_fff0), 1, 0x66).unwrap();
+    assert_eq!(rig.load(0xf_fff0, 1), 0x77, "writes are dropped");
+    pam(0x20);
+    assert_eq!(rig.load(0xf_fff0, 1), 0xea, "ROM again");
+    rig.pc.reset();
+    assert_eq!(rig.load(0xf_fff0, 1), 0xea);
 }

@@ -14,7 +14,8 @@ pub mod spec;
 mod tests;
 
 use crate::ata::spec as ata;
-use crate::scsi::{Kind, Names, Unit};
+pub use crate::scsi::Kind;
+use crate::scsi::{Names, Unit};
 use bus_master::BusMaster;
 use drive::{Drive, DriveState, Effect};
 use hw_core::{
