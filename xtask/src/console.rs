@@ -18,6 +18,7 @@ pub struct Console {
     transcript: String,
     seen: usize,
     deadline: Instant,
+    shown: bool,
 }
 
 impl Console {
@@ -55,7 +56,13 @@ impl Console {
             transcript: String::new(),
             seen: 0,
             deadline,
+            shown: false,
         })
+    }
+
+    /// Whether what the guest prints is shown as it comes.
+    pub fn show(&mut self, shown: bool) {
+        self.shown = shown;
     }
 
     /// Process id of the emulator.
@@ -121,6 +128,10 @@ impl Console {
             .recv_timeout(self.deadline.saturating_duration_since(Instant::now()))
         {
             Ok(bytes) => {
+                if self.shown {
+                    std::io::stdout().write_all(&bytes)?;
+                    std::io::stdout().flush()?;
+                }
                 self.transcript.push_str(&String::from_utf8_lossy(&bytes));
                 Ok(true)
             }

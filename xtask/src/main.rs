@@ -10,8 +10,10 @@ mod boot_tests;
 mod c_program;
 mod console;
 mod cpio;
+mod disk_test;
 mod gdb_test;
 mod guests;
+mod images;
 mod kernel_module;
 mod lockstep;
 mod multiboot;
@@ -38,6 +40,10 @@ cargo xtask CHORE
   boot-test [NAME] [--long] [--reprise FILE]
               the boot tests whose name contains NAME; with --long more rounds of those that check
               self-modifying code and memory, and some that take too long for every day
+  disk-test [ROW...] [--long] [--qemu] [--reprise FILE] [--make] [--verbose]
+              guests from disks, CDs, floppies and firmware: Debian with systemd (mkfs, fsck, fio, downloads,
+              ssh), GRUB, iPXE, memtest86+, the installer, OVMF; disks of an emulator that is killed. ROW is a
+              part of a name; --qemu proves the guests under QEMU, --make only makes their images (as root)
   bench [--runs N] [--only NAME,NAME] [--family NAME,NAME] [--reprise-args TEXT] [--reprise FILE]
         [--against COMMAND|none] [--scale FACTOR] [--limit SECONDS] [--cpu-time]
               boots, programs and system calls in reprise and in QEMU's TCG (where installed, or
@@ -111,6 +117,16 @@ fn run() -> Result<()> {
             };
             boot_tests::run(workspace, &reprise, &options)
         }
+        "disk-test" => {
+            let options = disk_test_options(&mut args)?;
+            let emulator = match &options.reprise {
+                _ if options.qemu => "qemu-system-x86_64".into(),
+                _ if options.make => "none".into(),
+                Some(program) => program.clone(),
+                None => boot::build(workspace, true)?,
+            };
+            disk_test::run(workspace, &emulator, &options)
+        }
         "bench" => match bench_options(&mut args)? {
             options if options.smp => bench::smp::bench(workspace, &options),
             options => bench::bench(workspace, &options),
@@ -168,6 +184,22 @@ fn boot_test_options(args: &mut lexopt::Parser) -> Result<boot_tests::Options> {
             Long("long") => options.long = true,
             Long("reprise") => options.reprise = Some(args.value()?.into()),
             Value(name) => options.filter = name.string()?,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(options)
+}
+
+fn disk_test_options(args: &mut lexopt::Parser) -> Result<disk_test::Options> {
+    let mut options = disk_test::Options::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("long") => options.long = true,
+            Long("qemu") => options.qemu = true,
+            Long("make") => options.make = true,
+            Long("verbose") => options.verbose = true,
+            Long("reprise") => options.reprise = Some(args.value()?.into()),
+            Value(name) => options.filters.push(name.string()?),
             other => return Err(other.unexpected().into()),
         }
     }

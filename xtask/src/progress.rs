@@ -21,3 +21,31 @@ pub fn bar(steps: u64) -> ProgressBar {
 pub fn heading(what: &str) {
     println!("== {what}");
 }
+
+/// A step of long work with parts: a spinner where somebody watches, lines where the output is kept.
+pub struct Step {
+    name: String,
+    bar: ProgressBar,
+}
+
+/// Begins such a step.
+pub fn step(name: &str) -> Step {
+    println!("making {name}");
+    Step {
+        name: name.to_owned(),
+        bar: spinner(name),
+    }
+}
+
+impl Step {
+    /// Says which part comes now.
+    pub fn part(&self, what: &str) {
+        self.bar.set_message(format!("{}: {what}", self.name));
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

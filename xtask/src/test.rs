@@ -116,8 +116,16 @@ fn install_linker() -> Result<()> {
 /// # Errors
 /// No permission, or no network.
 pub fn install(packages: &[&str]) -> Result<()> {
-    check(Command::new("apt-get").arg("update"))?;
-    check(Command::new("apt-get").args(["install", "-y"]).args(packages))
+    // A mirror may be mid-sync for one index of many: what came may do.
+    if let Err(error) = check(Command::new("apt-get").arg("update")) {
+        eprintln!("warning: apt-get update: {error:#}");
+    }
+    check(
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(packages),
+    )
 }
 
 /// How much `fuzz-cpu` and `fuzz-readers` do.

@@ -4,7 +4,7 @@
 //! the board knows the sockets, the machine the backends. Options flow as text into [`Values`], checked against the
 //! [`Property`]s; then the model's function makes the device in the socket. Mirrors QEMU's qdev.
 
-use crate::{CharSink, Disk, NetPort};
+use crate::{CharSink, Disk, Entropy, NetPort};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ pub enum Kind {
     Net,
     /// The id of a `-chardev`.
     Char,
+    /// The id of an `-object rng-…`; without one the machine's own source.
+    Entropy,
 }
 
 impl fmt::Display for Kind {
@@ -45,6 +47,7 @@ impl fmt::Display for Kind {
             Self::Drive => write!(f, "id of a drive"),
             Self::Net => write!(f, "id of a netdev"),
             Self::Char => write!(f, "id of a chardev"),
+            Self::Entropy => write!(f, "id of an rng"),
         }
     }
 }
@@ -79,6 +82,8 @@ pub enum Value {
     Net(Arc<dyn NetPort>),
     /// Of [`Kind::Char`].
     Char(Arc<dyn CharSink>),
+    /// Of [`Kind::Entropy`].
+    Entropy(Arc<dyn Entropy>),
 }
 
 /// Where ids of backends lead. A drive, network or character device serves one device: the second is refused.
@@ -100,6 +105,13 @@ pub trait Backends {
     fn char(&mut self, id: &str) -> Result<Arc<dyn CharSink>, String>;
     /// The next Ethernet address.
     fn next_mac(&mut self) -> [u8; 6];
+    /// The source of randomness with this id, or the machine's own for an empty one.
+    ///
+    /// # Errors
+    /// There is none, in words.
+    fn entropy(&mut self, id: &str) -> Result<Arc<dyn Entropy>, String> {
+        Err(format!("there is no source of randomness '{id}'"))
+    }
 }
 
 /// Why properties were refused, or a device could not be made.
@@ -213,6 +225,14 @@ impl Values {
         }
     }
 
+    /// A source of randomness, if there is one.
+    pub fn entropy(&self, name: &str) -> Option<Arc<dyn Entropy>> {
+        match self.0.get(name) {
+            Some(Value::Entropy(source)) => Some(Arc::clone(source)),
+            _ => None,
+        }
+    }
+
     /// A character device, if set.
     pub fn char(&self, name: &str) -> Option<Arc<dyn CharSink>> {
         match self.0.get(name) {
@@ -268,6 +288,9 @@ fn read(kind: Kind, text: &str, backends: &mut dyn Backends) -> Result<Option<Va
     if text.is_empty() && kind == Kind::Mac {
         return Ok(Some(Value::Mac(backends.next_mac())));
     }
+    if text.is_empty() && kind == Kind::Entropy {
+        return Ok(backends.entropy("").ok().map(Value::Entropy));
+    }
     if text.is_empty() {
         return Ok(None);
     }
@@ -293,6 +316,7 @@ fn read(kind: Kind, text: &str, backends: &mut dyn Backends) -> Result<Option<Va
         Kind::Drive => Value::Drive(backends.drive(text)?),
         Kind::Net => Value::Net(backends.net(text)?),
         Kind::Char => Value::Char(backends.char(text)?),
+        Kind::Entropy => Value::Entropy(backends.entropy(text)?),
     }))
 }
 

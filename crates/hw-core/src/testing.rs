@@ -4,8 +4,12 @@
 //! [`check_saved_state`] and one to [`check_reset`]; see the crate's example.
 
 mod actions;
+mod memory_disk;
+mod test_net;
 
 pub use actions::{Action, Rig, check_actions};
+pub use memory_disk::MemoryDisk;
+pub use test_net::TestNet;
 
 use crate::{Device, IrqLine, IrqSink, ResetPhase, SavedState, VirtualClock};
 use parking_lot::Mutex;

@@ -55,6 +55,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         map: MemoryMap::new(lock.clone()),
         lock,
         serials: [Some(sink), None, None, None],
+        ide: [const { None }; 4],
         debug_consoles: vec![],
         debug_exits: vec![],
         hpet: true,

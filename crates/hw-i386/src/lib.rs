@@ -33,6 +33,7 @@ pub mod serial;
 pub mod tables;
 
 pub use hw_display::VgaConfig;
+pub use hw_storage::ide;
 pub use pc::{Pc, PcConfig, PcCpus, PcError};
 pub use requests::MachineRequests;
 

@@ -8,7 +8,10 @@ pub type PciModel = Model<PciSlot, PciCard>;
 
 /// All models for PCI slots.
 pub fn pci() -> impl Iterator<Item = &'static PciModel> {
-    hw_virtio::models().chain(hw_display::MODELS)
+    hw_virtio::models()
+        .chain(&hw_virtio::rng::MODELS)
+        .chain(hw_net::MODELS)
+        .chain(hw_display::MODELS)
 }
 
 /// The model with this name, or other name.

@@ -19,7 +19,6 @@ use crate::i8042::{I8042, KeyboardLines};
 use crate::ioapic::IoApic;
 use crate::pc_memory::PcMemory;
 use crate::pic::PicPair;
-use crate::piix3::bmdma::BusMaster;
 use crate::piix3::pirq::PirqRouter;
 use crate::piix3::{IdeController, IsaBridge, PowerManagement};
 use crate::pit::Pit;
@@ -31,8 +30,9 @@ use crate::rtc::{Rtc, RtcConfig};
 use crate::serial::Serial;
 use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
-use hw_core::{CharInput, CharSink, Device, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
-use hw_pci::{Function, PciBus, devfn};
+use hw_core::{CharInput, CharSink, Device, Disk, Dma, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
+use hw_pci::{Function, PciBus, PciPort, devfn};
+use hw_storage::ide::{self, Ide};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
 use target_i386::cpuid::Layout;
@@ -75,6 +75,8 @@ pub struct PcConfig {
     pub map: MemoryMap,
     /// Outputs of COM1..COM4; none: the port does not exist.
     pub serials: [Option<Arc<dyn CharSink>>; 4],
+    /// What is on the IDE channels: first master and slave, second master and slave.
+    pub ide: [Option<(ide::Kind, Arc<dyn Disk>)>; 4],
     /// isa-debugcon devices: port, what it reads as, and output.
     pub debug_consoles: Vec<(u16, u8, Arc<dyn CharSink>)>,
     /// isa-debug-exit devices: first port and number of ports.
@@ -293,11 +295,34 @@ impl Pc {
         masters.add_subregion(0, &MemoryRegion::alias("bus-system", system, 0, u64::MAX), 0);
         masters.add_subregion(board_spec::LAPIC_BASE as u64, &MsiWindow::region(&bus), 1);
         let bus_memory = AddressSpace::new(&map, "bus-masters", masters);
-        let bmdma = BusMaster::new();
+        let drive = |place: usize| {
+            let (kind, disk) = config.ide[place].clone()?;
+            Some(ide::DriveConfig::new(kind, disk))
+        };
+        let ide_port = PciPort::new(
+            Dma::new(Arc::clone(&bus_memory)),
+            IrqLine::disconnected(),
+            None,
+            None,
+        );
+        let drives = Ide::new(
+            [[drive(0), drive(1)], [drive(2), drive(3)]],
+            [gsi.isa(14), gsi.isa(15)],
+            ide_port.dma().clone(),
+        );
+        for channel in [0, 1] {
+            open_all(io, &drives.windows(channel));
+        }
         let spaces = &parts.spaces;
         let host = Function::new("i440fx", spaces, HostBridge::new(pam), vec![]);
         let isa = Function::new("piix3-isa", spaces, IsaBridge::new(Arc::clone(&router)), vec![]);
-        let ide = Function::new("piix3-ide", spaces, IdeController, vec![bmdma.window().region()]);
+        let ide = Function::with_port(
+            "piix3-ide",
+            spaces,
+            IdeController,
+            vec![drives.bus_master_window().region()],
+            Some(ide_port),
+        );
         let power = Function::new(
             "piix4-pm",
             spaces,
@@ -316,7 +341,7 @@ impl Pc {
             isa,
             ide,
             power.clone(),
-            bmdma,
+            drives,
         ]);
 
         // ISA.

@@ -9,6 +9,7 @@ use crate::msix::Msix;
 use crate::port::PciPort;
 use hw_core::{Device, Display, Dma, InputSink, IrqLine, VirtualClock};
 use softmmu::{AddressSpace, MemoryRegion, RamBlock};
+use std::any::Any;
 use std::sync::Arc;
 
 /// What a board offers to a card.
@@ -83,6 +84,8 @@ pub struct PciCard {
     pub display: Option<Arc<dyn Display>>,
     /// Keyboards and pointers on it.
     pub inputs: Vec<Arc<dyn InputSink>>,
+    /// What somebody who knows the card's type can do more with: a bus for other devices, a balloon.
+    pub part: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl PciCard {
@@ -94,6 +97,7 @@ impl PciCard {
             memory: Vec::new(),
             display: None,
             inputs: Vec::new(),
+            part: None,
         }
     }
 }

@@ -8,13 +8,16 @@ use crate::cards::Wires;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
 use crate::drives::{Drives, Interface, Pace as DiskPace};
+use crate::input::Input;
 use crate::nets::Nets;
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
+use crate::rng::{Rng, Source};
 use crate::rr::interruptions::Interruptions;
 use crate::rr::prepared::{Prepared, trail_every};
 use crate::rr::{BesideLog, Log, Outsides, SerialInput};
 use crate::running::{EndPolicy, Machine, RunState};
+use crate::screen::Screen;
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
@@ -32,10 +35,13 @@ use parking_lot::Mutex;
 use replay::{Mode, Replay};
 use softmmu::MemoryMap;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
-use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
+use target_i386::{CpuSignals, CpuState, Features, Vcpu, VcpuParts};
+
+use ui::vnc::{self, VncOptions};
 use util_mainloop::timer::Timer;
 use util_mainloop::{BigLock, FdToken, MainLoop};
 
@@ -92,6 +98,9 @@ pub struct Parts {
     pub replay: Arc<Replay>,
     pub drives: Arc<Drives>,
     pub nets: Arc<Nets>,
+    pub input: Arc<Input>,
+    pub vnc: Option<VncOptions>,
+    pub keyboard: ui::keys::Layout,
     /// Instructions between digests.
     pub digest_every: u64,
     pub beside_log: BesideLog,
@@ -109,6 +118,7 @@ impl Parts {
             Arc::clone(past),
             Arc::clone(&self.drives),
             Arc::clone(&self.nets),
+            Arc::clone(&self.input),
             self.digest_every,
         )
     }
@@ -162,6 +172,13 @@ pub fn assemble(config: Config) -> Result<Assembled> {
     let past = Arc::new(Mutex::new(past));
     let outsides = parts.outsides(&past);
     let journal = parts.journal(&outsides);
+    let screen = Screen::new(&parts.pc, &parts.input, &parts.replay);
+    let vnc = parts.vnc.as_ref().map(|options| {
+        let name = parts.config.name.as_deref().unwrap_or("Reprise");
+        let loops = (&parts.main_loop.handle(), &parts.time.realtime_timers);
+        vnc::Server::open(options, Arc::clone(&screen) as _, (name, parts.keyboard), loops)
+    });
+    let vnc = vnc.transpose().context("-vnc")?;
     let requests = parts.requests;
     let mut vcpus = parts.vcpus;
     if parts.replay.is_strict() {
@@ -238,6 +255,8 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         begin_with: parts.config.load_snapshot,
         drives: parts.drives,
         nets: parts.nets,
+        screen,
+        vnc,
         beside_log: parts.beside_log,
         diverged: false,
         began_at: 0,
@@ -316,6 +335,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         lock: Arc::clone(&lock) as _,
         map,
         serials: std::array::from_fn(|n| present(n).then(|| Arc::clone(&lines[n]) as Arc<dyn CharSink>)),
+        ide: std::array::from_fn(|place| drives.on_ide(place as u32)),
         debug_consoles: config
             .debug_console
             .iter()
@@ -366,14 +386,27 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         .all
         .iter()
         .map(|net| (net.id().to_owned(), Arc::clone(net) as _));
+    let counted = matches!(config.time, Time::Counted(..));
+    let entropy = |name: String| {
+        let source = if counted {
+            Source::Seed(CpuState::default().entropy)
+        } else {
+            let file = File::open("/dev/urandom").map_err(|error| format!("/dev/urandom: {error}"))?;
+            Source::Host(file)
+        };
+        Ok(Rng::new(name, source, &virtual_clock))
+    };
     let mut wires = Wires {
         drives: &mut drives,
         nets: ports.collect(),
         chars: BTreeMap::new(),
+        entropy: &entropy,
+        rngs: Vec::new(),
         next_mac: 0x56,
     };
     if config.vga {
-        pc.plug_vga(VgaConfig::default(), &[]).context("-vga std")?;
+        pc.plug_vga(VgaConfig::default(), &config.firmware.video)
+            .context("-vga std")?;
     }
     for device in &config.devices {
         wires.plug(&mut pc, device)?;
@@ -381,9 +414,15 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     for id in wires.drives.ids(Interface::Virtio) {
         wires.plug(&mut pc, &DeviceConfig::new("virtio-blk-pci", &[("drive", &id)]))?;
     }
+    let rngs = wires.rngs;
+    rngs.into_iter().for_each(|rng| pc.add_device(rng));
     for drive in &drives.all {
         pc.add_device(Arc::clone(drive) as _);
     }
+    let input = Input::new(&virtual_clock);
+    pc.add_device(Arc::clone(&input) as _);
+    let pc = Arc::new(pc);
+    input.connect(&pc);
 
     let beside_log = BesideLog::of(&config);
     let files = if logged { drives.facts()? } else { Vec::new() };
@@ -482,7 +521,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
             load_snapshot: config.load_snapshot,
         },
         vcpus,
-        pc: Arc::new(pc),
+        pc,
         lock,
         time,
         requests,
@@ -498,6 +537,9 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         replay,
         drives: Arc::new(drives),
         nets: Arc::new(nets),
+        input,
+        vnc: config.vnc,
+        keyboard: config.keyboard,
         digest_every,
         beside_log,
         silence,

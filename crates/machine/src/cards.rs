@@ -4,9 +4,10 @@
 //! networks, character devices) is looked up in the machine's backends, each of which serves one device.
 
 use crate::drives::Drives;
+use crate::rng::Rng;
 use anyhow::{Result, anyhow};
 use hw_core::model::{Backends, Values};
-use hw_core::{CharSink, Disk, NetPort};
+use hw_core::{CharSink, Disk, Entropy, NetPort};
 use hw_i386::models;
 use hw_i386::pc::Pc;
 use std::collections::BTreeMap;
@@ -57,6 +58,10 @@ pub(crate) struct Wires<'a> {
     pub drives: &'a mut Drives,
     pub nets: BTreeMap<String, Arc<dyn NetPort>>,
     pub chars: BTreeMap<String, Arc<dyn CharSink>>,
+    /// Makes a source of random bytes, under this name.
+    pub entropy: &'a dyn Fn(String) -> Result<Arc<Rng>, String>,
+    /// Those that were made.
+    pub rngs: Vec<Arc<Rng>>,
     /// The last byte of the next Ethernet address.
     pub next_mac: u8,
 }
@@ -76,6 +81,17 @@ impl Backends for Wires<'_> {
         self.chars
             .remove(id)
             .ok_or_else(|| format!("can't find chardev '{id}', or another device has it"))
+    }
+
+    fn entropy(&mut self, id: &str) -> Result<Arc<dyn Entropy>, String> {
+        if !id.is_empty() {
+            return Err(format!(
+                "there is no source of randomness '{id}'; without rng= it is the machine's own"
+            ));
+        }
+        let rng = (self.entropy)(format!("entropy{}", self.rngs.len()))?;
+        self.rngs.push(Arc::clone(&rng));
+        Ok(rng)
     }
 
     fn next_mac(&mut self) -> [u8; 6] {

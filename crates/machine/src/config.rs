@@ -1,7 +1,8 @@
 //! What a machine is made from, with every value checked by itself.
 
 use crate::{
-    BootFiles, DeviceConfig, DriveConfig, DumpConfig, Firmware, Log, NetSpec, RealTimeClock, Symbols,
+    BootFiles, DeviceConfig, DriveConfig, DumpConfig, Firmware, KeyboardLayout, Log, NetSpec, RealTimeClock,
+    Symbols, VncOptions,
 };
 use accel_tcg::{ExecutionConfig, InstructionTime, Look, Pace, Sleep, Threads};
 use chardev::Chardev;
@@ -32,6 +33,10 @@ pub struct Config {
     pub monitor: Option<String>,
     /// Whether there is a display adapter, the standard VGA.
     pub vga: bool,
+    /// Where viewers of its screen connect.
+    pub vnc: Option<VncOptions>,
+    /// What the guest believes its keyboard to be.
+    pub keyboard: KeyboardLayout,
     /// Its drives, in the order in which places are given to those that name none.
     pub drives: Vec<DriveConfig>,
     /// Its networks, each with an id.
@@ -121,6 +126,8 @@ impl Default for Config {
             serials: Vec::new(),
             monitor: None,
             vga: false,
+            vnc: None,
+            keyboard: KeyboardLayout::default(),
             drives: Vec::new(),
             networks: Vec::new(),
             dumps: Vec::new(),

@@ -15,16 +15,20 @@ use std::sync::Arc;
 
 /// Where distributions put firmware.
 const DIRECTORIES: &[&str] = &["/usr/share/seabios", "/usr/share/qemu", "/usr/share/ovmf"];
+/// The video BIOS of the standard VGA, from the package of SeaBIOS.
+const VIDEO: &[&str] = &["vgabios-stdvga.bin"];
 /// SeaBIOS, as distributions call it: for all its drivers 128 KiB are too few.
 const SEABIOS: &[&str] = &["bios-256k.bin", "bios.bin"];
 
 /// What of a machine's configuration concerns firmware.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Firmware {
     /// The image that is to be loaded.
     pub wanted: Option<WantedFirmware>,
     /// The image's file name as found.
     pub name: String,
+    /// The video BIOS, if there is one.
+    pub video: Arc<[u8]>,
     /// For the board.
     pub board: FirmwareConfig,
 }
@@ -36,6 +40,19 @@ pub struct WantedFirmware {
     pub name: Option<String>,
     /// `-L`: where it is looked for first.
     pub directories: Vec<String>,
+    /// Whether a video BIOS is looked for, too.
+    pub video: bool,
+}
+
+impl Default for Firmware {
+    fn default() -> Self {
+        Self {
+            wanted: None,
+            name: String::new(),
+            video: Arc::new([]),
+            board: FirmwareConfig::default(),
+        }
+    }
 }
 
 impl fmt::Debug for Firmware {
@@ -58,10 +75,10 @@ impl Firmware {
     /// # Errors
     /// There is none, in words that say how to get one, or it is no image.
     pub(crate) fn load(&mut self) -> Result<()> {
-        let Some(WantedFirmware { name, directories }) = &self.wanted else {
+        let Some(wanted) = self.wanted.clone() else {
             return Ok(());
         };
-        let name = name.as_deref();
+        let (name, directories) = (wanted.name.as_deref(), wanted.directories.as_slice());
         let path = match name {
             Some(name) if Path::new(name).exists() => name.to_owned(),
             Some(name) => match find(&[name], directories) {
@@ -78,6 +95,9 @@ impl Firmware {
         let image = read("bios", &path)?;
         self.board.image = Some(FirmwareImage::rom(image).with_context(|| format!("-bios {path}"))?);
         self.name = path;
+        if wanted.video {
+            self.load_video(directories)?;
+        }
         Ok(())
     }
 
@@ -118,6 +138,17 @@ impl Firmware {
         Ok(())
     }
 
+    /// Takes the video BIOS of the standard VGA. Without one the screen stays dark until an operating system drives it.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    fn load_video(&mut self, directories: &[String]) -> Result<()> {
+        if let Some(path) = find(VIDEO, directories) {
+            self.video = read("L", &path)?;
+        }
+        Ok(())
+    }
+
     /// Adds a file for firmware, read from `path`, which `option` named.
     ///
     /// # Errors
@@ -135,6 +166,9 @@ impl Firmware {
             Some(FirmwareImage::Rom(image)) => all.push((format!("-bios {}", self.name), Arc::clone(image))),
             // The flash chips are drives.
             Some(FirmwareImage::Flash(_)) | None => {}
+        }
+        if !self.video.is_empty() {
+            all.push(("-L (video BIOS)".to_owned(), Arc::clone(&self.video)));
         }
         let files = self.board.files.iter();
         all.extend(files.map(|(name, bytes)| (format!("-fw_cfg {name}"), Arc::clone(bytes))));

@@ -15,6 +15,7 @@ use crate::rr::interruptions::Interruptions;
 use crate::rr::log_care::LogCare;
 use crate::rr::travel::Halt;
 use crate::rr::{BesideLog, Outsides};
+use crate::screen::Screen;
 use crate::serial::Shown;
 use crate::snapshot::Past;
 use crate::symbols::Symbols;
@@ -28,6 +29,7 @@ use parking_lot::Mutex;
 use replay::{Control, Event, Replay, Shutdown};
 use std::sync::Arc;
 use target_i386::Vcpu;
+use ui::vnc;
 use util_mainloop::{BigLock, FdToken, MainLoop, Period, Timeout};
 
 /// Whether the guest runs, and if not, why.
@@ -138,6 +140,10 @@ pub struct Machine {
     pub(crate) drives: Arc<Drives>,
     /// Its networks.
     pub(crate) nets: Arc<Nets>,
+    /// What it shows, and where keys go.
+    pub(crate) screen: Arc<Screen>,
+    /// Viewers.
+    pub(crate) vnc: Option<Arc<vnc::Server>>,
     /// Signals are watched as long as the machine lives.
     pub(crate) _signals: Option<FdToken>,
 }

@@ -164,6 +164,16 @@ impl Target for MonitorTarget<'_, '_> {
         self.machine.change_medium(drive, file, format)
     }
 
+    fn send_keys(&mut self, keys: &str, hold_ms: u32) -> Result<(), String> {
+        let keys = ui::keys::combination(keys).map_err(|error| error.to_string())?;
+        self.machine.control(Control::SendKey { keys, hold_ms });
+        Ok(())
+    }
+
+    fn screendump(&mut self, path: &str) -> Result<(), String> {
+        self.machine.screendump(path)
+    }
+
     fn host_forward(&mut self, network: Option<&str>, rule: &str, add: bool) -> Result<(), String> {
         self.machine.nets.host_forward(network, rule, add)
     }
@@ -202,6 +212,7 @@ impl Target for MonitorTarget<'_, '_> {
             InfoTopic::Block => self.machine.describe_block(),
             InfoTopic::Network => self.machine.nets.describe(),
             InfoTopic::Usernet => self.machine.nets.describe_connections(),
+            InfoTopic::Vnc => self.machine.describe_viewers(),
             InfoTopic::Qtree => self.machine.describe_devices(),
             InfoTopic::Name => format!("{}\n", self.machine.name.as_deref().unwrap_or("(no name)")),
             InfoTopic::Version => format!("{}\n", env!("CARGO_PKG_VERSION")),

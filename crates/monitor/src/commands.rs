@@ -63,6 +63,7 @@ const TOPICS: &[(&str, InfoTopic, &str)] = &[
     ("block", InfoTopic::Block, "drives and what is in them"),
     ("network", InfoTopic::Network, "networks and cards"),
     ("usernet", InfoTopic::Usernet, "connections of user-mode networks"),
+    ("vnc", InfoTopic::Vnc, "viewers of the screen"),
     ("qtree", InfoTopic::Qtree, "devices"),
     ("name", InfoTopic::Name, "the machine's name"),
     ("version", InfoTopic::Version, "version of the emulator"),

@@ -39,6 +39,8 @@ pub enum InfoTopic {
     Network,
     /// Connections of user-mode networks.
     Usernet,
+    /// Viewers of the screen.
+    Vnc,
     /// Devices in the order of the machine's list.
     Qtree,
     /// The machine's name.

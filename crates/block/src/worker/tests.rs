@@ -4,6 +4,7 @@ use super::*;
 use crate::image::{Result, check_range};
 use proptest::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// Memory whose reads and writes take as long as others need to overtake.
 struct Slow {
@@ -24,9 +25,7 @@ impl Slow {
     fn take_time(&self) {
         let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(inside, Ordering::SeqCst);
-        for _ in 0..20 {
-            std::thread::yield_now();
-        }
+        std::thread::sleep(Duration::from_micros(20));
         self.inside.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -164,7 +163,7 @@ fn all_is_done_before_it_goes() {
         }
     }
     while done.load(Ordering::SeqCst) < 200 {
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -5,8 +5,8 @@ use super::{OptionError, did_you_mean, firmware, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
-    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig, Log, NetSpec,
-    RealTimeClock, Recording, Replaying, RtcTime, Time,
+    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig,
+    KeyboardLayout, Log, NetSpec, RealTimeClock, Recording, Replaying, RtcTime, Time, VncOptions,
 };
 use std::path::PathBuf;
 use target_i386::cpuid;
@@ -50,6 +50,8 @@ pub struct Draft {
     pub drives: Vec<DriveConfig>,
     pub snapshot_all: bool,
     pub no_vga: bool,
+    pub vnc: Option<VncOptions>,
+    pub keyboard: KeyboardLayout,
     pub no_network: bool,
     pub networks: Vec<NetSpec>,
     pub dumps: Vec<DumpConfig>,
@@ -348,6 +350,31 @@ pub fn rtc(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
+pub fn vnc(draft: &mut Draft, value: &str) -> Outcome {
+    let options = VncOptions::parse(value).map_err(|error| {
+        // Its text begins with the option, as ours does.
+        let text = error.to_string();
+        text.strip_prefix(&format!("-vnc {value}: "))
+            .unwrap_or(&text)
+            .to_owned()
+    })?;
+    draft.vnc = (value != "none").then_some(options);
+    Ok(())
+}
+
+pub fn keyboard(draft: &mut Draft, value: &str) -> Outcome {
+    if matches!(value, "help" | "?") {
+        let names: Vec<_> = KeyboardLayout::names().collect();
+        return Err(Refusal::Help(format!(
+            "Keyboard layouts for -k:\n  {}\n",
+            names.join("\n  ")
+        )));
+    }
+    draft.keyboard = KeyboardLayout::named(value)
+        .ok_or_else(|| format!("could not read keymap file: '{value}' ('help' lists those there are)"))?;
+    Ok(())
+}
+
 pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
     draft.no_vga = match value {
         "std" => false,
@@ -362,11 +389,14 @@ pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
     Ok(())
 }
 
-pub fn display(_: &mut Draft, value: &str) -> Outcome {
+pub fn display(draft: &mut Draft, value: &str) -> Outcome {
     match value {
         "none" => Ok(()),
-        "help" | "?" => Err(Refusal::Help("Displays:\n  none\n".into())),
-        _ => Err("displays come with a later version; only 'none' is possible".into()),
+        "help" | "?" => Err(Refusal::Help("Displays:\n  none\n  vnc=:N   as -vnc :N\n".into())),
+        _ => match value.strip_prefix("vnc=") {
+            Some(place) => vnc(draft, place),
+            None => Err("windows come with a later version; 'none' and 'vnc=:N' are possible".into()),
+        },
     }
 }
 
@@ -438,13 +468,14 @@ impl Draft {
                 None
             }
         };
+        let has_vga = !self.no_vga && !self.nodefaults;
         let mut drives = self.drives;
         drives
             .iter_mut()
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref(), &drives)
+            .finish(boot.as_ref(), &drives, has_vga)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
@@ -482,7 +513,9 @@ impl Draft {
             firmware,
             serials: serials.into_iter().map(Backend::Described).collect(),
             monitor: self.monitor,
-            vga: !self.no_vga && !self.nodefaults,
+            vga: has_vga,
+            vnc: self.vnc,
+            keyboard: self.keyboard,
             drives,
             networks: self.networks,
             dumps: self.dumps,

@@ -174,7 +174,12 @@ impl Options {
     ///
     /// # Errors
     /// A line for the user.
-    pub fn finish(self, kernel: Option<&BootFiles>, drives: &[DriveConfig]) -> Result<Firmware> {
+    pub fn finish(
+        self,
+        kernel: Option<&BootFiles>,
+        drives: &[DriveConfig],
+        has_vga: bool,
+    ) -> Result<Firmware> {
         let mut firmware = Firmware::default();
         let in_flash = |drive: &DriveConfig| drive.interface == Interface::Pflash;
         let needed = match kernel {
@@ -187,6 +192,7 @@ impl Options {
             firmware.wanted = Some(WantedFirmware {
                 name: self.bios,
                 directories: self.directories,
+                video: has_vga,
             });
         }
         // Until there is a screen, the first serial port is it.

@@ -90,7 +90,9 @@ const NETWORK: &[CommandOption] = &[
 const CONSOLE: &[CommandOption] = &[
     row("nographic", &[], None, "serial port and monitor on this terminal (also without the option: there is no display yet)", |d, _| { d.nographic = true; Ok(()) }),
     row("vga", &[], Some("std|none"), "display adapter", draft::vga),
-    row("display", &[], Some("none"), "display: none in this version", draft::display),
+    row("display", &[], Some("none|vnc=:N"), "where the screen shows", draft::display),
+    row("vnc", &[], Some(":N|HOST:N|unix:PATH[,websocket=on][,password=on]"), "the screen for VNC viewers at port 5900+N, for browsers at 5700+N", draft::vnc),
+    row("k", &[], Some("LAYOUT"), "keyboard layout of VNC viewers; 'help' lists them", draft::keyboard),
     row("serial", &[], Some("DEVICE"), "next serial port: stdio, mon:stdio, null, none, file:PATH, pty, unix:PATH,server,nowait, tcp:…", |d, v| { d.serials.push(v.to_owned()); Ok(()) }),
     row("monitor", &[], Some("DEVICE"), "monitor: as for -serial", |d, v| { d.monitor = Some(v.to_owned()); Ok(()) }),
     row("qmp", &[], Some("DEVICE"), "QMP, the monitor for programs: unix:PATH,server=on,wait=off, tcp:…, stdio", |d, v| { d.qmp.push(v.to_owned()); Ok(()) }),

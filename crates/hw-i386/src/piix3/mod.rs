@@ -1,9 +1,8 @@
-//! PIIX3: ISA bridge with the PIRQ router, IDE without drives, and the PIIX4's power management function.
+//! PIIX3: ISA bridge with the PIRQ router, the configuration of IDE, and the PIIX4's power management function.
 //!
 //! Mirrors QEMU's `hw/isa/piix.c`, `hw/ide/piix.c` and `hw/acpi/piix4.c` as far as configuration space goes; the
 //! PM registers themselves are a device of their own that this function moves and opens.
 
-pub mod bmdma;
 pub mod pirq;
 pub mod spec;
 
@@ -56,8 +55,7 @@ impl Behaviour for IsaBridge {
     }
 }
 
-/// Function 1: IDE whose two channels have no drives. Their command ports are left to the floating bus, which reads
-/// as ones: no drive.
+/// Function 1: IDE. The channels are a device of their own, whose bus master registers are behind BAR 4.
 pub struct IdeController;
 
 impl Behaviour for IdeController {

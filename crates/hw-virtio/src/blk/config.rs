@@ -12,7 +12,7 @@ pub struct BlkConfig {
     pub queue_size: u16,
     /// The driver may switch the write cache.
     pub config_wce: bool,
-    /// Offer discard, if the disk can.
+    /// Offer discard; a disk that cannot does nothing.
     pub discard: bool,
     /// Offer write-zeroes.
     pub write_zeroes: bool,
@@ -43,15 +43,14 @@ impl BlkConfig {
     /// Feature bits of the device with this disk.
     pub(super) fn features(&self, disk: &dyn Disk) -> u64 {
         let medium = disk.medium();
-        let read_only = medium.as_ref().is_some_and(|medium| medium.read_only);
-        let can_discard = medium.is_some_and(|medium| medium.can_discard);
+        let read_only = medium.is_some_and(|medium| medium.read_only);
         let mut bits = feature::SEG_MAX | feature::GEOMETRY | feature::BLK_SIZE;
         bits |= feature::TOPOLOGY | feature::FLUSH;
         let mut set = |on: bool, bit: u64| bits |= if on { bit } else { 0 };
         set(read_only, feature::RO);
         set(self.config_wce, feature::CONFIG_WCE);
         set(self.queues > 1, feature::MQ);
-        set(self.discard && can_discard, feature::DISCARD);
+        set(self.discard && !read_only, feature::DISCARD);
         set(self.write_zeroes && !read_only, feature::WRITE_ZEROES);
         bits
     }

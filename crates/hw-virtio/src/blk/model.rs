@@ -40,7 +40,7 @@ const OWN: &[Property] = &[
         name: "discard",
         kind: Kind::Switch,
         default: "on",
-        help: "offer discard, if the image can",
+        help: "offer discard",
     },
     Property {
         name: "write-zeroes",

@@ -148,6 +148,10 @@ impl Blk {
             return ended(outcome::IOERR);
         };
         let op = if kind == request::DISCARD {
+            // A hint: where nothing can be given back, it is heeded by doing nothing.
+            if !self.disk.medium().is_some_and(|medium| medium.can_discard) {
+                return ended(outcome::OK);
+            }
             DiskOp::Discard { offset, length }
         } else {
             DiskOp::WriteZeroes {

@@ -5,10 +5,12 @@
 
 mod disk;
 mod guest;
+mod port;
 mod ring;
 
 pub use disk::MemoryDisk;
 pub use guest::{Guest, Interface, capability};
+pub use port::TestPort;
 pub use ring::{DriverRing, Layout};
 
 use hw_core::Dma;

@@ -249,7 +249,11 @@ impl Drive {
                 }),
                 Some(request),
             ) => {
-                queue.submit(request, move |outcome| answer(outcome.map_err(error)));
+                // What the host has at hand needs no thread.
+                match queue.try_now(&request) {
+                    Some(outcome) => answer(outcome.map_err(error)),
+                    None => queue.submit(request, move |outcome| answer(outcome.map_err(error))),
+                }
             }
             (Some(Inserted { queue: None, .. }), Some(_)) => answer(Err(DiskError::Io)),
         }

@@ -7,6 +7,7 @@ use crate::requests::Requests;
 use anyhow::{Context, Result, anyhow, bail};
 use block::{Image, Options};
 use hw_core::Disk;
+use hw_i386::ide;
 use replay::Disk as Fact;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -128,6 +129,16 @@ impl Drives {
                 .find(is_free)
                 .ok_or_else(|| "no place is free".into()),
         }
+    }
+
+    /// What is at a place of the IDE channels.
+    pub fn on_ide(&self, place: u32) -> Option<(ide::Kind, Arc<dyn Disk>)> {
+        let drive = &self.all[*self.places.get(&(rank(Interface::Ide), place))?];
+        let kind = match drive.config().media {
+            Media::Disk => ide::Kind::Disk,
+            Media::Cdrom => ide::Kind::Cd,
+        };
+        Some((kind, Arc::clone(drive) as _))
     }
 
     /// The ids of the drives behind an interface, in the order of their places.

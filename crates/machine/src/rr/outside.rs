@@ -4,6 +4,7 @@ use super::SerialInput;
 use crate::debug;
 use crate::digest;
 use crate::drives::Drives;
+use crate::input::Input;
 use crate::nets::Nets;
 use crate::requests::{Requests, ResetCause};
 use crate::snapshot::{MemoryDigest, Past};
@@ -59,6 +60,7 @@ pub struct Outsides {
     memory: Mutex<MemoryDigest>,
     drives: Arc<Drives>,
     nets: Arc<Nets>,
+    input: Arc<Input>,
     /// Instructions between digests.
     digest_every: u64,
     /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
@@ -75,6 +77,7 @@ impl Outsides {
         past: Arc<Mutex<Past>>,
         drives: Arc<Drives>,
         nets: Arc<Nets>,
+        input: Arc<Input>,
         digest_every: u64,
     ) -> Arc<Self> {
         let memory = if digest_every == 0 {
@@ -92,6 +95,7 @@ impl Outsides {
             past,
             drives,
             nets,
+            input,
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
@@ -160,6 +164,7 @@ impl Outsides {
             Control::Reset => self.requests.reset(ResetCause::Monitor),
             Control::PowerButton => self.pc.power_button(),
             Control::Nmi => self.pc.nmi(),
+            Control::SendKey { keys, hold_ms } => self.input.press(keys, *hold_ms),
             Control::Eject { device, .. } => self.drives.eject(device),
             Control::MemoryWrite {
                 address,
@@ -197,6 +202,8 @@ impl Outside for Outsides {
                     serial.change(what);
                 }
             }
+            Event::Input(event) => self.input.arrive(&event),
+            Event::InputSync => self.input.sync(),
             Event::Net { filter, flags, bytes } => {
                 if let Some(net) = self.nets.all.get(filter as usize) {
                     net.arrive(flags, &bytes);

@@ -24,6 +24,8 @@ pub(crate) fn twin(config: &Config) -> Config {
         serials: serials.collect(),
         monitor: None,
         vga: config.vga,
+        vnc: None,
+        keyboard: config.keyboard.clone(),
         drives: config.drives.clone(),
         networks: config.networks.clone(),
         // One file for one run.
