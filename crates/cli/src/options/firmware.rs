@@ -4,7 +4,6 @@ use super::did_you_mean;
 use super::draft::{Draft, Outcome};
 use super::keyval::{KeyVal, number, switch};
 use anyhow::Result;
-
 use machine::{
     BootFiles, BootSettings, DriveConfig, Firmware, Interface, SmbiosField, WantedFirmware, parse_uuid,
 };
