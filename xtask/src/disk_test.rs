@@ -4,6 +4,7 @@
 //! (`--qemu`) and the emulator under Reprise. Guests and test talk over the serial console, a web server on loopback
 //! ([`server`]) and ssh; images are looked at from outside afterwards.
 
+mod busybox;
 mod debian;
 mod firmware;
 mod kill;
@@ -117,6 +118,7 @@ impl Test<'_> {
     fn row(&self, row: &Row) -> Result<()> {
         let scratch = Scratch::new(&self.place, &row.name)?;
         match row.guest {
+            Guest::Busybox(guest) => busybox::run(self, guest, &scratch),
             Guest::Debian(guest) => debian::run(self, guest, &scratch),
             Guest::Kill(format) => kill::run(self, format, &scratch),
             Guest::Prints(guest) => firmware::run(self, guest, &scratch),
@@ -128,6 +130,7 @@ impl Test<'_> {
     /// Makes what a row boots.
     fn make(&self, guest: Guest) -> Result<()> {
         match guest {
+            Guest::Busybox(guest) => busybox::boot(&self.guests, guest).map(drop),
             Guest::Debian(guest) => crate::images::debian::debian(&self.guests, guest.arch).map(drop),
             Guest::Kill(_) => {
                 crate::images::debian::debian(&self.guests, crate::images::debian::Arch::Amd64).map(drop)

@@ -32,6 +32,15 @@ impl Flavour {
         if self == Self::Pae { "i386" } else { "amd64" }
     }
 
+    /// What it is called here.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Cloud => "cloud",
+            Self::Generic => "generic",
+            Self::Pae => "686-pae",
+        }
+    }
+
     /// Reads a name as typed on the command line.
     pub fn parse(name: &str) -> Option<Self> {
         match name {

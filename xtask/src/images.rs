@@ -7,6 +7,7 @@ pub mod boot_sector;
 pub mod debian;
 pub mod efi;
 pub mod grub;
+pub mod modules;
 
 use crate::progress;
 use crate::test::install;

@@ -25,15 +25,14 @@ const LAYERS: &[(&str, u32)] = &[
     ("net", 2),
     ("ui", 3),
     ("accel-tcg", 3),
-    ("ui", 3),
     ("hw-pci", 3),
-    ("hw-virtio", 4),
     ("hw-storage", 4),
     ("hw-net", 4),
     ("hw-display", 4),
-    ("hw-i386", 5),
-    ("machine", 6),
-    ("cli", 7),
+    ("hw-virtio", 5),
+    ("hw-i386", 6),
+    ("machine", 7),
+    ("cli", 8),
 ];
 
 /// Source directories where `unsafe` may appear, in modules that allow it with a reason.

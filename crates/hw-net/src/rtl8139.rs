@@ -222,7 +222,9 @@ impl Rtl8139 {
                 first < register + length && register < first + size as usize
             };
             self.act(state, &touched);
-            (touched(CAPR, 2) || touched(CR, 1) || touched(RCR, 4) || touched(ISR, 2)) && self.has_room(state)
+            // Descriptors are given back without a word; what drivers do next is to let interrupts through again.
+            let told = [(CAPR, 2), (CR, 1), (RCR, 4), (IMR, 4)];
+            told.iter().any(|&(register, length)| touched(register, length)) && self.has_room(state)
         });
         if room == Some(true) {
             self.net.accepts_input();

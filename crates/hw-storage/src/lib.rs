@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod ata;
+pub mod dma8237;
+pub mod fdc;
 pub mod ide;
 pub mod scsi;
 #[cfg(test)]

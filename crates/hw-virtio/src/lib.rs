@@ -10,6 +10,7 @@ pub mod net;
 pub mod pci;
 pub mod ring;
 pub mod rng;
+pub mod scsi;
 pub mod spec;
 #[cfg(test)]
 mod testing;

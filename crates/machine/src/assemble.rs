@@ -311,7 +311,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         Time::Counted(..) => DiskPace::Counted(VirtualClock::new(Arc::clone(&time.virtual_timers))),
     };
     let mut drives = Drives::open(&config.drives, logged, disk_pace, &requests)?;
-    config.firmware.load()?;
+    config.firmware.load(config.vga)?;
     config.firmware.take_flash(&drives)?;
 
     // The board comes before its character devices: it can still refuse. Its lines are connected further down.

@@ -33,17 +33,6 @@ pub struct Firmware {
     pub board: FirmwareConfig,
 }
 
-/// An image as the user describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WantedFirmware {
-    /// `-bios`; none: the SeaBIOS that is there.
-    pub name: Option<String>,
-    /// `-L`: where it is looked for first.
-    pub directories: Vec<String>,
-    /// Whether a video BIOS is looked for, too.
-    pub video: bool,
-}
-
 impl Default for Firmware {
     fn default() -> Self {
         Self {
@@ -53,6 +42,15 @@ impl Default for Firmware {
             board: FirmwareConfig::default(),
         }
     }
+}
+
+/// An image as the user describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedFirmware {
+    /// `-bios`; none: the SeaBIOS that is there.
+    pub name: Option<String>,
+    /// `-L`: where it is looked for first.
+    pub directories: Vec<String>,
 }
 
 impl fmt::Debug for Firmware {
@@ -70,15 +68,15 @@ impl Firmware {
         self.wanted.is_some() || self.board.image.is_some()
     }
 
-    /// Reads the image that is wanted, from the current directory, those of the user's, or where distributions put it.
+    /// Reads the image that is wanted, and the video BIOS of a machine with a VGA, from the current directory, those of the user's, or where distributions put it.
     ///
     /// # Errors
     /// There is none, in words that say how to get one, or it is no image.
-    pub(crate) fn load(&mut self) -> Result<()> {
-        let Some(wanted) = self.wanted.clone() else {
+    pub(crate) fn load(&mut self, has_vga: bool) -> Result<()> {
+        let Some(WantedFirmware { name, directories }) = &self.wanted else {
             return Ok(());
         };
-        let (name, directories) = (wanted.name.as_deref(), wanted.directories.as_slice());
+        let name = name.as_deref();
         let path = match name {
             Some(name) if Path::new(name).exists() => name.to_owned(),
             Some(name) => match find(&[name], directories) {
@@ -92,12 +90,13 @@ impl Firmware {
                 )
             })?,
         };
+        // Without one the screen stays dark until an operating system drives it.
+        if let Some(video) = find(VIDEO, directories).filter(|_| has_vga) {
+            self.video = read("L", &video)?;
+        }
         let image = read("bios", &path)?;
         self.board.image = Some(FirmwareImage::rom(image).with_context(|| format!("-bios {path}"))?);
         self.name = path;
-        if wanted.video {
-            self.load_video(directories)?;
-        }
         Ok(())
     }
 
@@ -134,17 +133,6 @@ impl Firmware {
         if !units.is_empty() {
             let image = FirmwareImage::flash(units).with_context(|| options.join(" "))?;
             self.board.image = Some(image);
-        }
-        Ok(())
-    }
-
-    /// Takes the video BIOS of the standard VGA. Without one the screen stays dark until an operating system drives it.
-    ///
-    /// # Errors
-    /// It is there and cannot be read.
-    fn load_video(&mut self, directories: &[String]) -> Result<()> {
-        if let Some(path) = find(VIDEO, directories) {
-            self.video = read("L", &path)?;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ pub struct Machine {
 }
 
 /// How long an iPXE may take to ask.
-const ASKED_WITHIN: Duration = Duration::from_secs(120);
+const ASKED_WITHIN: Duration = Duration::from_secs(300);
 
 /// Runs it.
 ///

@@ -44,6 +44,16 @@ pub struct DebianGuest {
     pub nic: &'static str,
 }
 
+/// A kernel with busybox, and its machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BusyboxGuest {
+    pub flavour: Flavour,
+    pub format: Format,
+    pub bus: Bus,
+    /// Network card, as `-nic model=` names it.
+    pub nic: &'static str,
+}
+
 /// How firmware, boot loaders and small programs are booted; they print something, and that is all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prints {
@@ -72,6 +82,7 @@ pub enum Prints {
 /// What a row boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guest {
+    Busybox(BusyboxGuest),
     Debian(DebianGuest),
     /// A writer that is killed, on a virtio disk of this format.
     Kill(Format),
@@ -98,9 +109,20 @@ const SHORT: &[&str] = &[
 
 const VIRTIO_NET: &str = "virtio-net-pci";
 
+/// Each kind of disk and card, and each kernel, with little around it.
+#[rustfmt::skip]
+const BUSYBOX: &[BusyboxGuest] = &[
+    BusyboxGuest { flavour: Flavour::Cloud, format: Format::Raw, bus: Bus::Virtio, nic: VIRTIO_NET },
+    BusyboxGuest { flavour: Flavour::Cloud, format: Format::Qcow2, bus: Bus::Ide, nic: VIRTIO_NET },
+    BusyboxGuest { flavour: Flavour::Pae, format: Format::Qcow2, bus: Bus::Virtio, nic: "e1000" },
+    BusyboxGuest { flavour: Flavour::Pae, format: Format::Raw, bus: Bus::Ide, nic: "rtl8139" },
+    BusyboxGuest { flavour: Flavour::Generic, format: Format::Raw, bus: Bus::Ahci, nic: "e1000" },
+    BusyboxGuest { flavour: Flavour::Generic, format: Format::Qcow2, bus: Bus::Scsi, nic: "rtl8139" },
+];
+
 /// All rows.
 pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = BUSYBOX.iter().map(busybox).collect();
     for (arch, flavour) in [(Arch::Amd64, Flavour::Cloud), (Arch::I386, Flavour::Pae)] {
         for boot in [Boot::Bios, Boot::Direct(flavour)] {
             for format in [Format::Raw, Format::Qcow2] {
@@ -175,24 +197,50 @@ fn long(row: Row) -> Row {
     Row { long: true, ..row }
 }
 
+impl Format {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Qcow2 => "qcow2",
+            Self::Overlay => "overlay",
+        }
+    }
+}
+
+impl Bus {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ide => "ide",
+            Self::Virtio => "virtio",
+            Self::Ahci => "ahci",
+            Self::Scsi => "scsi",
+        }
+    }
+}
+
+fn busybox(&guest: &BusyboxGuest) -> Row {
+    let name = format!(
+        "busybox {} {} {} {}",
+        guest.flavour.word(),
+        guest.format.word(),
+        guest.bus.word(),
+        guest.nic
+    );
+    plain(&name, Guest::Busybox(guest))
+}
+
 fn debian(guest: DebianGuest) -> Row {
     let boot = match guest.boot {
         Boot::Bios => "bios",
         Boot::Direct(Flavour::Generic) => "generic kernel",
         Boot::Direct(_) => "kernel",
     };
-    let format = match guest.format {
-        Format::Raw => "raw",
-        Format::Qcow2 => "qcow2",
-        Format::Overlay => "overlay",
-    };
-    let bus = match guest.bus {
-        Bus::Ide => "ide",
-        Bus::Virtio => "virtio",
-        Bus::Ahci => "ahci",
-        Bus::Scsi => "scsi",
-    };
-    let mut name = format!("debian {} {boot} {format} {bus}", guest.arch.name());
+    let mut name = format!(
+        "debian {} {boot} {} {}",
+        guest.arch.name(),
+        guest.format.word(),
+        guest.bus.word()
+    );
     if guest.nic != VIRTIO_NET {
         name.push(' ');
         name.push_str(guest.nic);

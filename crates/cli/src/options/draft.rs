@@ -49,7 +49,7 @@ pub struct Draft {
     pub monitor: Option<String>,
     pub drives: Vec<DriveConfig>,
     pub snapshot_all: bool,
-    pub no_vga: bool,
+    pub vga: Option<bool>,
     pub vnc: Option<VncOptions>,
     pub keyboard: KeyboardLayout,
     pub no_network: bool,
@@ -376,9 +376,9 @@ pub fn keyboard(draft: &mut Draft, value: &str) -> Outcome {
 }
 
 pub fn vga(draft: &mut Draft, value: &str) -> Outcome {
-    draft.no_vga = match value {
-        "std" => false,
-        "none" => true,
+    draft.vga = match value {
+        "std" => Some(true),
+        "none" => Some(false),
         "help" | "?" => {
             return Err(Refusal::Help(
                 "Display adapters:\n  std    standard VGA with Bochs VBE modes (default)\n  none\n".into(),
@@ -468,14 +468,14 @@ impl Draft {
                 None
             }
         };
-        let has_vga = !self.no_vga && !self.nodefaults;
+        let has_vga = self.vga.unwrap_or(!self.nodefaults);
         let mut drives = self.drives;
         drives
             .iter_mut()
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref(), &drives, has_vga)
+            .finish(boot.as_ref(), &drives)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given

@@ -4,6 +4,7 @@ use super::did_you_mean;
 use super::draft::{Draft, Outcome};
 use super::keyval::{KeyVal, number, switch};
 use anyhow::Result;
+
 use machine::{
     BootFiles, BootSettings, DriveConfig, Firmware, Interface, SmbiosField, WantedFirmware, parse_uuid,
 };
@@ -173,12 +174,7 @@ impl Options {
     ///
     /// # Errors
     /// A line for the user.
-    pub fn finish(
-        self,
-        kernel: Option<&BootFiles>,
-        drives: &[DriveConfig],
-        has_vga: bool,
-    ) -> Result<Firmware> {
+    pub fn finish(self, kernel: Option<&BootFiles>, drives: &[DriveConfig]) -> Result<Firmware> {
         let mut firmware = Firmware::default();
         let in_flash = |drive: &DriveConfig| drive.interface == Interface::Pflash;
         let needed = match kernel {
@@ -191,7 +187,6 @@ impl Options {
             firmware.wanted = Some(WantedFirmware {
                 name: self.bios,
                 directories: self.directories,
-                video: has_vga,
             });
         }
         // Until there is a screen, the first serial port is it.

@@ -28,6 +28,7 @@ use spec::*;
 use std::sync::{Arc, Weak};
 
 /// A drive to be put on a cable.
+#[derive(Clone)]
 pub struct DriveConfig {
     /// Disk or CD drive.
     pub kind: Kind,

@@ -173,7 +173,7 @@ impl Typing {
             byte @ 1..=0x1a => return ctrl((b'a' + byte - 1).into()),
             byte @ 0x1c..=0x1f => return ctrl((b'\\' + byte - 0x1c).into()),
             0x1b => return Read::Key(plain(code::ESC), 1),
-            ..=0x7f => 1,
+            0x20..=0x7e => 1,
             0xc0..=0xdf => 2,
             0xe0..=0xef => 3,
             0xf0..=0xf7 => 4,
