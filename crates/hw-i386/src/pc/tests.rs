@@ -263,7 +263,7 @@ fn state_after_post() {
         (0x92, 0x02),
         (0x3fd, 0x60),
         (0x2fd, 0xff),
-        (0x1f7, 0xff),
+        (0x1f7, 0x00),
         (0xafe0, 0x00),
     ] {
         assert_eq!(rig.inp(port, 1), value, "{port:#x}");
