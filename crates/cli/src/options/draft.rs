@@ -475,7 +475,7 @@ impl Draft {
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref(), &drives)
+            .finish(boot.as_ref(), &drives, self.vnc.is_some() && !self.nographic)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
