@@ -11,6 +11,8 @@ use softmmu::lock::Solo;
 use std::sync::atomic::{AtomicU32, Ordering};
 use util_mainloop::BigLock;
 
+mod models;
+
 #[derive(Default)]
 struct Requests {
     resets: AtomicU32,
