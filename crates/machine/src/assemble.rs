@@ -4,15 +4,11 @@
 //! (terminal, sockets, threads). Nothing has run when an error returns.
 
 use crate::backends::{Backends, Described, MAX_SERIALS};
-use crate::cards::Wires;
 use crate::console::MonitorConsole;
 use crate::debug::{Attached, GdbServer, Line};
-use crate::drives::{Drives, Interface, Pace as DiskPace};
-use crate::input::Input;
-use crate::nets::Nets;
+use crate::peripherals::{self, Peripherals};
 use crate::qmp_server::QmpServer;
 use crate::requests::{Requests, ResetCause};
-use crate::rng::{Rng, Source};
 use crate::rr::interruptions::Interruptions;
 use crate::rr::prepared::{Prepared, trail_every};
 use crate::rr::{BesideLog, Inlets, Log, Outsides, SerialInput};
@@ -21,25 +17,22 @@ use crate::screen::Screen;
 use crate::serial::{SerialLine, Shown};
 use crate::snapshot::Past;
 use crate::virtual_time::VirtualTime;
-use crate::{Backend, BootFiles, Config, DeviceConfig, Symbols, Time, hints, signals};
+use crate::{Backend, BootFiles, Config, Symbols, hints, signals};
 use accel_tcg::{Cpus, Execution, ExecutionConfig, Journal, Look, Seat, Threads};
 use anyhow::{Context, Result};
 use chardev::Chardev;
 use hw_core::{CharSink, NullSink, VirtualClock};
 use hw_i386::MachineRequests;
-use hw_i386::VgaConfig;
 use hw_i386::boot::{BootError, Culprit};
 use hw_i386::pc::{Pc, PcConfig, PcCpus, PcError};
 use migration::Store;
 use parking_lot::Mutex;
 use replay::{Mode, Replay};
 use softmmu::MemoryMap;
-use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use target_i386::cpuid::{self, Layout, Model};
-use target_i386::{CpuSignals, CpuState, Features, Vcpu, VcpuParts};
+use target_i386::{CpuSignals, Features, Vcpu, VcpuParts};
 
 use ui::vnc::{self, VncOptions};
 use util_mainloop::timer::Timer;
@@ -96,9 +89,7 @@ pub struct Parts {
     pub inputs: Vec<Option<Arc<SerialInput>>>,
     pub shown: Arc<Shown>,
     pub replay: Arc<Replay>,
-    pub drives: Arc<Drives>,
-    pub nets: Arc<Nets>,
-    pub input: Arc<Input>,
+    pub peripherals: Peripherals,
     pub vnc: Option<VncOptions>,
     pub keyboard: ui::keys::Layout,
     /// Instructions between digests.
@@ -116,9 +107,9 @@ impl Parts {
             Arc::clone(&self.replay),
             Inlets {
                 serials: self.inputs.clone(),
-                drives: Arc::clone(&self.drives),
-                nets: Arc::clone(&self.nets),
-                input: Arc::clone(&self.input),
+                drives: Arc::clone(&self.peripherals.drives),
+                nets: Arc::clone(&self.peripherals.nets),
+                input: Arc::clone(&self.peripherals.input),
             },
             Arc::clone(past),
             self.digest_every,
@@ -169,12 +160,12 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         &parts.vcpus,
         &parts.time,
         &parts.config.rtc,
-        &parts.drives.written,
+        &parts.peripherals.drives.written,
     );
     let past = Arc::new(Mutex::new(past));
     let outsides = parts.outsides(&past);
     let journal = parts.journal(&outsides);
-    let screen = Screen::new(&parts.pc, &parts.input, &parts.replay);
+    let screen = Screen::new(&parts.pc, &parts.peripherals.input, &parts.replay);
     let vnc = parts.vnc.as_ref().map(|options| {
         let name = parts.config.name.as_deref().unwrap_or("Reprise");
         let loops = (&parts.main_loop.handle(), &parts.time.realtime_timers);
@@ -255,8 +246,8 @@ pub fn assemble(config: Config) -> Result<Assembled> {
         past,
         snapshots: Store::new(parts.config.snapshots),
         begin_with: parts.config.load_snapshot,
-        drives: parts.drives,
-        nets: parts.nets,
+        drives: parts.peripherals.drives,
+        nets: parts.peripherals.nets,
         screen,
         vnc,
         beside_log: parts.beside_log,
@@ -307,12 +298,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     let cpu_signals: Vec<_> = (0..layout.cpus).map(|_| Arc::new(CpuSignals::new())).collect();
     watch_map(&map, &cpu_signals);
 
-    let logged = !matches!(config.log, Log::None);
-    let disk_pace = || match config.time {
-        Time::Host => DiskPace::Host(handle.clone()),
-        Time::Counted(..) => DiskPace::Counted(VirtualClock::new(Arc::clone(&time.virtual_timers))),
-    };
-    let mut drives = Drives::open(&config.drives, logged, disk_pace, &requests)?;
+    let drives = peripherals::open_drives(&config, &handle, &time, &requests)?;
     config.firmware.load(config.vga)?;
     config.firmware.take_flash(&drives)?;
 
@@ -372,70 +358,20 @@ pub fn parts(mut config: Config) -> Result<Parts> {
     };
     booted.map_err(|error| refuse_boot(&boot, error))?;
 
-    let virtual_clock = VirtualClock::new(Arc::clone(&time.virtual_timers));
-    let network_context = net::Context {
-        main_loop: handle.clone(),
-        realtime: Arc::clone(&time.realtime_timers),
-    };
-    let is_replay = matches!(config.log, Log::Replay(_));
-    let nets = Nets::open(
-        &config.networks,
-        &config.dumps,
-        is_replay,
-        &network_context,
-        &virtual_clock,
-    )?;
-    let ports = nets
-        .all
-        .iter()
-        .map(|net| (net.id().to_owned(), Arc::clone(net) as _));
-    let counted = matches!(config.time, Time::Counted(..));
-    let entropy = |name: String| {
-        let source = if counted {
-            Source::Seed(CpuState::default().entropy)
-        } else {
-            let file = File::open("/dev/urandom").map_err(|error| format!("/dev/urandom: {error}"))?;
-            Source::Host(file)
-        };
-        Ok(Rng::new(name, source, &virtual_clock))
-    };
-    let mut wires = Wires {
-        drives: &mut drives,
-        nets: ports.collect(),
-        chars: BTreeMap::new(),
-        entropy: &entropy,
-        rngs: Vec::new(),
-        next_mac: 0x56,
-    };
-    if config.vga {
-        pc.plug_vga(VgaConfig::default(), &config.firmware.video)
-            .context("-vga std")?;
-    }
-    for device in &config.devices {
-        wires.plug(&mut pc, device)?;
-    }
-    for id in wires.drives.ids(Interface::Virtio) {
-        wires.plug(&mut pc, &DeviceConfig::new("virtio-blk-pci", &[("drive", &id)]))?;
-    }
-    let rngs = wires.rngs;
-    rngs.into_iter().for_each(|rng| pc.add_device(rng));
-    for drive in &drives.all {
-        pc.add_device(Arc::clone(drive) as _);
-    }
-    let input = Input::new(&virtual_clock);
-    pc.add_device(Arc::clone(&input) as _);
-    let pc = Arc::new(pc);
-    input.connect(&pc);
+    let (pc, peripherals) = Peripherals::plug(&config, pc, drives, &handle, &time)?;
 
     let beside_log = BesideLog::of(&config);
-    let files = if logged { drives.facts()? } else { Vec::new() };
+    let files = match config.log {
+        Log::None => Vec::new(),
+        Log::Record(_) | Log::Replay(_) => peripherals.drives.facts()?,
+    };
     let journal = Prepared::new(&mut config, &boot, rtc_seconds, files)?;
 
     // From here on the world changes.
     let digest_every = journal.digest_every();
     let replay = journal.open(&lock)?;
     requests.set_replay(&replay);
-    nets.connect(&replay);
+    peripherals.nets.connect(&replay);
     let signal_token = if config.signals {
         Some(signals::watch(&handle, &requests)?)
     } else {
@@ -538,9 +474,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         inputs,
         shown,
         replay,
-        drives: Arc::new(drives),
-        nets: Arc::new(nets),
-        input,
+        peripherals,
         vnc: config.vnc,
         keyboard: config.keyboard,
         digest_every,

@@ -37,6 +37,7 @@ mod lockstep;
 mod mappings;
 mod media;
 mod nets;
+mod peripherals;
 mod qmp_server;
 mod requests;
 mod rng;

@@ -104,7 +104,7 @@ impl Stepper {
             &parts.vcpus,
             &parts.time,
             &parts.config.rtc,
-            &parts.drives.written,
+            &parts.peripherals.drives.written,
         )));
         let outsides = parts.outsides(&past);
         let base = parts.time.base(parts.journal(&outsides));
