@@ -72,9 +72,11 @@ impl Written {
 
     /// That is what was written, now. The map is of such a drive.
     pub fn load(&self, map: PageMap) {
-        let written = (0..self.pages)
-            .filter(|&page| self.is_written(&map, page))
-            .count() as u64;
+        let bits = (self.pages..self.map_pages()).filter_map(|page| map.get(page));
+        let written = bits
+            .flat_map(|bits| bits.bytes())
+            .map(|byte| u64::from(byte.count_ones()))
+            .sum();
         *self.state.lock() = State { map, written };
     }
 
