@@ -25,6 +25,9 @@ use std::time::{Duration, Instant};
 /// Host time after which a row counts as hung.
 const LIMIT: Duration = Duration::from_secs(900);
 
+/// What all machines have in common.
+const COMMON: &str = "-nographic -monitor none -no-reboot -m 512";
+
 /// Which rows, and under what.
 #[derive(Default)]
 pub struct Options {
@@ -50,6 +53,8 @@ pub struct Test<'a> {
     /// For images that a row may write to.
     pub place: PathBuf,
     pub verbose: bool,
+    /// Whether the emulator is ours.
+    pub is_ours: bool,
 }
 
 /// Runs the rows that `options` ask for, one after the other.
@@ -71,6 +76,7 @@ pub fn run(workspace: &Path, emulator: &Path, options: &Options) -> Result<()> {
         server: Server::start(&place)?,
         place,
         verbose: options.verbose,
+        is_ours: !options.qemu,
     };
     let bar = progress::bar(rows.len() as u64);
     let mut failed = 0;
@@ -119,6 +125,7 @@ impl Test<'_> {
         let scratch = Scratch::new(&self.place, &row.name)?;
         match row.guest {
             Guest::Busybox(guest) => busybox::run(self, guest, &scratch),
+            Guest::Recorded(guest) => busybox::recorded(self, guest, &scratch),
             Guest::Debian(guest) => debian::run(self, guest, &scratch),
             Guest::Kill(format) => kill::run(self, format, &scratch),
             Guest::Prints(guest) => firmware::run(self, guest, &scratch),
@@ -130,7 +137,7 @@ impl Test<'_> {
     /// Makes what a row boots.
     fn make(&self, guest: Guest) -> Result<()> {
         match guest {
-            Guest::Busybox(guest) => busybox::boot(&self.guests, guest).map(drop),
+            Guest::Busybox(guest) | Guest::Recorded(guest) => busybox::boot(&self.guests, guest).map(drop),
             Guest::Debian(guest) => crate::images::debian::debian(&self.guests, guest.arch).map(drop),
             Guest::Kill(_) => {
                 crate::images::debian::debian(&self.guests, crate::images::debian::Arch::Amd64).map(drop)
@@ -145,14 +152,17 @@ impl Test<'_> {
 
     /// Starts the emulator with what all rows have in common: a serial console, no window, an end instead of a reset.
     fn start(&self, args: &[String]) -> Result<Console> {
-        let mut all: Vec<String> = ["-nographic", "-monitor", "none", "-no-reboot", "-m", "512"]
-            .map(str::to_owned)
-            .to_vec();
+        let mut all = words(COMMON);
         all.extend(args.iter().cloned());
+        self.console(&all)
+    }
+
+    /// Starts the emulator.
+    fn console(&self, all: &[String]) -> Result<Console> {
         if self.verbose {
             println!("{} {}", self.emulator.display(), all.join(" "));
         }
-        let mut console = Console::start(self.emulator, &all, LIMIT)?;
+        let mut console = Console::start(self.emulator, all, LIMIT)?;
         console.show(self.verbose);
         Ok(console)
     }

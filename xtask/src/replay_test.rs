@@ -248,8 +248,11 @@ fn guest_lines(output: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Whether two runs printed the same.
-fn same(first: &str, second: &str) -> Result<()> {
+/// Whether two runs of a guest printed the same.
+///
+/// # Errors
+/// The first line that is another one.
+pub fn same(first: &str, second: &str) -> Result<()> {
     let (first, second) = (guest_lines(first), guest_lines(second));
     for (n, (a, b)) in first.iter().zip(&second).enumerate() {
         ensure!(a == b, "line {n} differs:\n{a}\n{b}");

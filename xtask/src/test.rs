@@ -1,12 +1,22 @@
 //! `cargo xtask test`: everything CI checks, in the order in which mistakes are cheapest to find.
 
-use crate::{boot, boot_tests, gdb_test, lockstep, progress, replay_test, snapshots, tidy};
+use crate::{boot, boot_tests, disk_test, gdb_test, lockstep, progress, replay_test, snapshots, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
 /// Crates with loom models of their lock-free protocols (`tests/loom.rs`).
 const LOOM_CRATES: &[&str] = &["util-mainloop", "softmmu"];
+
+/// Rows of `disk-test` that need no Debian of their own: each kind of disk, card and firmware once.
+const DISK_ROWS: &[&str] = &[
+    "busybox cloud raw virtio virtio-net-pci",
+    "busybox 686-pae qcow2 virtio e1000",
+    "busybox generic qcow2 scsi rtl8139",
+    "recorded ide",
+    "rescue cd",
+    "floppy",
+];
 
 /// Runs all checks.
 ///
@@ -41,6 +51,14 @@ pub fn test(workspace: &Path) -> Result<()> {
     step("recordings and their replays", || {
         let reprise = boot::build(workspace, true)?;
         replay_test::run(workspace, &reprise, &replay_test::Options::default())
+    })?;
+    step("disks, networks and firmware", || {
+        let reprise = boot::build(workspace, true)?;
+        let options = disk_test::Options {
+            filters: DISK_ROWS.iter().map(|row| (*row).to_owned()).collect(),
+            ..disk_test::Options::default()
+        };
+        disk_test::run(workspace, &reprise, &options)
     })?;
     step("gdb", || {
         let reprise = boot::build(workspace, true)?;

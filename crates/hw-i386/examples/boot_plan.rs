@@ -56,6 +56,7 @@ fn pc(mib: u64) -> Result<Pc, Box<dyn Error>> {
         lock,
         serials: [Some(sink), None, None, None],
         ide: [const { None }; 4],
+        floppies: [None, None],
         debug_consoles: vec![],
         debug_exits: vec![],
         hpet: true,

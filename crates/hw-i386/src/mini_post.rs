@@ -148,6 +148,20 @@ pub(crate) fn cmos(rtc: &Rtc, ram: &RamLayout, cpus: u8) {
     for (index, value) in values {
         rtc.set_cmos(index, value);
     }
+    checksum(rtc);
+}
+
+/// CMOS bytes of floppy drives: `types` as in byte 10h, the first drive's in the upper half.
+pub(crate) fn floppies(rtc: &Rtc, types: u8) {
+    rtc.set_cmos(0x10, types);
+    let equipment = rtc.cmos(0x14) & !0xc1;
+    let drives = u8::from(types & 0xf0 != 0) + u8::from(types & 0x0f != 0);
+    let present = if drives == 0 { 0 } else { 1 | (drives - 1) << 6 };
+    rtc.set_cmos(0x14, equipment | present);
+    checksum(rtc);
+}
+
+fn checksum(rtc: &Rtc) {
     // The AT's checksum over 10h..=2Dh, high byte first.
     let sum = (0x10..=0x2du8).fold(0u16, |sum, index| sum.wrapping_add(rtc.cmos(index) as u16));
     rtc.set_cmos(0x2e, (sum >> 8) as u8);

@@ -32,6 +32,8 @@ use crate::tables::{self, TableConfig, Tables};
 use crate::{MachineRequests, board_spec, mini_post};
 use hw_core::{CharInput, CharSink, Device, Disk, Dma, IoWindow, IrqLine, IrqSink, VirtualClock, reset_all};
 use hw_pci::{Function, PciBus, PciPort, devfn};
+use hw_storage::dma8237::Dma8237;
+use hw_storage::fdc::Fdc;
 use hw_storage::ide::{self, Ide};
 use softmmu::{AddressSpace, DispatchLock, MemoryMap, MemoryRegion, RamBlock, RamError};
 use std::sync::Arc;
@@ -77,6 +79,8 @@ pub struct PcConfig {
     pub serials: [Option<Arc<dyn CharSink>>; 4],
     /// What is on the IDE channels: first master and slave, second master and slave.
     pub ide: [Option<(ide::Kind, Arc<dyn Disk>)>; 4],
+    /// What is in the two floppy drives; none: there is no such drive.
+    pub floppies: [Option<Arc<dyn Disk>>; 2],
     /// isa-debugcon devices: port, what it reads as, and output.
     pub debug_consoles: Vec<(u16, u8, Arc<dyn CharSink>)>,
     /// isa-debug-exit devices: first port and number of ports.
@@ -145,6 +149,7 @@ pub struct Pc {
     rtc: Arc<Rtc>,
     pm: Arc<AcpiPm>,
     router: Arc<PirqRouter>,
+    floppy: Arc<Fdc>,
     clock: VirtualClock,
     cards: Cards,
     firmware: BringUp,
@@ -299,6 +304,10 @@ impl Pc {
             let (kind, disk) = config.ide[place].clone()?;
             Some(ide::DriveConfig::new(kind, disk))
         };
+        let isa_dma = Dma8237::new(Dma::new(Arc::clone(&bus_memory)));
+        open_all(io, &isa_dma.windows());
+        let floppy = Fdc::new(config.floppies, &isa_dma, gsi.isa(6), &clock);
+        open_all(io, &floppy.windows());
         let ide_port = PciPort::new(
             Dma::new(Arc::clone(&bus_memory)),
             IrqLine::disconnected(),
@@ -342,6 +351,8 @@ impl Pc {
             ide,
             power.clone(),
             drives,
+            isa_dma,
+            floppy.clone(),
         ]);
 
         // ISA.
@@ -408,6 +419,7 @@ impl Pc {
         firmware.fill_bios(&parts.bios, &tables);
         firmware.place_flash(&parts.spaces.memory);
         devices.extend(firmware.devices(&rtc, &parts.layout));
+        mini_post::floppies(&rtc, floppy.cmos_types());
 
         let platforms = (0..cpus.signals.len())
             .map(|i| {
@@ -427,6 +439,7 @@ impl Pc {
             pci,
             bus_memory,
             router,
+            floppy,
             clock,
             cards: Cards::default(),
             map,
@@ -517,6 +530,7 @@ impl Pc {
                 }
             }
             mini_post::cmos(&self.rtc, &self.parts.layout, self.cpus.signals.len() as u8);
+            mini_post::floppies(&self.rtc, self.floppy.cmos_types());
             let serials = self.serials.each_ref().map(Option::is_some);
             mini_post::memory(&self.parts, &self.tables, &serials);
             for load in self.boot.iter().flat_map(|plan| &plan.loads) {

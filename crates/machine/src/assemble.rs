@@ -15,7 +15,7 @@ use crate::requests::{Requests, ResetCause};
 use crate::rng::{Rng, Source};
 use crate::rr::interruptions::Interruptions;
 use crate::rr::prepared::{Prepared, trail_every};
-use crate::rr::{BesideLog, Log, Outsides, SerialInput};
+use crate::rr::{BesideLog, Inlets, Log, Outsides, SerialInput};
 use crate::running::{EndPolicy, Machine, RunState};
 use crate::screen::Screen;
 use crate::serial::{SerialLine, Shown};
@@ -114,11 +114,13 @@ impl Parts {
             Arc::clone(&self.pc),
             Arc::clone(&self.requests),
             Arc::clone(&self.replay),
-            self.inputs.clone(),
+            Inlets {
+                serials: self.inputs.clone(),
+                drives: Arc::clone(&self.drives),
+                nets: Arc::clone(&self.nets),
+                input: Arc::clone(&self.input),
+            },
             Arc::clone(past),
-            Arc::clone(&self.drives),
-            Arc::clone(&self.nets),
-            Arc::clone(&self.input),
             self.digest_every,
         )
     }
@@ -336,6 +338,7 @@ pub fn parts(mut config: Config) -> Result<Parts> {
         map,
         serials: std::array::from_fn(|n| present(n).then(|| Arc::clone(&lines[n]) as Arc<dyn CharSink>)),
         ide: std::array::from_fn(|place| drives.on_ide(place as u32)),
+        floppies: std::array::from_fn(|place| drives.floppy(place as u32)),
         debug_consoles: config
             .debug_console
             .iter()

@@ -20,6 +20,8 @@ pub struct DeviceConfig {
     pub model: String,
     /// Its name; the machine makes one up if there is none.
     pub id: Option<String>,
+    /// The card on whose bus it is (`ID.0` or `ID`); none is the first that has such a bus.
+    pub bus: Option<String>,
     /// The slot on the PCI bus; none is the next free one.
     pub slot: Option<u8>,
     /// Properties of the model, as text; a later one wins.
@@ -41,12 +43,13 @@ impl DeviceConfig {
     pub fn describe(&self) -> String {
         let mut text = self.model.clone();
         let id = self.id.iter().map(|id| ("id", id.clone()));
+        let bus = self.bus.iter().map(|bus| ("bus", bus.clone()));
         let slot = self.slot.map(|slot| ("addr", format!("{slot:#x}")));
         let properties = self
             .properties
             .iter()
             .map(|(name, value)| (name.as_str(), value.clone()));
-        for (name, value) in id.chain(slot).chain(properties) {
+        for (name, value) in id.chain(bus).chain(slot).chain(properties) {
             text.push_str(&format!(",{name}={value}"));
         }
         text
@@ -108,8 +111,9 @@ impl Wires<'_> {
     /// `-device …: reason`.
     pub fn plug(&mut self, pc: &mut Pc, device: &DeviceConfig) -> Result<()> {
         let refuse = |reason: String| anyhow!("-device {}: {reason}", device.describe());
-        let model = models::find_pci(&device.model)
-            .ok_or_else(|| refuse(format!("'{}' is not a valid device model name", device.model)))?;
+        let Some(model) = models::find_pci(&device.model) else {
+            return self.plug_on_bus(pc, device);
+        };
         let values = Values::read(model.name, model.properties, &device.properties, self)
             .map_err(|error| refuse(error.to_string()))?;
         let name = device.id.clone().unwrap_or_else(|| made_up(pc, model.name));
@@ -120,6 +124,33 @@ impl Wires<'_> {
         let card = (model.make)(slot, &values).map_err(|error| refuse(error.to_string()))?;
         pc.plug(devfn, card);
         Ok(())
+    }
+}
+
+impl Wires<'_> {
+    /// Makes a device that sits on the bus of a card.
+    fn plug_on_bus(&mut self, pc: &Pc, device: &DeviceConfig) -> Result<()> {
+        let refuse = |reason: String| anyhow!("-device {}: {reason}", device.describe());
+        let models = models::on_buses();
+        let model = models.iter().find(|model| model.name == device.model);
+        let model =
+            model.ok_or_else(|| refuse(format!("'{}' is not a valid device model name", device.model)))?;
+        let values = Values::read(model.name, model.properties, &device.properties, self)
+            .map_err(|error| refuse(error.to_string()))?;
+        let wanted = device
+            .bus
+            .as_deref()
+            .map(|bus| bus.split('.').next().unwrap_or(bus));
+        let fits = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+        let buses = pc.buses().iter().filter(|(name, _)| fits(name));
+        let mut answers = buses.filter_map(|(_, part)| model.plug(part, &values));
+        match answers.next() {
+            Some(plugged) => plugged.map_err(|error| refuse(error.to_string())),
+            None => Err(refuse(match &device.bus {
+                Some(bus) => format!("Bus '{bus}' not found"),
+                None => format!("No bus found for device '{}'", device.model),
+            })),
+        }
     }
 }
 

@@ -14,15 +14,18 @@ use ui::Console;
 use ui::picture::{self, Format};
 
 impl Machine {
-    /// Writes what the screen shows to a file, which appears only when it is complete: PNG if its name ends so, else PPM.
+    /// Writes what the screen shows to a file, which appears only when it is complete: in this format, else PNG if its
+    /// name ends so, else PPM.
     ///
     /// # Errors
     /// The host's file system, in one line.
-    pub fn screendump(&self, path: &str) -> Result<(), String> {
-        let format = if path.to_ascii_lowercase().ends_with(".png") {
-            Format::Png
-        } else {
-            Format::Ppm
+    pub fn screendump(&self, path: &str, format: Option<&str>) -> Result<(), String> {
+        let format = match format {
+            Some(name) => {
+                Format::named(name).ok_or_else(|| format!("a picture is png or ppm, not '{name}'"))?
+            }
+            None if path.to_ascii_lowercase().ends_with(".png") => Format::Png,
+            None => Format::Ppm,
         };
         let mut surface = Surface::default();
         self.screen.draw(&mut surface);

@@ -170,8 +170,8 @@ impl Target for MonitorTarget<'_, '_> {
         Ok(())
     }
 
-    fn screendump(&mut self, path: &str) -> Result<(), String> {
-        self.machine.screendump(path)
+    fn screendump(&mut self, path: &str, format: Option<&str>) -> Result<(), String> {
+        self.machine.screendump(path, format)
     }
 
     fn host_forward(&mut self, network: Option<&str>, rule: &str, add: bool) -> Result<(), String> {

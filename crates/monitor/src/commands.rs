@@ -29,7 +29,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "eject", short: "", arguments: "[-f] DRIVE", help: "takes the medium out of a drive; -f: even if the guest keeps it", run: eject },
     Command { name: "change", short: "", arguments: "DRIVE FILE [FORMAT]", help: "puts another medium into a drive", run: change_medium },
     Command { name: "sendkey", short: "", arguments: "KEYS [MS]", help: "presses keys together, as in ctrl-alt-f1, for 100 ms or MS", run: send_keys },
-    Command { name: "screendump", short: "", arguments: "FILE", help: "writes what the screen shows as PNG (FILE.png) or PPM", run: screendump },
+    Command { name: "screendump", short: "", arguments: "FILE [-f png|ppm]", help: "writes what the screen shows as PNG (FILE.png, or -f png) or PPM", run: screendump },
     Command { name: "hostfwd_add", short: "", arguments: "[NETWORK] RULE", help: "connections to the host reach the guest: tcp::2222-:22", run: |a, _, t| host_forward(a, true, t) },
     Command { name: "hostfwd_remove", short: "", arguments: "[NETWORK] RULE", help: "and do not any more: tcp::2222", run: |a, _, t| host_forward(a, false, t) },
     Command { name: "replay_seek", short: "", arguments: "COUNT", help: "goes to where COUNT instructions of the replay are complete", run: |a, _, t| replay(a, ReplayAction::Seek, t) },
@@ -244,7 +244,10 @@ fn screendump(path: &str, _: &mut Format, target: &mut dyn Target) -> String {
     if path.is_empty() {
         return "a file's name is missing\n".to_owned();
     }
-    done(target.screendump(path))
+    match path.rsplit_once(" -f ") {
+        Some((path, format)) => done(target.screendump(path.trim(), Some(format.trim()))),
+        None => done(target.screendump(path, None)),
+    }
 }
 
 fn host_forward(arguments: &str, add: bool, target: &mut dyn Target) -> String {

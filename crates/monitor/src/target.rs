@@ -128,11 +128,12 @@ pub trait Target {
     fn send_keys(&mut self, _keys: &str, _hold_ms: u32) -> Result<(), String> {
         Err("this machine has no keyboard".to_owned())
     }
-    /// Writes what the screen shows to a file of the host's: PNG if the name ends so, else PPM.
+    /// Writes what the screen shows to a file of the host's: in this format (`png` or `ppm`), else PNG if the name
+    /// ends so, else PPM.
     ///
     /// # Errors
     /// Why not, in one line.
-    fn screendump(&mut self, _path: &str) -> Result<(), String> {
+    fn screendump(&mut self, _path: &str, _format: Option<&str>) -> Result<(), String> {
         Err("this machine has no screen".to_owned())
     }
     /// Adds a rule (`tcp::2222-:22`) by which connections to the host reach the guest, or removes one (`tcp::2222`), of the

@@ -4,13 +4,14 @@
 //! itself off; the image is compared with the payload from outside.
 
 use super::rows::{BusyboxGuest, Format};
-use super::{Scratch, Test, words};
+use super::{COMMON, Scratch, Test, words};
 use crate::guests::Guests;
 use crate::images::{modules, tool};
+use crate::replay_test;
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the guest puts the payload on the disk.
@@ -73,14 +74,19 @@ ip route add default via $router
 echo \"the address is $ip\"
 ";
 
-/// Runs it.
-///
-/// # Errors
-/// Something of that does not come about.
-pub fn run(test: &Test, guest: BusyboxGuest, scratch: &Scratch) -> Result<()> {
+/// What the guest says, in this order.
+const SAYS: &[&str] = &[
+    "disk of 131072 sectors",
+    "the address is 10.0.2.15",
+    "the download is whole",
+    "the disk holds what was written",
+    "small pieces are in their places",
+];
+
+/// The machine's options.
+fn machine(test: &Test, guest: BusyboxGuest, image: &Path) -> Result<Vec<String>> {
     let (kernel, initrd) = boot(&test.guests, guest)?;
-    let image = scratch.empty("disk", guest.format.name(), "64M")?;
-    let mut args = guest.bus.drive(0, &image, guest.format.name());
+    let mut args = guest.bus.drive(0, image, guest.format.name());
     args.extend(words(&format!("-nic user,model={}", guest.nic)));
     args.extend([
         "-kernel".into(),
@@ -95,14 +101,44 @@ pub fn run(test: &Test, guest: BusyboxGuest, scratch: &Scratch) -> Result<()> {
             guest.bus.disk(0)
         ),
     ]);
-    let mut console = test.start(&args)?;
-    for text in [
-        "disk of 131072 sectors",
-        "the address is 10.0.2.15",
-        "the download is whole",
-        "the disk holds what was written",
-        "small pieces are in their places",
-    ] {
+    Ok(args)
+}
+
+/// Records it, replays it, and compares what the guest says. The image stays as it was all the while.
+///
+/// # Errors
+/// The replay is not the recording, or the image is another one.
+pub fn recorded(test: &Test, guest: BusyboxGuest, scratch: &Scratch) -> Result<()> {
+    ensure!(test.is_ours, "QEMU records in another way");
+    let image = scratch.empty("disk", guest.format.name(), "64M")?;
+    let before = std::fs::read(&image)?;
+    let log = scratch.file("log").display().to_string();
+    let mut args = words(&format!("record {log} -- {COMMON} -icount shift=1,sleep=off"));
+    args.extend(machine(test, guest, &image)?);
+    let mut console = test.console(&args)?;
+    for text in SAYS {
+        console.expect(text)?;
+    }
+    let (status, first) = console.finish()?;
+    ensure!(status == 0, "the recording ended with {status}\n{first}");
+    let (status, again) = test.console(&words(&format!("replay {log}")))?.finish()?;
+    ensure!(status == 0, "the replay ended with {status}\n{again}");
+    replay_test::same(&first, &again)?;
+    ensure!(
+        std::fs::read(&image)? == before,
+        "the recording has changed the image"
+    );
+    Ok(())
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Something of that does not come about.
+pub fn run(test: &Test, guest: BusyboxGuest, scratch: &Scratch) -> Result<()> {
+    let image = scratch.empty("disk", guest.format.name(), "64M")?;
+    let mut console = test.start(&machine(test, guest, &image)?)?;
+    for text in SAYS {
         console.expect(text)?;
     }
     let (status, output) = console.finish().context("after the last check")?;

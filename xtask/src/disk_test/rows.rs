@@ -83,6 +83,8 @@ pub enum Prints {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guest {
     Busybox(BusyboxGuest),
+    /// The same, recorded and replayed.
+    Recorded(BusyboxGuest),
     Debian(DebianGuest),
     /// A writer that is killed, on a virtio disk of this format.
     Kill(Format),
@@ -123,6 +125,8 @@ const BUSYBOX: &[BusyboxGuest] = &[
 /// All rows.
 pub fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> = BUSYBOX.iter().map(busybox).collect();
+    rows.push(plain("recorded virtio", Guest::Recorded(BUSYBOX[0])));
+    rows.push(plain("recorded ide", Guest::Recorded(BUSYBOX[1])));
     for (arch, flavour) in [(Arch::Amd64, Flavour::Cloud), (Arch::I386, Flavour::Pae)] {
         for boot in [Boot::Bios, Boot::Direct(flavour)] {
             for format in [Format::Raw, Format::Qcow2] {

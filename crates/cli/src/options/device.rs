@@ -4,7 +4,7 @@ use super::did_you_mean;
 use super::draft::{Draft, Outcome, Refusal};
 use super::keyval::{KeyVal, number};
 use machine::DeviceConfig;
-use machine::models::{self, PciModel};
+use machine::models::{self, BusModel, PciModel};
 
 struct Property {
     name: &'static str,
@@ -55,6 +55,10 @@ pub fn add(draft: &mut Draft, argument: &str) -> Outcome {
     }
     if let Some(model) = models::find_pci(&name) {
         return add_card(draft, model, list);
+    }
+    let on_buses = models::on_buses();
+    if let Some(model) = on_buses.iter().find(|model| model.name == name) {
+        return add_on_bus(draft, model, list);
     }
     let Some(device) = DEVICES.iter().find(|d| d.name == name) else {
         let hint = did_you_mean(&name, names());
@@ -122,6 +126,35 @@ fn add_card(draft: &mut Draft, model: &PciModel, list: KeyVal) -> Outcome {
     Ok(())
 }
 
+/// A device on the bus of a card.
+fn add_on_bus(draft: &mut Draft, model: &BusModel, list: KeyVal) -> Outcome {
+    let mut device = DeviceConfig::new(model.name, &[]);
+    for (key, value) in list.pairs {
+        match key.as_str() {
+            "help" | "?" => {
+                return Err(Refusal::Help(describe_properties(
+                    model.name,
+                    model.properties.iter(),
+                )));
+            }
+            "id" => device.id = Some(value),
+            "bus" => device.bus = Some(value),
+            _ if model.properties.iter().any(|property| property.name == key) => {
+                device.properties.push((key, value))
+            }
+            _ => {
+                let hint = did_you_mean(&key, model.properties.iter().map(|property| property.name));
+                return Err(Refusal::Reason(format!(
+                    "Property '{}.{key}' not found{hint}",
+                    model.name
+                )));
+            }
+        }
+    }
+    draft.devices.push(device);
+    Ok(())
+}
+
 /// The slot of `addr=`: hexadecimal, with an optional function, which can only be 0.
 fn slot(text: &str) -> Result<u8, String> {
     let digits = text.strip_suffix(".0").unwrap_or(text);
@@ -134,10 +167,12 @@ fn slot(text: &str) -> Result<u8, String> {
 
 /// All names.
 fn names() -> impl Iterator<Item = &'static str> {
+    let on_buses = models::on_buses().into_iter().map(|model| model.name);
     DEVICES
         .iter()
         .map(|device| device.name)
         .chain(models::pci().map(|model| model.name))
+        .chain(on_buses)
 }
 
 fn overview() -> String {
@@ -146,15 +181,24 @@ fn overview() -> String {
             .collect::<String>()
     };
     format!(
-        "Devices for -device NAME,prop=value ('NAME,help' lists properties):\nPCI cards\n{}ISA\n{}",
+        "Devices for -device NAME,prop=value ('NAME,help' lists properties):\nPCI cards\n{}On buses of cards\n{}ISA\n{}",
         lines(&mut models::pci().map(|model| (model.name, model.help))),
+        lines(
+            &mut models::on_buses()
+                .into_iter()
+                .map(|model| (model.name, model.help))
+        ),
         lines(&mut DEVICES.iter().map(|device| (device.name, device.help))),
     )
 }
 
 fn describe_card(model: &PciModel) -> String {
-    let mut text = format!("{} options:\n", model.name);
-    for property in models::PCI_PROPERTIES.iter().chain(model.properties) {
+    describe_properties(model.name, models::PCI_PROPERTIES.iter().chain(model.properties))
+}
+
+fn describe_properties<'a>(name: &str, properties: impl Iterator<Item = &'a models::Property>) -> String {
+    let mut text = format!("{name} options:\n");
+    for property in properties {
         let default = match property.default {
             "" => String::new(),
             default => format!(" (default: {default})"),

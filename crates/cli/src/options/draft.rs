@@ -1,11 +1,11 @@
 //! The configuration while options are being read, and the checks on the whole.
 
 use super::keyval::{KeyVal, number, switch};
-use super::{OptionError, did_you_mean, firmware, size};
+use super::{OptionError, did_you_mean, drive, firmware, network, size};
 use crate::log::{self, LogConfig};
 use accel_tcg::{ExecutionConfig, FIRST_SHIFT, InstructionTime, Look, Pace, Sleep, Threads};
 use machine::{
-    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig,
+    Backend, BootFiles, Config, DebugConsole, DebugExit, DeviceConfig, DriveConfig, DumpConfig, Interface,
     KeyboardLayout, Log, NetSpec, RealTimeClock, Recording, Replaying, RtcTime, Time, VncOptions,
 };
 use std::path::PathBuf;
@@ -475,8 +475,17 @@ impl Draft {
             .for_each(|drive| drive.snapshot |= self.snapshot_all);
         let firmware = self
             .firmware
-            .finish(boot.as_ref(), &drives)
+            .finish(boot.as_ref(), &drives, self.vnc.is_some() && !self.nographic)
             .map_err(|error| OptionError::Line(format!("{error:#}")))?;
+        let (mut networks, mut devices) = (self.networks, self.devices);
+        // What a PC that is switched on has, unless it was said otherwise.
+        let in_flash = drives.iter().any(|drive| drive.interface == Interface::Pflash);
+        if !self.nodefaults && (firmware.runs() || in_flash) {
+            drive::add_cd_drive(&mut drives);
+            if !self.no_network && networks.is_empty() {
+                network::add_usual(&mut networks, &mut devices);
+            }
+        }
         let mut serials = self.serials;
         // The terminal belongs to the first serial port, with the monitor behind it, unless the monitor was given
         // a place of its own.
@@ -517,9 +526,9 @@ impl Draft {
             vnc: self.vnc,
             keyboard: self.keyboard,
             drives,
-            networks: self.networks,
+            networks,
             dumps: self.dumps,
-            devices: self.devices,
+            devices,
             debug_console: self.debugcon.map(|(port, readback, backend)| DebugConsole {
                 port,
                 readback,

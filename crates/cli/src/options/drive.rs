@@ -145,6 +145,25 @@ pub fn bare(draft: &mut Draft, file: &str) {
     });
 }
 
+/// The empty CD drive of a machine whose place for one is free.
+pub fn add_cd_drive(drives: &mut Vec<DriveConfig>) {
+    let is_there = |drive: &DriveConfig| {
+        drive.interface == Interface::Ide
+            && (drive.index == Some(2) || drive.index.is_none() && drive.media == Media::Cdrom)
+    };
+    let on_ide = drives
+        .iter()
+        .filter(|drive| drive.interface == Interface::Ide)
+        .count();
+    if on_ide < 3 && !drives.iter().any(is_there) {
+        drives.push(DriveConfig {
+            index: Some(2),
+            media: Media::Cdrom,
+            ..DriveConfig::new("the usual CD drive")
+        });
+    }
+}
+
 /// `-cdrom`.
 pub fn cdrom(draft: &mut Draft, file: &str) -> Outcome {
     draft.drives.push(DriveConfig {

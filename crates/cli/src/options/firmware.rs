@@ -174,7 +174,12 @@ impl Options {
     ///
     /// # Errors
     /// A line for the user.
-    pub fn finish(self, kernel: Option<&BootFiles>, drives: &[DriveConfig]) -> Result<Firmware> {
+    pub fn finish(
+        self,
+        kernel: Option<&BootFiles>,
+        drives: &[DriveConfig],
+        has_viewers: bool,
+    ) -> Result<Firmware> {
         let mut firmware = Firmware::default();
         let in_flash = |drive: &DriveConfig| drive.interface == Interface::Pflash;
         let needed = match kernel {
@@ -189,8 +194,8 @@ impl Options {
                 directories: self.directories,
             });
         }
-        // Until there is a screen, the first serial port is it.
-        firmware.board.nographic = true;
+        // Without somebody in front of the screen, the first serial port is it.
+        firmware.board.nographic = !has_viewers;
         firmware.board.boot = self.boot;
         firmware.board.uuid = self.uuid;
         firmware.board.smbios = self.smbios;

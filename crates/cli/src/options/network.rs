@@ -63,6 +63,15 @@ pub fn nic(draft: &mut Draft, argument: &str) -> Outcome {
     Ok(())
 }
 
+/// The network of a machine about which nothing was said.
+pub fn add_usual(networks: &mut Vec<NetSpec>, devices: &mut Vec<DeviceConfig>) {
+    let Ok(spec) = NetSpec::parse("-nic", "user,id=nic0") else {
+        return;
+    };
+    devices.push(DeviceConfig::new(USUAL_CARD, &[("netdev", "nic0")]));
+    networks.push(spec);
+}
+
 /// Models that take a network.
 fn cards() -> impl Iterator<Item = &'static str> {
     let is_card = |model: &&machine::models::PciModel| {

@@ -250,3 +250,28 @@ fn every_option_is_in_the_help() {
         assert!(table::help().contains(&format!("-{name} ")), "{name}");
     }
 }
+
+#[test]
+fn a_machine_with_disks_has_what_a_pc_has() {
+    let count = |line: &str| {
+        let config = config(line);
+        (
+            config.drives.len(),
+            config.devices.len(),
+            config.networks.len(),
+            config.vga,
+        )
+    };
+    for (line, expected) in [
+        ("", (0, 0, 0, true)),
+        ("disk.img", (2, 1, 1, true)),
+        ("-hda disk.img -cdrom cd.iso", (2, 1, 1, true)),
+        ("-hda disk.img -drive file=cd.iso,media=cdrom", (2, 1, 1, true)),
+        ("-hdc disk.img -nic none", (1, 0, 0, true)),
+        ("disk.img -netdev user,id=n", (2, 0, 1, true)),
+        ("disk.img -nodefaults", (1, 0, 0, false)),
+        ("disk.img -nodefaults -vga std", (1, 0, 0, true)),
+    ] {
+        assert_eq!(count(line), expected, "{line}");
+    }
+}

@@ -9,6 +9,7 @@ use hw_core::{Device, Display, InputSink};
 use hw_display::{Vga, VgaConfig, vga_card};
 use hw_pci::{PciCard, PciSlot, devfn};
 use softmmu::RamBlock;
+use std::any::Any;
 use std::sync::Arc;
 
 /// First slot that is not the chipset's.
@@ -21,6 +22,7 @@ pub(super) struct Cards {
     displays: Vec<Arc<dyn Display>>,
     inputs: Vec<Arc<dyn InputSink>>,
     vga: Option<Arc<Vga>>,
+    parts: Vec<(String, Arc<dyn Any + Send + Sync>)>,
 }
 
 impl Cards {
@@ -76,6 +78,11 @@ impl Pc {
 
     /// Plugs a card into the slot for which it was made, before the machine's first reset.
     pub fn plug(&mut self, devfn: u8, card: PciCard) {
+        let name = card
+            .devices
+            .first()
+            .map_or(String::new(), |device| device.name().to_owned());
+        self.cards.parts.extend(card.part.map(|part| (name, part)));
         self.pci.add(devfn, Arc::clone(&card.function));
         self.devices.push(card.function);
         self.devices.extend(card.devices);
@@ -96,6 +103,11 @@ impl Pc {
         self.cards.vga = Some(vga);
         self.plug(slot.devfn, card);
         Ok(())
+    }
+
+    /// Buses that cards have, with the cards' names.
+    pub fn buses(&self) -> &[(String, Arc<dyn Any + Send + Sync>)] {
+        &self.cards.parts
     }
 
     /// Adds a device that sits in no slot: a drive, whose state is the machine's.

@@ -11,6 +11,8 @@ use softmmu::lock::Solo;
 use std::sync::atomic::{AtomicU32, Ordering};
 use util_mainloop::BigLock;
 
+mod models;
+
 #[derive(Default)]
 struct Requests {
     resets: AtomicU32,
@@ -62,6 +64,7 @@ impl Rig {
             lock,
             serials: [Some(Arc::new(NullSink)), None, None, None],
             ide: [const { None }; 4],
+            floppies: [None, None],
             debug_consoles: vec![],
             debug_exits: vec![(0xf4, 4)],
             hpet: true,
@@ -262,7 +265,7 @@ fn state_after_post() {
         (0x92, 0x02),
         (0x3fd, 0x60),
         (0x2fd, 0xff),
-        (0x1f7, 0xff),
+        (0x1f7, 0x00),
         (0xafe0, 0x00),
     ] {
         assert_eq!(rig.inp(port, 1), value, "{port:#x}");
@@ -369,6 +372,7 @@ fn refusals() {
             lock,
             serials: [const { None }; 4],
             ide: [const { None }; 4],
+            floppies: [None, None],
             debug_consoles: vec![],
             debug_exits: vec![],
             hpet: false,

@@ -207,14 +207,14 @@ fn detection_as_seabios_does_it() {
     assert_eq!(&bytes[54..70], b"ERRPSI EAHDRIDKS");
     assert_eq!(bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)), 0);
     assert_eq!(bench.inb(0x1f7), 0x50);
-    // Not a channel: ones.
+    // A channel without drives: not busy.
     let nobody = Ide::new(
         Default::default(),
         [IrqLine::disconnected(), IrqLine::disconnected()],
         bench.memory.dma(),
     );
-    assert_eq!(nobody.windows(0)[0].ops.read(7, 1).unwrap(), 0xff);
-    assert_eq!(nobody.windows(0)[0].ops.read(0, 2).unwrap(), 0xffff);
+    assert_eq!(nobody.windows(0)[0].ops.read(7, 1).unwrap(), 0);
+    assert_eq!(nobody.windows(0)[0].ops.read(0, 2).unwrap(), 0);
 }
 
 #[test]

@@ -141,6 +141,12 @@ impl Drives {
         Some((kind, Arc::clone(drive) as _))
     }
 
+    /// A floppy drive.
+    pub fn floppy(&self, place: u32) -> Option<Arc<dyn Disk>> {
+        let index = *self.places.get(&(rank(Interface::Floppy), place))?;
+        Some(Arc::clone(&self.all[index]) as _)
+    }
+
     /// The ids of the drives behind an interface, in the order of their places.
     pub fn ids(&self, interface: Interface) -> Vec<String> {
         let places = self

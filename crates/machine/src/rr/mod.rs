@@ -24,7 +24,7 @@ pub(crate) mod watchdog;
 pub(crate) use beginning::{BesideLog, Loaded};
 pub use header::{MACHINE_VERSION, Recorded, facts};
 pub use input::SerialInput;
-pub use outside::{Checked, Outsides, Verdict};
+pub use outside::{Checked, Inlets, Outsides, Verdict};
 pub use report::{describe, epilogue};
 
 use crate::Config;

@@ -47,20 +47,28 @@ fn note(pair: &mut [Option<u64>; 2], count: u64) {
     *pair = [Some(count), pair[0]];
 }
 
+/// What can have something for the guest.
+pub struct Inlets {
+    /// By driver number; none where a port has no backend.
+    pub serials: Vec<Option<Arc<SerialInput>>>,
+    /// Drives, whose media a person changes.
+    pub drives: Arc<Drives>,
+    /// Networks, by the numbers that events name them by.
+    pub nets: Arc<Nets>,
+    /// Keys and pointers.
+    pub input: Arc<Input>,
+}
+
 /// The ways into one machine.
 pub struct Outsides {
     pc: Arc<Pc>,
     requests: Arc<Requests>,
     replay: Arc<Replay>,
-    /// By driver number; none where a port has no backend.
-    serials: Vec<Option<Arc<SerialInput>>>,
+    inlets: Inlets,
     verdict: Mutex<Option<Verdict>>,
     /// What memory's digest is made of, and with.
     past: Arc<Mutex<Past>>,
     memory: Mutex<MemoryDigest>,
-    drives: Arc<Drives>,
-    nets: Arc<Nets>,
-    input: Arc<Input>,
     /// Instructions between digests.
     digest_every: u64,
     /// Instructions at the last digests and marks of the trail. The very last may be the one that differs.
@@ -68,16 +76,13 @@ pub struct Outsides {
 }
 
 impl Outsides {
-    /// The ways into `pc`, through `serials` by their numbers.
+    /// The ways into `pc`, through `inlets`.
     pub fn new(
         pc: Arc<Pc>,
         requests: Arc<Requests>,
         replay: Arc<Replay>,
-        serials: Vec<Option<Arc<SerialInput>>>,
+        inlets: Inlets,
         past: Arc<Mutex<Past>>,
-        drives: Arc<Drives>,
-        nets: Arc<Nets>,
-        input: Arc<Input>,
         digest_every: u64,
     ) -> Arc<Self> {
         let memory = if digest_every == 0 {
@@ -91,11 +96,8 @@ impl Outsides {
             pc,
             requests,
             replay,
-            serials,
+            inlets,
             past,
-            drives,
-            nets,
-            input,
             memory: Mutex::new(memory),
             digest_every,
             verdict: Mutex::default(),
@@ -131,17 +133,25 @@ impl Outsides {
     }
 
     fn serial(&self, driver: u32) -> Option<&SerialInput> {
-        self.serials.get(driver as usize)?.as_deref()
+        self.inlets.serials.get(driver as usize)?.as_deref()
     }
 
     /// Backends may send again what was dropped before.
     pub fn accept_input(&self) {
-        self.serials.iter().flatten().for_each(|serial| serial.accept());
+        self.inlets
+            .serials
+            .iter()
+            .flatten()
+            .for_each(|serial| serial.accept());
     }
 
     /// What the guest has sent reaches the host before anything that is said about it.
     pub fn flush_output(&self) {
-        self.serials.iter().flatten().for_each(|serial| serial.flush());
+        self.inlets
+            .serials
+            .iter()
+            .flatten()
+            .for_each(|serial| serial.flush());
     }
 
     fn end(&self, verdict: Verdict) {
@@ -164,8 +174,8 @@ impl Outsides {
             Control::Reset => self.requests.reset(ResetCause::Monitor),
             Control::PowerButton => self.pc.power_button(),
             Control::Nmi => self.pc.nmi(),
-            Control::SendKey { keys, hold_ms } => self.input.press(keys, *hold_ms),
-            Control::Eject { device, .. } => self.drives.eject(device),
+            Control::SendKey { keys, hold_ms } => self.inlets.input.press(keys, *hold_ms),
+            Control::Eject { device, .. } => self.inlets.drives.eject(device),
             Control::MemoryWrite {
                 address,
                 vcpu: None,
@@ -202,10 +212,10 @@ impl Outside for Outsides {
                     serial.change(what);
                 }
             }
-            Event::Input(event) => self.input.arrive(&event),
-            Event::InputSync => self.input.sync(),
+            Event::Input(event) => self.inlets.input.arrive(&event),
+            Event::InputSync => self.inlets.input.sync(),
             Event::Net { filter, flags, bytes } => {
-                if let Some(net) = self.nets.all.get(filter as usize) {
+                if let Some(net) = self.inlets.nets.all.get(filter as usize) {
                     net.arrive(flags, &bytes);
                 }
             }

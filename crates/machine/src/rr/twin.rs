@@ -25,7 +25,7 @@ pub(crate) fn twin(config: &Config) -> Config {
         monitor: None,
         vga: config.vga,
         vnc: None,
-        keyboard: config.keyboard.clone(),
+        keyboard: config.keyboard,
         drives: config.drives.clone(),
         networks: config.networks.clone(),
         // One file for one run.
