@@ -14,6 +14,7 @@ pub fn pci() -> impl Iterator<Item = &'static PciModel> {
     hw_virtio::models()
         .chain(&hw_virtio::rng::MODELS)
         .chain(&hw_virtio::scsi::MODELS)
+        .chain(&hw_storage::ahci::MODELS)
         .chain(hw_net::MODELS)
         .chain(hw_display::MODELS)
 }
@@ -40,6 +41,11 @@ type PlugIn = dyn Fn(&Part, &Values) -> Option<Result<(), ModelError>>;
 type Part = Arc<dyn Any + Send + Sync>;
 
 impl BusModel {
+    /// Whether it has this property.
+    pub fn has(&self, property: &str) -> bool {
+        self.properties.iter().any(|known| known.name == property)
+    }
+
     /// Makes one on `part`; none if that is no bus for it.
     pub fn plug(&self, part: &Part, values: &Values) -> Option<Result<(), ModelError>> {
         (self.plug)(part, values)
@@ -60,7 +66,9 @@ fn on_bus<T: Any + Send + Sync, C>(models: &'static [Model<Arc<T>, C>]) -> impl 
 
 /// All models for buses of cards.
 pub fn on_buses() -> Vec<BusModel> {
-    on_bus(&hw_virtio::scsi::UNITS).collect()
+    on_bus(&hw_virtio::scsi::UNITS)
+        .chain(on_bus(&hw_storage::ahci::UNITS))
+        .collect()
 }
 
 /// What every device on a bus has, beside its model's own properties.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod ahci;
 pub mod ata;
 pub mod dma8237;
 pub mod fdc;

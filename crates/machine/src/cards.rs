@@ -135,7 +135,13 @@ impl Wires<'_> {
         let model = models.iter().find(|model| model.name == device.model);
         let model =
             model.ok_or_else(|| refuse(format!("'{}' is not a valid device model name", device.model)))?;
-        let values = Values::read(model.name, model.properties, &device.properties, self)
+        let mut properties = device.properties.clone();
+        // Where a bus is a card's port, `ID.N` names that.
+        let number = device.bus.as_deref().and_then(|bus| bus.split_once('.'));
+        if let (Some((_, number)), true) = (number, model.has("port")) {
+            properties.insert(0, ("port".into(), number.into()));
+        }
+        let values = Values::read(model.name, model.properties, &properties, self)
             .map_err(|error| refuse(error.to_string()))?;
         let wanted = device
             .bus

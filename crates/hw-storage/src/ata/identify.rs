@@ -106,15 +106,17 @@ pub fn disk(identity: &Identity) -> Vec<u8> {
         words.set(75, 31);
         words.set(76, 1 << 8 | 1 << 2 | 1 << 1);
     }
+    // READ LOG EXT, which tells why a queue stopped.
+    let logs = u16::from(identity.queues) << 5;
     words.set(80, 0x1f0);
     words.set(81, 0x16);
     // NOP, DEVICE RESET of none, write cache; FLUSH, FLUSH EXT, 48 bits; 1 in bit 14.
     words.set(82, 1 << 14 | 1 << 5);
     words.set(83, 1 << 14 | 1 << 13 | 1 << 12 | 1 << 10);
-    words.set(84, 1 << 14 | 1 << 6);
+    words.set(84, 1 << 14 | 1 << 6 | logs);
     words.set(85, 1 << 14 | u16::from(identity.write_cache) << 5);
     words.set(86, 1 << 13 | 1 << 12 | 1 << 10);
-    words.set(87, 1 << 14 | 1 << 6);
+    words.set(87, 1 << 14 | 1 << 6 | logs);
     words.set(93, 0x6001);
     words.number(100, identity.sectors, 4);
     // A logical sector is a physical one.
