@@ -86,7 +86,6 @@ fn kernels() {
     let debian = file("debian.bzimage", &BZIMAGE.bytes());
     let truncated = file("truncated.bzimage", &BzImage { payload: 100, ..BZIMAGE }.bytes());
     let header_only = file("header-only.bzimage", &BZIMAGE.bytes()[..1024]);
-    let old = file("old.bzimage", &BzImage { version: 0x207, ..BZIMAGE }.bytes());
     let large = file("large.bzimage", &BzImage { init_size: 1 << 30, ..BZIMAGE }.bytes());
     let empty = file("empty.kernel", b"");
     let garbage: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
@@ -108,7 +107,6 @@ fn kernels() {
         (&["-kernel", &garbage], format!("-kernel {garbage}: not a bootable kernel (no Linux, multiboot or ELF header)")),
         (&["-kernel", &truncated], format!("-kernel {truncated}: the file is truncated: …")),
         (&["-kernel", &header_only], format!("-kernel {header_only}: the file is truncated: …")),
-        (&["-kernel", &old], format!("-kernel {old}: boot protocol 2.07 …")),
         (&["-kernel", &large], format!("-kernel {large}: needs …")),
         (&["-m", "16", "-kernel", &debian], format!("-kernel {debian}: needs …")),
         (&["-kernel", &short_elf], format!("-kernel {short_elf}: …")),
