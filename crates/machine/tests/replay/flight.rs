@@ -8,7 +8,8 @@ const RING: u64 = 16 << 10;
 
 fn flight(place: &Place) -> Recording {
     Recording {
-        digest_every: 1 << 13,
+        // Sparse enough for a main loop that comes late: what is written until then counts, too.
+        digest_every: 1 << 15,
         ring: Some(RING),
         ..Recording::to(place.file("ring"))
     }
@@ -65,7 +66,9 @@ fn the_last_stretch_is_kept() {
     // A killed recorder leaves anything at the end of its last file, and the beginnings of others.
     let last = &sizes.last().expect("there are some").0;
     let bytes = std::fs::read(last).expect("a segment");
-    std::fs::write(last, &bytes[..bytes.len() / 4 * 3]).expect("it can be written");
+    // One that was just begun has not much more than what it begins with.
+    let cut = if bytes.len() > 4096 { bytes.len() / 4 } else { 64 };
+    std::fs::write(last, &bytes[..bytes.len() - cut]).expect("it can be written");
     std::fs::write(ring.join("segment-new"), b"\x89RR").expect("room");
     std::fs::write(ring.join(".snapshot-9.reprise-snapshot.77"), b"part").expect("room");
     let cut = again(Engine::default());
