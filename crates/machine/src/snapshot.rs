@@ -98,15 +98,12 @@ fn identity(pc: &Pc, vcpus: &[Box<Vcpu>], time: &VirtualTime, rtc: &str) -> Iden
         )
         .with("CPU's features", features.join(","))
         .with("virtual time", time.describe())
-        .with("real-time clock", rtc);
+        .with("real-time clock", rtc)
+        .with("firmware configuration", format!("{:016x}", pc.firmware_digest()));
     for block in &blocks[1..] {
         identity = identity.with(format!("memory '{}'", block.name()), block.size().to_string());
     }
-    // What firmware is told follows from the facts above and the devices, but for files of the user's: it comes last.
-    let told = format!("fw_cfg holding {:016x}", pc.firmware_digest());
-    identity
-        .with_devices(pc.devices.iter().map(|device| device.name().to_owned()))
-        .with_devices([told])
+    identity.with_devices(pc.devices.iter().map(|device| device.name().to_owned()))
 }
 
 impl Whole<'_> {

@@ -130,18 +130,6 @@ impl Contents {
         self.files.get(name).map(Item::as_slice)
     }
 
-    /// Digest of everything that does not depend on the moment, in words of its own: names, keys and bytes.
-    pub fn digest(&self) -> u64 {
-        // FNV-1a, 64 bits; nobody who could choose the bytes gains by a collision.
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for (key, item) in self.by_key() {
-            for byte in key.to_le_bytes().iter().chain(item.as_slice()) {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-            }
-        }
-        hash
-    }
-
     /// The bytes of a key that is no file's, as they are after a reset.
     pub fn item(&self, key: u16) -> Option<&[u8]> {
         self.keyed.get(&key).map(Item::as_slice)
